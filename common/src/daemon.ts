@@ -1,0 +1,95 @@
+/**
+ * The life of a process: settings, start, signals, graceful stop, exit code.
+ *
+ * SIGTERM, SIGINT, or the end of the parent that forked it stop a daemon: it closes what it opened and
+ * exits with 0; with 1 when that takes longer than STOP_GRACE_MS. A start that fails prints one line and
+ * exits with 1. A parent that forked it is told over IPC when it listens, and where.
+ */
+import { withDeadline } from './deadline.js';
+import { messageOf } from './errors.js';
+import { createLogger, type Logger } from './logger.js';
+import {
+  type Environment,
+  readSettings,
+  SettingsError,
+  type SettingsOf,
+  type SettingsTable,
+} from './settings.js';
+import { LOG_SETTINGS, STOP_SETTINGS } from './shared-settings.js';
+import { StartError } from './start-error.js';
+
+/** A part that runs. `close` may be called once; it resolves when all that the part opened is closed. */
+export interface Running {
+  /** Ports that the part is bound to, by setting name, such as `{ DATA_PORT: 9991 }`. */
+  readonly ports: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+/** What a forked daemon sends to its parent. */
+export interface ListeningMessage {
+  readonly event: 'listening';
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** What the logger and the stop need. A part's own table need not repeat these. */
+export const DAEMON_SETTINGS = { ...LOG_SETTINGS, ...STOP_SETTINGS } as const;
+
+export interface DaemonOptions<T extends SettingsTable> {
+  readonly name: string;
+  readonly settings: T;
+  readonly start: (settings: SettingsOf<T>, log: Logger) => Promise<Running>;
+  readonly env?: Environment;
+}
+
+/** Runs a part until it is told to stop, then ends the process. Never rejects. */
+export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<T>): Promise<void> {
+  let lifecycle: SettingsOf<typeof DAEMON_SETTINGS>;
+  let log: Logger;
+  let running: Running;
+  const stop = stopSignal();
+  try {
+    const all = readSettings({ ...DAEMON_SETTINGS, ...options.settings }, options.env);
+    lifecycle = readSettings(DAEMON_SETTINGS, options.env);
+    log = createLogger(options.name, lifecycle.LOG_LEVEL);
+    const started = options.start(all, log);
+    const early = await Promise.race([started.then(() => undefined), stop]);
+    if (early !== undefined) log.info({ reason: early }, 'told to stop while starting');
+    running =
+      early === undefined ? await started : await withDeadline(started, lifecycle.STOP_GRACE_MS, 'starting');
+  } catch (err) {
+    failStart(options.name, err);
+    return;
+  }
+  const { ports } = running;
+  log.info({ ports }, 'listening');
+  process.send?.({ event: 'listening', ports } satisfies ListeningMessage);
+
+  const reason = await stop;
+  log.info({ reason }, 'stopping');
+  try {
+    await withDeadline(running.close(), lifecycle.STOP_GRACE_MS, 'stopping');
+    log.info('stopped');
+    process.exit(0);
+  } catch (err) {
+    log.error({ err }, 'did not stop cleanly');
+    process.exit(1);
+  }
+}
+
+/** Resolves with the name of the first thing that tells this process to stop. */
+function stopSignal(): Promise<string> {
+  return new Promise(resolve => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+    process.on('disconnect', () => resolve('the parent process went away'));
+  });
+}
+
+/** One line for what a person can mend, the whole error for what only a developer can; then exit code 1. */
+function failStart(name: string, err: unknown): void {
+  const known = err instanceof StartError || err instanceof SettingsError;
+  process.stderr.write(`${name}: ${known ? messageOf(err) : describe(err)}\n`, () => process.exit(1));
+}
+
+function describe(err: unknown): string {
+  return err instanceof Error ? (err.stack ?? err.message) : String(err);
+}

@@ -1,0 +1,91 @@
+/**
+ * Health and metrics for people and orchestrators, on a port of their own:
+ * `/_/live` (the process answers), `/_/ready` (it can do its work now; 503 with the reason otherwise),
+ * `/metrics` (Prometheus text). Backbeat's older paths answer the same.
+ */
+import http from 'node:http';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { withDeadline } from './deadline.js';
+import { messageOf } from './errors.js';
+import { listen } from './listen.js';
+
+/** How long a readiness check may take before it counts as failed. */
+const READY_DEADLINE_MS = 3000;
+
+export interface ProbeServerOptions {
+  readonly address: string;
+  readonly port: number;
+  /** The setting that the port came from, for the message when it is in use. */
+  readonly portSetting: string;
+  readonly registry: Registry;
+  /** Resolves when the part can do its work; rejects with the reason otherwise. */
+  readonly ready: () => Promise<void>;
+}
+
+export interface ProbeServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A metrics registry with the process's own metrics in it. */
+export function createRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
+
+/** @throws StartError when the port cannot be bound. */
+export async function startProbeServer(options: ProbeServerOptions): Promise<ProbeServer> {
+  const server = http.createServer((req, res) => {
+    answer(req.url ?? '/', options).then(
+      ({ status, type, body }) => {
+        res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+        res.end(req.method === 'HEAD' ? undefined : body);
+      },
+      (err: unknown) => {
+        res.writeHead(500, { 'content-type': 'text/plain' });
+        res.end(messageOf(err));
+      },
+    );
+  });
+  const port = await listen(server, options.portSetting, options.port, options.address);
+  return {
+    port,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+async function answer(url: string, { registry, ready }: ProbeServerOptions): Promise<Answer> {
+  switch (url.split('?', 1)[0]) {
+    case '/_/live':
+    case '/_/health/liveness':
+      return json(200, { status: 'live' });
+    case '/_/ready':
+    case '/_/health/readiness':
+      try {
+        await withDeadline(ready(), READY_DEADLINE_MS, 'the readiness check');
+        return json(200, { status: 'ready' });
+      } catch (err) {
+        return json(503, { status: 'not ready', reason: messageOf(err) });
+      }
+    case '/metrics':
+    case '/_/monitoring/metrics':
+      return { status: 200, type: registry.contentType, body: await registry.metrics() };
+    default:
+      return json(404, { error: 'known paths are /_/live, /_/ready and /metrics' });
+  }
+}
+
+function json(status: number, value: unknown): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+}

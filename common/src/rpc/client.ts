@@ -1,0 +1,203 @@
+/** The client of a metadata module's RPC, as CloudServer and Backbeat use it. */
+import { io, type Socket } from 'socket.io-client';
+import { CatalogueError } from '../errors.js';
+import {
+  CALL_TIMEOUT_MS,
+  type CallArguments,
+  fromWireError,
+  isStreamReference,
+  type StreamData,
+  type StreamEnd,
+  type StreamFailure,
+} from './wire.js';
+
+type StreamAck = (err: null) => void;
+
+export interface RpcClientOptions {
+  /** `http://host:port`, without the namespace. */
+  readonly url: string;
+  readonly namespace: string;
+  /** How long a call waits for its answer, and a stream for its next item, in milliseconds. */
+  readonly callTimeoutMs?: number;
+}
+
+/**
+ * One connection to one namespace. It connects at once and reconnects by itself; a call that is made
+ * while the module is away waits for it until its deadline, then rejects with `ServiceUnavailable`.
+ * A call whose answer was lost with the connection rejects with `ServiceUnavailable` too: it may or may
+ * not have been carried out.
+ */
+export class RpcClient {
+  readonly #socket: Socket;
+  readonly #timeoutMs: number;
+  readonly #streams = new Map<string, RpcStream>();
+
+  constructor(options: RpcClientOptions) {
+    this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    this.#socket = io(options.url + options.namespace, {
+      forceNew: true,
+      reconnectionDelay: 100,
+      reconnectionDelayMax: 2000,
+    });
+    this.#socket.on('stream-data', ({ streamId, data }: StreamData, ack?: StreamAck) => {
+      const stream = this.#streams.get(streamId);
+      if (stream) stream.receive(data, () => ack?.(null));
+      else ack?.(null);
+    });
+    this.#socket.on('stream-end', ({ streamId }: StreamEnd, ack?: StreamAck) => {
+      this.#streams.get(streamId)?.finish();
+      ack?.(null);
+    });
+    this.#socket.on('stream-error', ({ streamId, error }: StreamFailure) => {
+      this.#streams.get(streamId)?.finish(fromWireError(error));
+    });
+    this.#socket.on('disconnect', reason => {
+      const lost = new CatalogueError('ServiceUnavailable', `the connection was lost (${reason})`);
+      for (const stream of [...this.#streams.values()]) stream.finish(lost);
+    });
+  }
+
+  get connected(): boolean {
+    return this.#socket.connected;
+  }
+
+  /**
+   * Makes a call and resolves with its result, in which each stream is an `RpcStream`: iterate it, and
+   * leave the loop early to hang up.
+   * @throws CatalogueError what the module answered, or `ServiceUnavailable` when it did not.
+   */
+  call(name: string, args: CallArguments): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#socket.off('disconnect', onDisconnect);
+      };
+      const onDisconnect = (reason: string): void => {
+        settle();
+        reject(
+          new CatalogueError('ServiceUnavailable', `the connection was lost during ${name} (${reason})`),
+        );
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new CatalogueError('ServiceUnavailable', `no answer to ${name} within ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs);
+      this.#socket.on('disconnect', onDisconnect);
+      // `timeout` makes socket.io drop a call that is still queued for a connection when its time is over.
+      this.#socket
+        .timeout(this.#timeoutMs)
+        .emit('call', name, args, (late: unknown, err: unknown, result: unknown) => {
+          settle();
+          if (late)
+            reject(
+              new CatalogueError('ServiceUnavailable', `no answer to ${name} within ${this.#timeoutMs} ms`),
+            );
+          else if (err) reject(fromWireError(err));
+          else resolve(this.#withStreams(result));
+        });
+    });
+  }
+
+  /** Ends every stream and the connection. Calls that are under way reject. */
+  close(): void {
+    this.#socket.disconnect();
+  }
+
+  #withStreams(result: unknown): unknown {
+    if (isStreamReference(result)) return this.#openStream(result.$streamId);
+    if (typeof result !== 'object' || result === null || Array.isArray(result)) return result;
+    return Object.fromEntries(
+      Object.entries(result).map(([key, value]) => [
+        key,
+        isStreamReference(value) ? this.#openStream(value.$streamId) : value,
+      ]),
+    );
+  }
+
+  #openStream(streamId: string): RpcStream {
+    const stream = new RpcStream(this.#timeoutMs, finished => {
+      this.#streams.delete(streamId);
+      if (!finished) this.#socket.emit('stream-hangup', { streamId });
+    });
+    this.#streams.set(streamId, stream);
+    return stream;
+  }
+}
+
+interface Message {
+  readonly items: readonly unknown[];
+  readonly acknowledge: () => void;
+}
+
+/** The items of one streamed result. A message is acknowledged when its items are taken: that is the back-pressure. */
+export class RpcStream implements AsyncIterable<unknown> {
+  readonly #idleMs: number;
+  readonly #onClose: (finished: boolean) => void;
+  readonly #messages: Message[] = [];
+  #ended = false;
+  #closed = false;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  /** @param onClose called once; with `false` when the reader leaves before the end. */
+  constructor(idleMs: number, onClose: (finished: boolean) => void) {
+    this.#idleMs = idleMs;
+    this.#onClose = onClose;
+  }
+
+  receive(items: readonly unknown[], acknowledge: () => void): void {
+    this.#messages.push({ items, acknowledge });
+    this.#wake?.();
+  }
+
+  finish(error?: Error): void {
+    this.#ended = true;
+    this.#error ??= error;
+    this.#wake?.();
+  }
+
+  /** Tells the module that no more items are wanted. */
+  hangUp(): void {
+    this.#close(this.#ended);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
+    try {
+      for (;;) {
+        const message = this.#messages.shift();
+        if (message) {
+          yield* message.items;
+          message.acknowledge();
+        } else if (this.#error) {
+          throw this.#error;
+        } else if (this.#ended) {
+          return;
+        } else {
+          await this.#nextEvent();
+        }
+      }
+    } finally {
+      this.#close(this.#ended);
+    }
+  }
+
+  #close(finished: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onClose(finished);
+  }
+
+  #nextEvent(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new CatalogueError('ServiceUnavailable', `a stream was silent for ${this.#idleMs} ms`)),
+        this.#idleMs,
+      );
+      this.#wake = () => {
+        this.#wake = undefined;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,64 @@
+/** Settings that more than one part reads. Each part lays its own table over these. */
+import { hosts, integer, oneOf, optional, port, secret, setting, text } from './settings.js';
+
+export const LOG_SETTINGS = {
+  LOG_LEVEL: setting(
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'least severe level that is logged, as JSON lines on standard output',
+  ),
+} as const;
+
+export const STOP_SETTINGS = {
+  STOP_GRACE_MS: setting(
+    integer(0, 600_000, 'milliseconds'),
+    '8000',
+    'time that a part has to finish what is in flight after SIGTERM',
+  ),
+} as const;
+
+export const DATA_FOLDER_SETTINGS = {
+  DATA_DIR: setting(
+    text,
+    './data',
+    'folder under which each part keeps its own; made only when it is the default',
+  ),
+} as const;
+
+export const LISTEN_SETTINGS = {
+  LISTEN_ADDRESS: setting(text, '127.0.0.1', 'address on which the modules listen; 0.0.0.0 in the images'),
+} as const;
+
+export const DATA_PORT_SETTING = { DATA_PORT: setting(port, '9991', 'port of the data module') } as const;
+export const METADATA_PORT_SETTING = {
+  METADATA_PORT: setting(port, '9990', 'port of the metadata module'),
+} as const;
+export const S3_PORT_SETTING = { S3_PORT: setting(port, '8000', 'port of s3-front') } as const;
+
+/** Where the data module is found. */
+export const DATA_CLIENT_SETTINGS = {
+  ...DATA_PORT_SETTING,
+  DATA_HOST: setting(text, '127.0.0.1', 'where s3-front and CloudServer find the data module'),
+} as const;
+
+/** Where the metadata module is found. */
+export const METADATA_CLIENT_SETTINGS = {
+  ...METADATA_PORT_SETTING,
+  METADATA_HOST: setting(
+    text,
+    '127.0.0.1',
+    'where s3-front, populator and CloudServer find the metadata module',
+  ),
+} as const;
+
+export const S3_CREDENTIALS_SETTINGS = {
+  S3_ACCESS_KEY: setting(text, 'accessKey1', 'access key of s3-front and of the processors'),
+  S3_SECRET_KEY: secret(setting(text, 'verySecretKey1', 'secret key of s3-front and of the processors')),
+} as const;
+
+/** memcached, for the data module's store and for jsonmemcached. */
+export const MEMCACHED_SETTINGS = {
+  MEMCACHED_HOSTS: optional(hosts(11_211), 'memcached servers'),
+  MEMCACHED_USER: optional(text, 'SASL user of the memcached servers'),
+  MEMCACHED_PASSWORD: secret(optional(text, 'SASL password of the memcached servers')),
+} as const;

@@ -1,0 +1,86 @@
+/** Daemons as child processes, for tests that stop, kill and restart them. */
+import { fork, type ChildProcess } from 'node:child_process';
+import type { TestContext } from 'node:test';
+import type { ListeningMessage } from '../daemon.js';
+import { withDeadline } from '../deadline.js';
+
+const START_DEADLINE_MS = 30_000;
+
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A daemon that listens. Ports are chosen by the system when `env` sets them to 0. */
+export interface DaemonProcess {
+  readonly pid: number;
+  readonly ports: Readonly<Record<string, number>>;
+  /** What it printed so far, both streams together. */
+  readonly output: () => string;
+  readonly exited: Promise<ExitStatus>;
+  readonly kill: (signal?: NodeJS.Signals) => Promise<ExitStatus>;
+}
+
+export interface DaemonSpec {
+  /** Absolute path of the compiled entry point. */
+  readonly entry: string;
+  readonly args?: readonly string[];
+  /** Laid over an environment that holds PATH and nothing else of this process's settings. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts a daemon and waits until it listens; it is killed when the test ends. Rejects with its output when it exits first. */
+export async function startDaemon(t: Pick<TestContext, 'after'>, spec: DaemonSpec): Promise<DaemonProcess> {
+  const { child, output, exited } = spawnDaemon(t, spec);
+  const listening = new Promise<ListeningMessage>((resolve, reject) => {
+    child.on('message', message => resolve(message as ListeningMessage));
+    void exited.then(({ code, signal }) =>
+      reject(new Error(`${spec.entry} ended with ${code ?? signal} before it listened:\n${output()}`)),
+    );
+  });
+  const { ports } = await withDeadline(listening, START_DEADLINE_MS, `the start of ${spec.entry}`);
+  return {
+    pid: child.pid as number,
+    ports,
+    output,
+    exited,
+    kill: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+/** Runs a daemon that is expected to end by itself, such as one whose start must be refused. */
+export async function runToExit(
+  t: Pick<TestContext, 'after'>,
+  spec: DaemonSpec,
+): Promise<ExitStatus & { output: string }> {
+  const { output, exited } = spawnDaemon(t, spec);
+  const status = await withDeadline(exited, START_DEADLINE_MS, `the exit of ${spec.entry}`);
+  return { ...status, output: output() };
+}
+
+interface Spawned {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly exited: Promise<ExitStatus>;
+}
+
+function spawnDaemon(t: Pick<TestContext, 'after'>, { entry, args = [], env = {} }: DaemonSpec): Spawned {
+  const child = fork(entry, [...args], { env: { PATH: process.env.PATH, ...env }, silent: true });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const exited = new Promise<ExitStatus>(resolve => {
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  return { child, output: () => output, exited };
+}
