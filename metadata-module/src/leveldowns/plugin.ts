@@ -1,0 +1,56 @@
+/**
+ * What the metadata module knows of a LevelDOWN: any abstract-leveldown 7 store, made by a plug-in.
+ * A LevelDOWN holds everything of one deployment in one ordered key space, and must give an atomic
+ * `batch`, durable before its callback when `{ sync: true }`, and iterators in byte order.
+ */
+import type { AbstractLevelDOWN } from 'abstract-leveldown';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { SettingsOf, SettingsTable } from '@zenko-modules/common/settings';
+
+export interface LevelDownContext<T extends SettingsTable> {
+  readonly settings: SettingsOf<T>;
+  /** The folder of the metadata module, for stores that keep files. It exists and is writable. */
+  readonly folder: string;
+  readonly log: Logger;
+}
+
+/** A LevelDOWN that we ship. */
+export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
+  /** The value of METADATA_BACKEND that selects it. */
+  readonly name: string;
+  /** Its own settings, beyond those of the module. */
+  readonly settings: T;
+  /** Makes the store without opening it. Throws StartError for settings that contradict each other. */
+  create(context: LevelDownContext<T>): LevelDown;
+}
+
+/** An abstract-leveldown store, with what ours may have beyond it. */
+export interface LevelDown extends AbstractLevelDOWN {
+  /** Resolves when the backend can take a write now; rejects with the reason. Stores without it are ready while open. */
+  ping?(): Promise<void>;
+}
+
+/** `code` of a LevelDOWN's errors that the module treats by name. Others are InternalError. */
+export const LEVEL_ERRORS = {
+  /** The backend cannot be reached or did not answer in time; answered as ServiceUnavailable. */
+  unavailable: 'LEVEL_UNAVAILABLE',
+  /** A key, a value or a batch is larger than the backend takes; refused before anything was written. */
+  tooLarge: 'LEVEL_TOO_LARGE',
+  /** Another process owns the store now. Nothing more will be written by this one, which must end. */
+  fenced: 'LEVEL_FENCED',
+  /** What is stored is damaged or incomplete; the message names where. */
+  corrupt: 'LEVEL_CORRUPT',
+} as const;
+
+export type LevelErrorCode = (typeof LEVEL_ERRORS)[keyof typeof LEVEL_ERRORS];
+
+/** An error of a LevelDOWN, with the code by which programs tell it. */
+export class LevelError extends Error {
+  readonly code: LevelErrorCode;
+
+  constructor(code: LevelErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'LevelError';
+    this.code = code;
+  }
+}
