@@ -7,10 +7,8 @@ export function banner(settings: StartSettings, ports: Readonly<Record<string, n
   const host = reachableAt(settings.LISTEN_ADDRESS);
   const at = (name: string): string => `http://${host}:${ports[name] ?? '?'}`;
   const own = settings.S3_PORT === ports.S3_PORT ? '' : `S3_PORT=${ports.S3_PORT ?? ''} `;
-  const secretKey =
-    settings.S3_SECRET_KEY === START_DEFAULT_SECRET
-      ? settings.S3_SECRET_KEY
-      : 'the S3_SECRET_KEY that you set';
+  const isDefault = settings.S3_SECRET_KEY === S3_CREDENTIALS_SETTINGS.S3_SECRET_KEY.default;
+  const secretKey = isDefault ? settings.S3_SECRET_KEY : 'the S3_SECRET_KEY that you set';
   return [
     `S3 endpoint      ${at('S3_PORT')}`,
     `data-module      ${at('DATA_PORT')}`,
