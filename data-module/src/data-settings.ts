@@ -1,0 +1,36 @@
+/** The data module's settings. Each store adds its own, see `DISK_SETTINGS` and its like beside the stores. */
+import { integer, port, setting, text } from '@zenko-modules/common/settings';
+import {
+  DATA_FOLDER_SETTINGS,
+  DATA_PORT_SETTING,
+  LISTEN_SETTINGS,
+  STOP_SETTINGS,
+} from '@zenko-modules/common/shared-settings';
+
+export const DATA_SETTINGS = {
+  ...DATA_PORT_SETTING,
+  ...LISTEN_SETTINGS,
+  ...DATA_FOLDER_SETTINGS,
+  ...STOP_SETTINGS,
+  DATA_BACKEND: setting(
+    text,
+    'disk',
+    'store of the data module: disk, memcached, or the package or path of one',
+  ),
+  DATA_PROBE_PORT: setting(port, '4042', "port of the data module's /_/live, /_/ready and /metrics"),
+  DATA_IDLE_TIMEOUT_MS: setting(
+    integer(1000, 3_600_000, 'milliseconds'),
+    '120000',
+    'time after which a transfer without progress is cut; a transfer as a whole may take any time',
+  ),
+  DATA_KEEP_ALIVE_MS: setting(
+    integer(60_000, 3_600_000, 'milliseconds'),
+    '75000',
+    'time that an idle connection is kept; CloudServer keeps its side for 55 s',
+  ),
+  DATA_MAX_CONNECTIONS: setting(
+    integer(1, 1_000_000),
+    '4096',
+    'connections to the data module at once; more are closed at once',
+  ),
+} as const;

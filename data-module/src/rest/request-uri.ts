@@ -1,0 +1,27 @@
+/** The paths of the interface: `/DataFile`, `/DataFile/<key>` and `/DataFile?diskUsage`. */
+import { CatalogueError } from '@zenko-modules/common/errors';
+
+export type Target =
+  | { readonly kind: 'service' }
+  | { readonly kind: 'blob'; readonly key: string }
+  | { readonly kind: 'diskUsage' };
+
+const SERVICE = 'DataFile';
+
+/**
+ * What a request's path names. The path is taken as it came: keys need no escapes, so one with an escape is no key.
+ * @throws CatalogueError `InvalidURI`, or `InvalidAction` for another service.
+ */
+export function parseTarget(url: string): Target {
+  const [, path, query] = /^\/([^?]*)(?:\?(.*))?$/.exec(url) ?? [];
+  if (path === undefined || path === '') throw new CatalogueError('InvalidURI', 'the path names no service');
+  const [service, ...rest] = path.split('/');
+  if (service !== SERVICE) throw new CatalogueError('InvalidAction', `the only service is ${SERVICE}`);
+  const key = rest.join('/');
+  if (query !== undefined) {
+    if (query === 'diskUsage' && key === '') return { kind: 'diskUsage' };
+    throw new CatalogueError('InvalidURI', 'the only query is ?diskUsage, without a key');
+  }
+  if (!/^[0-9a-f]*$/.test(key)) throw new CatalogueError('InvalidURI', 'a key is made of 0 to 9 and a to f');
+  return key === '' ? { kind: 'service' } : { kind: 'blob', key };
+}

@@ -1,0 +1,22 @@
+import { CatalogueError, type ErrorType } from '@zenko-modules/common/errors';
+
+const NAMED: Readonly<Record<string, readonly [ErrorType, string]>> = {
+  ENOSPC: ['ServiceUnavailable', 'the disk is full'],
+  EDQUOT: ['ServiceUnavailable', 'the disk quota is used up'],
+  EROFS: ['ServiceUnavailable', 'the volume is read-only'],
+  EFBIG: ['EntityTooLarge', 'the file system takes no file of this size'],
+  EMFILE: ['SlowDown', 'too many files are open'],
+  ENFILE: ['SlowDown', 'too many files are open'],
+  ENOENT: ['ObjNotFound', 'there is no blob of this key'],
+};
+
+/** The catalogue's name for an error of the file system, which is kept as the cause. */
+export function nameDiskError(err: unknown): CatalogueError {
+  if (err instanceof CatalogueError) return err;
+  const code = err instanceof Error && 'code' in err ? String(err.code) : '';
+  const [type, message] = NAMED[code] ?? [
+    'InternalError',
+    `the volume cannot be used (${code || 'unknown'})`,
+  ];
+  return new CatalogueError(type, message, { cause: err });
+}

@@ -1,0 +1,30 @@
+/**
+ * Where blobs lie on disk: `<volume>/<hash of key mod 3511>/<key>`, one file each, as CloudServer's own data
+ * daemon lays them out, so that a volume of either opens with the other.
+ *
+ * Uploads that are not complete lie in `<volume>/.uploads/`, which that daemon never looks into.
+ */
+import path from 'node:path';
+
+/** Number of folders. May never change: it decides where the blobs of every filled volume lie. */
+const FOLDERS = 3511;
+
+export const UPLOADS_FOLDER = '.uploads';
+
+/** Longest key that can name a file; longer ones name no blob. */
+export const MAX_KEY_LENGTH = 255;
+
+export function blobFolder(volume: string, key: string): string {
+  return path.join(volume, String(hashOf(key) % FOLDERS));
+}
+
+export function blobFile(volume: string, key: string): string {
+  return path.join(blobFolder(volume, key), key);
+}
+
+/** May never change, see FOLDERS. */
+function hashOf(key: string): number {
+  let hash = 5381;
+  for (let i = key.length - 1; i >= 0; i -= 1) hash = Math.imul(hash, 33) ^ key.charCodeAt(i);
+  return hash >>> 0;
+}

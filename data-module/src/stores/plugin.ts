@@ -1,0 +1,23 @@
+/** How a store is plugged into the module: its name, its settings, and how it is opened. */
+import type { Logger } from '@zenko-modules/common/logger';
+import type { SettingsOf, SettingsTable } from '@zenko-modules/common/settings';
+import type { DataStore } from '../data-store.js';
+
+export interface StoreContext<T extends SettingsTable> {
+  readonly settings: SettingsOf<T>;
+  /** Makes and checks the folder `<DATA_DIR>/<part>`, for stores that keep files. `StartError` when it cannot be used. */
+  readonly openFolder: (part: string) => Promise<string>;
+  readonly log: Logger;
+}
+
+export interface StorePlugin<T extends SettingsTable = SettingsTable> {
+  /** The value of DATA_BACKEND that selects it. */
+  readonly name: string;
+  /** Its own settings, read from the environment beside those of the module. */
+  readonly settings: T;
+  /**
+   * Opens the store. Rejects with `StartError` for what the person who starts can mend; a backend that is
+   * away at the moment is no such thing: the store opens, and its calls reject with `ServiceUnavailable`.
+   */
+  open(context: StoreContext<T>): Promise<DataStore>;
+}
