@@ -1,0 +1,89 @@
+/**
+ * The server of the socket.io RPC on port 9990, for clients of all generations (socket.io-client 1 to 4).
+ *
+ * Nothing that arrives on a socket throws out of here: whatever is wrong with a call is answered with an
+ * error of the catalogue. Calls of one socket run concurrently.
+ */
+import http from 'node:http';
+import { Server, type Namespace, type Socket } from 'socket.io';
+import { CatalogueError, toCatalogueError } from '../errors.js';
+import { listen } from '../listen.js';
+import type { Logger } from '../logger.js';
+import { RpcConnection, type RpcObserver } from './connection.js';
+import type { RpcService } from './service.js';
+import { MAX_MESSAGE_BYTES, toWireError } from './wire.js';
+
+export interface RpcServerOptions {
+  readonly address: string;
+  readonly port: number;
+  /** The setting that the port came from, for the message when it is in use. */
+  readonly portSetting: string;
+  readonly services: readonly RpcService[];
+  readonly log: Logger;
+  /** Told of every call that was answered and every stream that ended, for metrics. */
+  readonly observer?: RpcObserver;
+}
+
+export interface RpcServer {
+  readonly port: number;
+  /** Streams that are open now, over all sockets. */
+  readonly openStreams: number;
+  /** Refuses new calls, lets those in flight finish, ends every stream with an error, then every connection. */
+  close(): Promise<void>;
+}
+
+/** @throws StartError when the port cannot be bound. */
+export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
+  const { log } = options;
+  const httpServer = http.createServer((_req, res) => {
+    res.writeHead(404, { 'content-type': 'text/plain' });
+    res.end('this port speaks socket.io\n');
+  });
+  const io = new Server(httpServer, {
+    allowEIO3: true,
+    maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    serveClient: false,
+  });
+  const connections = new Set<RpcConnection>();
+  for (const service of options.services) {
+    io.of(service.namespace).on('connection', (socket: Socket) => {
+      const connection = new RpcConnection(socket, service, options, connections);
+      connections.add(connection);
+      socket.once('disconnect', () => {
+        connections.delete(connection);
+        connection.end();
+      });
+    });
+  }
+  refuseCalls(io.of('/'), options.services);
+  io.engine.on('connection_error', (err: { message: string }) => {
+    log.debug({ reason: err.message }, 'a connection was refused');
+  });
+  const port = await listen(httpServer, options.portSetting, options.port, options.address);
+  return {
+    port,
+    get openStreams() {
+      return [...connections].reduce((sum, connection) => sum + connection.openStreams, 0);
+    },
+    close: async () => {
+      await Promise.all([...connections].map(connection => connection.drain()));
+      await io.close();
+      httpServer.closeAllConnections();
+    },
+  };
+}
+
+/** Clients before socket.io 3 are always connected to the root namespace too, where nothing is offered. */
+function refuseCalls(root: Namespace, services: readonly RpcService[]): void {
+  const known = services.map(service => service.namespace).join(' and ');
+  root.on('connection', (socket: Socket) => {
+    // A client may send an event of this name; without a listener it would be thrown.
+    socket.on('error', () => undefined);
+    socket.on('call', (...received: unknown[]) => {
+      const ack = received.at(-1);
+      if (typeof ack !== 'function') return;
+      const err = new CatalogueError('InvalidArgument', `namespace / offers no calls: ${known} do`);
+      Reflect.apply(ack, undefined, [toWireError(toCatalogueError(err))]);
+    });
+  });
+}

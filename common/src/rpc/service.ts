@@ -1,0 +1,37 @@
+/** What a part offers over the RPC: named calls, in a namespace. */
+import type { Logger } from '../logger.js';
+
+/** One call, as it came from a client. Everything in it is unchecked but for the type stated here. */
+export interface RpcCall {
+  /** The arguments; empty when the client sent none. */
+  readonly args: readonly unknown[];
+  /** The database that the client named, `undefined` when it named none. */
+  readonly subLevel: unknown;
+  /** The log that the client named, `undefined` when it named none. */
+  readonly logName: unknown;
+  /** Carries the name of the call and the ids of the request behind it. */
+  readonly log: Logger;
+  /** Aborted when the client has been told that the call took too long: what has not begun need not begin. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries a call out. What it resolves with is sent as JSON; a `StreamResult`, also as a member of an
+ * object, becomes a stream. A rejection is sent as an error of the catalogue.
+ */
+export type RpcHandler = (call: RpcCall) => Promise<unknown>;
+
+export interface RpcService {
+  readonly namespace: string;
+  /** Handlers by the name of the call. `getManifest` is answered by the server. */
+  readonly calls: Readonly<Record<string, RpcHandler>>;
+}
+
+/** A result that is sent item by item. The server ends the iterator, whatever happens. */
+export class StreamResult {
+  readonly items: AsyncIterator<unknown>;
+
+  constructor(items: AsyncIterator<unknown>) {
+    this.items = items;
+  }
+}

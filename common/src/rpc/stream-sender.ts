@@ -1,0 +1,164 @@
+/**
+ * Sends the items of one stream over a socket, at the speed of its reader.
+ *
+ * What the iterator has at hand goes out together in one message, so that the first item waits for no
+ * other; a message is bounded in items and in bytes, and so is the number of messages on the way.
+ */
+import { CatalogueError } from '../errors.js';
+import { STREAM_ACK_TIMEOUT_MS, STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
+
+/** A message is sent when it holds this many items, … */
+const MAX_ITEMS = 64;
+/** … or, roughly, this many bytes. A larger item travels alone. */
+const MAX_BYTES = 256 * 1024;
+/** A stream that makes no step for this long is given up: the store behind it does not answer. */
+const STEP_TIMEOUT_MS = 10_000;
+
+/** What a stream needs of a socket. */
+export interface StreamSocket {
+  /** Sends an event; `onAck` is called once, with an error when no acknowledgement came within `timeoutMs`. */
+  request(event: string, payload: unknown, timeoutMs: number, onAck: (err: Error | null) => void): void;
+  /** Sends an event that asks for no acknowledgement. */
+  notify(event: string, payload: unknown): void;
+}
+
+export interface StreamSenderOptions {
+  readonly streamId: string;
+  readonly socket: StreamSocket;
+  readonly items: AsyncIterator<unknown>;
+  /** Called once, when the stream is over and its iterator has been told to end; with the error of one that failed. */
+  readonly onClosed: (err?: unknown) => void;
+}
+
+export class StreamSender {
+  readonly #options: StreamSenderOptions;
+  readonly #steps: NodeJS.Timeout;
+  #batch: unknown[] = [];
+  #batchBytes = 0;
+  #inFlight = 0;
+  #flushing: NodeJS.Immediate | undefined;
+  #wake: (() => void) | undefined;
+  #closed = false;
+
+  /** Starts to send at once. */
+  constructor(options: StreamSenderOptions) {
+    this.#options = options;
+    this.#steps = setTimeout(() => {
+      this.fail(new CatalogueError('ServiceUnavailable', `a stream made no step for ${STEP_TIMEOUT_MS} ms`));
+    }, STEP_TIMEOUT_MS);
+    this.#steps.unref();
+    void this.#pump();
+  }
+
+  /** Ends the stream without a word: the reader wants no more, or has gone. */
+  hangUp(): void {
+    this.#close();
+  }
+
+  /** Ends the stream and tells the reader why. */
+  fail(err: unknown): void {
+    if (this.#closed) return;
+    this.#options.socket.notify('stream-error', {
+      streamId: this.#options.streamId,
+      error: toWireError(err),
+    });
+    this.#close(err);
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      for (;;) {
+        const step = await this.#options.items.next();
+        if (this.#closed) return;
+        this.#steps.refresh();
+        if (step.done) break;
+        this.#batch.push(step.value);
+        this.#batchBytes += approximateBytes(step.value);
+        if (!this.#isFull()) {
+          this.#flushing ??= setImmediate(() => this.#flush());
+          continue;
+        }
+        await this.#room();
+        this.#flush();
+      }
+      await this.#room();
+      this.#flush();
+      this.#end();
+    } catch (err) {
+      this.fail(err);
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#batch.length >= MAX_ITEMS || this.#batchBytes >= MAX_BYTES;
+  }
+
+  async #room(): Promise<void> {
+    while (!this.#closed && this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) {
+      await new Promise<void>(resolve => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #flush(): void {
+    clearImmediate(this.#flushing);
+    this.#flushing = undefined;
+    if (this.#closed || this.#batch.length === 0 || this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) return;
+    const data = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#inFlight += 1;
+    const { socket, streamId } = this.#options;
+    socket.request('stream-data', { streamId, data }, STREAM_ACK_TIMEOUT_MS, err => this.#onAck(err));
+  }
+
+  #onAck(err: Error | null): void {
+    if (this.#closed) return;
+    if (err) {
+      this.fail(
+        new CatalogueError(
+          'ServiceUnavailable',
+          `the client did not acknowledge a part of the stream within ${STREAM_ACK_TIMEOUT_MS} ms`,
+        ),
+      );
+      return;
+    }
+    this.#inFlight -= 1;
+    this.#steps.refresh();
+    this.#wake?.();
+    this.#flushing ??= setImmediate(() => this.#flush());
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    const { socket, streamId } = this.#options;
+    // The iterator is at its end whether or not the reader confirms that it saw it.
+    socket.request('stream-end', { streamId }, STREAM_ACK_TIMEOUT_MS, () => undefined);
+    this.#close();
+  }
+
+  #close(err?: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#steps);
+    clearImmediate(this.#flushing);
+    this.#batch = [];
+    this.#wake?.();
+    const { items, onClosed } = this.#options;
+    const ended = items.return?.() ?? Promise.resolve();
+    ended.then(
+      () => onClosed(err),
+      (failure: unknown) => onClosed(err ?? failure),
+    );
+  }
+}
+
+/** About what `value` takes as JSON. It is one of ours, so not deep. */
+function approximateBytes(value: unknown): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  let bytes = 2;
+  for (const [key, member] of Object.entries(value)) bytes += key.length + 4 + approximateBytes(member);
+  return bytes;
+}
