@@ -9,9 +9,10 @@ import { access, mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DATA_FOLDER_SETTINGS } from './shared-settings.js';
 import { StartError } from './start-error.js';
+import { syncFolder } from './sync-folder.js';
 
 /**
- * The absolute path of `<DATA_DIR>/<part>`, made when missing.
+ * The absolute path of `<DATA_DIR>/<part>`, made durably when missing.
  * @throws StartError when DATA_DIR is missing (and not the default), is no folder, or cannot be written.
  */
 export async function openPartFolder(dataDir: string, part: string): Promise<string> {
@@ -42,6 +43,7 @@ export async function checkFolder(setting: string, folder: string): Promise<void
 async function makeFolder(setting: string, folder: string): Promise<void> {
   try {
     await mkdir(folder);
+    await syncFolder(path.dirname(folder));
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code !== 'EEXIST') throw folderError(setting, folder, err);
   }
