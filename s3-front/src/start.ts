@@ -1,8 +1,9 @@
 /** `npm start`: every part in one terminal, on the embedded defaults, with only Node installed. */
+import type { ListeningMessage } from '@zenko-modules/common/daemon';
 import { messageOf } from '@zenko-modules/common/errors';
 import { readSettings } from '@zenko-modules/common/settings';
 import { banner } from './start/banner.js';
-import { PARTS, reachableAt, START_SETTINGS, type StartSettings } from './start/parts.js';
+import { PARTS, reachableAt, START_SETTINGS } from './start/parts.js';
 import { SupervisedProcess } from './start/supervised-process.js';
 
 const running: SupervisedProcess[] = [];
@@ -18,12 +19,13 @@ async function main(): Promise<void> {
   };
   const ports: Record<string, number> = {};
   for (const part of PARTS) {
-    const process = await SupervisedProcess.start({ ...part, env, stopGraceMs: settings.STOP_GRACE_MS, say });
-    running.push(process);
-    Object.assign(ports, process.ports);
+    const started = await SupervisedProcess.start({ ...part, env, stopGraceMs: settings.STOP_GRACE_MS, say });
+    running.push(started);
+    Object.assign(ports, started.ports);
     env = { ...env, ...textOf(ports) };
   }
-  say(banner(settings satisfies StartSettings, ports));
+  say(banner(settings, ports));
+  process.send?.({ event: 'listening', ports } satisfies ListeningMessage);
 }
 
 function textOf(ports: Readonly<Record<string, number>>): Record<string, string> {
@@ -40,16 +42,16 @@ async function stopAll(): Promise<void> {
 }
 
 let stopping = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    if (stopping) return;
-    stopping = true;
-    say('stopping');
-    void started.then(stopAll).then(() => process.exit(0));
-  });
+function stop(): void {
+  if (stopping) return;
+  stopping = true;
+  say('stopping');
+  void startUp.then(stopAll).then(() => process.exit(0));
 }
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+process.on('disconnect', stop);
 // Parts that are still starting are waited for before they are stopped.
-const started = main().catch(async (err: unknown) => {
+const startUp = main().catch(async (err: unknown) => {
   process.stderr.write(`${messageOf(err)}\n`);
   await stopAll();
   process.exit(1);
