@@ -28,7 +28,7 @@ export function createDataMetrics(registry: Registry) {
     }),
     bytes: new Counter({
       name: 'data_blob_bytes_total',
-      help: 'Bytes of blobs received (in) and sent (out)',
+      help: 'Bytes of blobs stored (in) and sent (out)',
       labelNames: ['direction'] as const,
       registers,
     }),

@@ -33,9 +33,9 @@ const MALFORMED: Refusal = {
   message: 'the request is no valid HTTP',
 };
 
-/** Answers and closes. Only closes when an answer is on its way already: bytes in its midst would corrupt it. */
-export function refuseMalformed(err: NodeJS.ErrnoException, socket: Duplex, answering: boolean): void {
-  if (answering || !socket.writable) {
+/** Answers and closes. Only closes when an answer to an earlier request is owed: these bytes would be taken for it. */
+export function refuseMalformed(err: NodeJS.ErrnoException, socket: Duplex, owesAnswer: boolean): void {
+  if (owesAnswer || !socket.writable) {
     socket.destroy();
     return;
   }

@@ -1,5 +1,6 @@
 /** One log line and one set of measurements for each request, when its answer has ended or was cut off. */
 import type { Request, RequestHandler, Response } from 'express';
+import type { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { DataMetrics } from '../data-metrics.js';
 import { type RequestContext, setRequestContext } from './request-context.js';
@@ -36,9 +37,16 @@ function logEnd(req: Request, res: Response, context: RequestContext, seconds: n
     bytesIn,
     bytesOut,
   };
-  if (error !== undefined && error.code >= 500) log.error({ ...fields, err: error }, 'request failed');
+  if (isHangUp(error) || (error === undefined && !res.writableFinished))
+    log.info(fields, 'the client went away');
+  else if (error !== undefined && error.code >= 500) log.error({ ...fields, err: error }, 'request failed');
   else if (error !== undefined)
     log.info({ ...fields, errorType: error.type, reason: error.message }, 'request refused');
-  else if (!res.writableFinished) log.info(fields, 'the client went away');
   else log.info(fields, 'request done');
+}
+
+/** A client that cuts its connection is an everyday matter. */
+function isHangUp(error: CatalogueError | undefined): boolean {
+  const cause = error?.cause;
+  return cause instanceof Error && 'code' in cause && cause.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }

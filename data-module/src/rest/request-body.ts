@@ -32,6 +32,8 @@ export function requestBody(req: IncomingMessage): Readable {
     if (!req.complete)
       body.destroy(new CatalogueError('IncompleteBody', 'the connection closed within the body'));
   };
+  // Whoever reads the body learns of its failure; one that comes before anybody reads must not end the process.
+  body.on('error', onGone);
   req.once('close', onGone);
   req.once('error', onGone);
   req.pipe(body);

@@ -1,7 +1,7 @@
 /** The HTTP server of the data interface: its limits, its errors, and its graceful end. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
+import { toCatalogueError } from '@zenko-modules/common/errors';
 import { listen } from '@zenko-modules/common/listen';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { SettingsOf } from '@zenko-modules/common/settings';
@@ -46,11 +46,16 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   server.maxConnections = settings.DATA_MAX_CONNECTIONS;
 
   const state = { closing: false };
-  const answers = new WeakMap<Duplex, ServerResponse>();
+  const latest = new WeakMap<Duplex, Exchange>();
+  const unanswered = new Set<ServerResponse>();
   const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
-    answers.set(req.socket, res);
+    latest.set(req.socket, { req, res });
+    unanswered.add(res);
+    if (state.closing) closeAfter(res);
     waitForStore(req, res);
     res.once('close', () => {
+      unanswered.delete(res);
+      // One whose head was sent before the stop has said keep-alive.
       if (state.closing) setImmediate(() => server.closeIdleConnections());
     });
     app(req, res);
@@ -62,8 +67,7 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   });
   server.on('clientError', (err: NodeJS.ErrnoException, socket: Duplex) => {
     log.info({ code: err.code, reason: err.message }, 'malformed request');
-    const answer = answers.get(socket);
-    refuseMalformed(err, socket, answer !== undefined && answer.headersSent && !answer.writableFinished);
+    refuseMalformed(err, socket, owesAnswer(latest.get(socket)));
   });
   server.on('drop', () => log.warn('refused a connection: DATA_MAX_CONNECTIONS are open'));
 
@@ -74,6 +78,7 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
     close: graceMs =>
       new Promise(resolve => {
         state.closing = true;
+        unanswered.forEach(closeAfter);
         const timer = setTimeout(() => {
           log.warn({ graceMs }, 'cutting requests that did not end in time');
           server.closeAllConnections();
@@ -84,6 +89,21 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
         });
       }),
   };
+}
+
+interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+/** Whether bytes written now would be taken for an answer, or a part of one, to a request that was in order. */
+function owesAnswer(exchange: Exchange | undefined): boolean {
+  if (exchange === undefined || exchange.res.writableFinished) return false;
+  return exchange.req.complete || exchange.res.headersSent;
+}
+
+function closeAfter(res: ServerResponse): void {
+  if (!res.headersSent) res.setHeader('connection', 'close');
 }
 
 /** The idle limit is for clients. While a complete upload is being brought to stable storage, nothing moves on the wire. */
@@ -98,16 +118,9 @@ function dataApp({ store, metrics, log }: RestServerOptions): express.Express {
   app.use(observeRequests(log, metrics));
   app.use(dataRoutes(store));
   app.use(((err: unknown, req, res, next) => {
-    const named = isBadEscape(err)
-      ? new CatalogueError('InvalidURI', undefined, { cause: err })
-      : toCatalogueError(err);
+    const named = toCatalogueError(err);
     requestContext(res).error = named;
     answerError(named, req, res).catch(next);
   }) satisfies ErrorRequestHandler);
   return app;
-}
-
-/** What express makes of a path that it cannot decode. */
-function isBadEscape(err: unknown): boolean {
-  return err instanceof URIError;
 }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import express, { type Request, type Response, type Router } from 'express';
 import type { DataStore } from '../data-store.js';
-import { exactSize } from '../stores/exact-size.js';
+import { ExactSize } from '../stores/exact-size.js';
 import { parseRange } from './range.js';
 import { contentLength, requestBody, sendContinue } from './request-body.js';
 import { requestContext } from './request-context.js';
@@ -71,8 +71,12 @@ async function sendBlob(store: DataStore, key: string, req: Request, res: Respon
     ...(range === undefined ? {} : { 'content-range': `bytes ${range.start}-${range.end}/${size}` }),
   });
   // A blob of another size than the one announced would garble the connection.
-  await pipeline(blob, exactSize(length), res);
-  requestContext(res).bytesOut = length;
+  const counted = new ExactSize(length);
+  try {
+    await pipeline(blob, counted, res);
+  } finally {
+    requestContext(res).bytesOut = counted.seen;
+  }
 }
 
 function keyOf(target: Target): string {

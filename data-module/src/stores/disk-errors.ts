@@ -1,4 +1,4 @@
-import { CatalogueError, type ErrorType } from '@zenko-modules/common/errors';
+import { CatalogueError, type ErrorType, toCatalogueError } from '@zenko-modules/common/errors';
 
 const NAMED: Readonly<Record<string, readonly [ErrorType, string]>> = {
   ENOSPC: ['ServiceUnavailable', 'the disk is full'],
@@ -14,9 +14,7 @@ const NAMED: Readonly<Record<string, readonly [ErrorType, string]>> = {
 export function nameDiskError(err: unknown): CatalogueError {
   if (err instanceof CatalogueError) return err;
   const code = err instanceof Error && 'code' in err ? String(err.code) : '';
-  const [type, message] = NAMED[code] ?? [
-    'InternalError',
-    `the volume cannot be used (${code || 'unknown'})`,
-  ];
+  if (code === '') return toCatalogueError(err);
+  const [type, message] = NAMED[code] ?? ['InternalError', `the volume cannot be used (${code})`];
   return new CatalogueError(type, message, { cause: err });
 }

@@ -16,7 +16,7 @@ import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, MAX_KEY_LENGTH, UPLOADS_FOLDER } from './disk-layout.js';
-import { exactSize } from './exact-size.js';
+import { ExactSize } from './exact-size.js';
 import { FileWriter } from './file-writer.js';
 import type { StorePlugin } from './plugin.js';
 
@@ -136,7 +136,7 @@ class DiskStore implements DataStore {
   async #write(source: Readable, size: number, temporary: string): Promise<void> {
     const file = await open(temporary, 'wx');
     try {
-      await pipeline(source, exactSize(size), new FileWriter(file));
+      await pipeline(source, new ExactSize(size), new FileWriter(file));
       await file.sync();
     } finally {
       await file.close();

@@ -1,0 +1,47 @@
+import { readdir } from 'node:fs/promises';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { HttpStore } from '../testing/http-store.js';
+import { startTestModule } from '../testing/start-module.js';
+import { testStoreContract } from '../testing/store-contract.js';
+import { openDiskStore } from './disk-store.js';
+
+testStoreContract({
+  name: 'disk',
+  boundaries: [256 * 1024, 1024 * 1024],
+  largeBytes: 160 * 1024 * 1024,
+  open: async t => {
+    const volume = await temporaryFolder(t);
+    const store = await openDiskStore(volume, silentLogger());
+    return {
+      store,
+      residue: () => countFiles(volume),
+      reopen: async () => {
+        await store.close();
+        return openDiskStore(volume, silentLogger());
+      },
+    };
+  },
+});
+
+testStoreContract({
+  name: 'disk over HTTP',
+  boundaries: [256 * 1024],
+  open: async t => {
+    const folder = await temporaryFolder(t);
+    const module = await startTestModule(t, { DATA_DIR: folder });
+    return {
+      store: new HttpStore(module.port),
+      residue: () => countFiles(folder),
+      reopen: async () => {
+        await module.close();
+        return new HttpStore((await startTestModule(t, { DATA_DIR: folder })).port);
+      },
+    };
+  },
+});
+
+async function countFiles(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter(entry => entry.isFile()).length;
+}
