@@ -1,0 +1,163 @@
+/**
+ * A member of a consumer group on the embedded queue. One member of a group works at a time, the one that
+ * holds the group's lease; the others stand by.
+ */
+import { sleep } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
+import { acquireLease } from '../../files/lease.js';
+import { KeyedPool } from '../keyed-pool.js';
+import { LowWaterMark } from '../low-water-mark.js';
+import type { Consumer, ConsumeOptions } from '../queue.js';
+import { FolderFollower } from './follow.js';
+import { commit, leasePath, registerGroup } from './group-offsets.js';
+import { formatPosition, parsePosition, type Position } from './segments.js';
+import { type PositionedRecord, TopicReader } from './topic-reader.js';
+
+const COMMIT_EVERY_MS = 500;
+/** Pause before messages whose handling failed come again. */
+const REDELIVER_AFTER_MS = 1000;
+/** Messages read ahead, for each one that may be handled at once. */
+const READ_AHEAD = 8;
+
+export class EmbeddedConsumer implements Consumer {
+  readonly #folder: string;
+  readonly #options: ConsumeOptions;
+  readonly #log: Logger;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #paused = false;
+  #wake: (() => void) | undefined;
+
+  constructor(folder: string, options: ConsumeOptions, log: Logger) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#log = log.child({ topic: options.topic, group: options.group });
+    this.#running = this.#run();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#wake?.();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    const { topic, group } = this.#options;
+    for (;;) {
+      try {
+        const lease = await acquireLease({
+          file: leasePath(this.#folder, group),
+          what: `group ${group} of topic ${topic}`,
+          log: this.#log,
+          signal,
+        });
+        if (!lease) return;
+        try {
+          await this.#work(AbortSignal.any([signal, lease.lost]));
+        } finally {
+          await lease.release();
+        }
+      } catch (err) {
+        this.#log.error({ err }, 'consuming failed: trying again');
+      }
+      await sleep(REDELIVER_AFTER_MS, signal);
+    }
+  }
+
+  /** Consumes from the committed position until `leave` is aborted or a message could not be handled. */
+  async #work(leave: AbortSignal): Promise<void> {
+    const { group, concurrency, handle, topic } = this.#options;
+    const start = await registerGroup(this.#folder, group);
+    const failed = new AbortController();
+    const signal = AbortSignal.any([leave, failed.signal]);
+    const left = (): boolean => signal.aborted;
+    const reader = new TopicReader(this.#folder, start, this.#log);
+    const follower = new FolderFollower(this.#folder, this.#log);
+    const pool = new KeyedPool(concurrency);
+    const mark = new LowWaterMark(formatPosition(start));
+    this.#wake = () => follower.wake();
+    signal.addEventListener('abort', () => follower.wake(), { once: true });
+
+    const hand = ({ record, position, next }: PositionedRecord): void => {
+      const done = mark.add(formatPosition(next));
+      const message = {
+        topic,
+        partition: 0,
+        offset: formatPosition(position),
+        timestamp: record.time,
+        key: record.key,
+        value: record.value,
+        headers: record.headers ?? {},
+      };
+      pool.add(record.key, async () => {
+        if (signal.aborted) return;
+        try {
+          await handle(message, signal);
+          done();
+        } catch (err) {
+          if (!left()) this.#log.warn({ err, key: record.key }, 'a message comes again: not handled');
+          failed.abort();
+        }
+      });
+    };
+    const commits = new Commits(position => commit(this.#folder, group, position), mark);
+    const timer = setInterval(() => {
+      commits.save().catch((err: unknown) => this.#log.error({ err }, 'cannot commit: trying again'));
+    }, COMMIT_EVERY_MS);
+    try {
+      for (;;) {
+        const records = this.#paused ? [] : await reader.read();
+        for (const record of records) {
+          await pool.below(concurrency * READ_AHEAD);
+          if (signal.aborted) return;
+          hand(record);
+        }
+        if (records.length === 0) await follower.changed();
+        if (signal.aborted) return;
+      }
+    } finally {
+      failed.abort();
+      this.#wake = undefined;
+      follower.close();
+      await reader.close();
+      await pool.below(0);
+      clearInterval(timer);
+      await commits.save();
+    }
+  }
+}
+
+/** Commits what is done, one commit at a time, each further than the one before. */
+class Commits {
+  readonly #commit: (position: Position) => Promise<void>;
+  readonly #mark: LowWaterMark;
+  #committed: string | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(commitPosition: (position: Position) => Promise<void>, mark: LowWaterMark) {
+    this.#commit = commitPosition;
+    this.#mark = mark;
+    this.#committed = mark.value;
+  }
+
+  save(): Promise<void> {
+    const work = this.#last.then(async () => {
+      const { value } = this.#mark;
+      if (value === undefined || value === this.#committed) return;
+      await this.#commit(parsePosition(value));
+      this.#committed = value;
+    });
+    this.#last = work.catch(() => undefined);
+    return work;
+  }
+}

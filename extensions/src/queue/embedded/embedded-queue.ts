@@ -1,0 +1,140 @@
+/**
+ * The queue on files of this machine, for when there is no Kafka: everything lies under one folder, and any
+ * process that reaches it may publish and consume. One partition per topic; one working member per group.
+ *
+ * A segment is removed when all groups of its topic have committed past it. A topic that no group reads,
+ * such as a failed topic, is kept whole.
+ */
+import { access, constants, mkdir, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from '@zenko-modules/common/logger';
+import { syncFolder } from '@zenko-modules/common/sync-folder';
+import {
+  checkTopicName,
+  type Consumer,
+  type ConsumeOptions,
+  type Message,
+  type Progress,
+  type Queue,
+  QueueError,
+} from '../queue.js';
+import { EmbeddedConsumer } from './embedded-consumer.js';
+import { groupsFolder, lowestNeededSegment, readCommitted, registerGroup } from './group-offsets.js';
+import { formatPosition, listSegments, segmentPath, START } from './segments.js';
+import { TopicReader } from './topic-reader.js';
+import { TopicWriter } from './topic-writer.js';
+
+export interface EmbeddedQueueOptions {
+  /** It exists and is writable. */
+  readonly folder: string;
+  /** A segment that has grown to this size is followed by a new one. */
+  readonly segmentBytes: number;
+  readonly log: Logger;
+}
+
+export class EmbeddedQueue implements Queue {
+  readonly #options: EmbeddedQueueOptions;
+  readonly #writers = new Map<string, TopicWriter>();
+  readonly #topics = new Set<string>();
+  readonly #consumers = new Set<EmbeddedConsumer>();
+  #closed = false;
+
+  constructor(options: EmbeddedQueueOptions) {
+    this.#options = options;
+  }
+
+  async publish(topic: string, messages: readonly Message[]): Promise<void> {
+    const folder = await this.#topicFolder(topic);
+    if (messages.length === 0) return;
+    let writer = this.#writers.get(topic);
+    if (!writer) {
+      const { segmentBytes, log } = this.#options;
+      writer = new TopicWriter(folder, segmentBytes, log, () => this.#removeConsumed(folder));
+      this.#writers.set(topic, writer);
+    }
+    await writer.append(messages);
+  }
+
+  async consume(options: ConsumeOptions): Promise<Consumer> {
+    checkTopicName(options.group);
+    const folder = await this.#topicFolder(options.topic);
+    // Known from now on: what this group has not read is kept.
+    await registerGroup(folder, options.group);
+    const consumer = new EmbeddedConsumer(folder, options, this.#options.log);
+    this.#consumers.add(consumer);
+    return {
+      pause: () => consumer.pause(),
+      resume: () => consumer.resume(),
+      close: async () => {
+        await consumer.close();
+        this.#consumers.delete(consumer);
+      },
+    };
+  }
+
+  async progress(topic: string, group: string): Promise<readonly Progress[]> {
+    checkTopicName(group);
+    const folder = await this.#topicFolder(topic);
+    const committed = await readCommitted(folder, group);
+    const newest = (await listSegments(folder)).at(-1) ?? START.segment;
+    const reader = new TopicReader(folder, committed ?? START, this.#options.log);
+    try {
+      const unread = await reader.read();
+      return [
+        {
+          partition: 0,
+          committed: committed && formatPosition(committed),
+          // Records of the newest segment start below this.
+          end: formatPosition({ segment: newest + 1, byte: 0 }),
+          finished: unread.length === 0,
+        },
+      ];
+    } finally {
+      await reader.close();
+    }
+  }
+
+  compareOffsets(a: string, b: string): number {
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closed) throw new QueueError('CLOSED', 'the queue is closed');
+    await access(this.#options.folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#consumers].map(consumer => consumer.close()));
+    await Promise.all([...this.#writers.values()].map(writer => writer.close()));
+  }
+
+  /** The folder of a topic, made when it is missing. */
+  async #topicFolder(topic: string): Promise<string> {
+    if (this.#closed) throw new QueueError('CLOSED', 'the queue is closed');
+    checkTopicName(topic);
+    const folder = path.join(this.#options.folder, topic);
+    if (this.#topics.has(topic)) return folder;
+    try {
+      await mkdir(groupsFolder(folder), { recursive: true });
+      await syncFolder(this.#options.folder);
+    } catch (err) {
+      throw new QueueError('UNAVAILABLE', `cannot make the topic ${topic}`, { cause: err });
+    }
+    this.#topics.add(topic);
+    return folder;
+  }
+
+  #removeConsumed(folder: string): void {
+    const remove = async (): Promise<void> => {
+      const needed = await lowestNeededSegment(folder);
+      if (needed === undefined) return;
+      // The newest stays, whatever was read: its number tells the next writer where to go on.
+      const old = (await listSegments(folder)).slice(0, -1).filter(number => number < needed);
+      for (const number of old) await unlink(segmentPath(folder, number));
+    };
+    remove().catch((err: unknown) => {
+      this.#options.log.warn({ err, folder }, 'cannot remove segments that all groups have read');
+    });
+  }
+}

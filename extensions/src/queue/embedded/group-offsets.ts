@@ -1,0 +1,62 @@
+/**
+ * The committed positions of the consumer groups: `<queue>/<topic>/groups/<group>.json`, replaced as a
+ * whole. A group's file is written by the member that holds the group's lease.
+ */
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { readIfThere, replaceFile } from '../../files/durable-file.js';
+import { formatPosition, parsePosition, type Position, START } from './segments.js';
+
+const SUFFIX = '.json';
+
+export function groupsFolder(topicFolder: string): string {
+  return path.join(topicFolder, 'groups');
+}
+
+/** Where a member's lease lies. */
+export function leasePath(topicFolder: string, group: string): string {
+  return path.join(groupsFolder(topicFolder), `${group}.lease`);
+}
+
+/** What the group has committed; `undefined` for a new group. @throws Error naming the file when it is damaged. */
+export async function readCommitted(topicFolder: string, group: string): Promise<Position | undefined> {
+  const file = path.join(groupsFolder(topicFolder), group + SUFFIX);
+  const content = await readIfThere(file);
+  if (content === undefined) return undefined;
+  try {
+    return parsePosition((JSON.parse(content) as { position: string }).position);
+  } catch (err) {
+    throw new Error(`${file} is damaged; remove it to read the topic from its oldest message`, {
+      cause: err,
+    });
+  }
+}
+
+/** Durable when it resolves. */
+export async function commit(topicFolder: string, group: string, position: Position): Promise<void> {
+  const file = path.join(groupsFolder(topicFolder), group + SUFFIX);
+  const content = { position: formatPosition(position), committedAt: new Date().toISOString() };
+  await replaceFile(file, `${JSON.stringify(content)}\n`);
+}
+
+/** Makes a new group known, so that what it has not read is kept. */
+export async function registerGroup(topicFolder: string, group: string): Promise<Position> {
+  await mkdir(groupsFolder(topicFolder), { recursive: true });
+  const committed = await readCommitted(topicFolder, group);
+  if (committed) return committed;
+  await commit(topicFolder, group, START);
+  return START;
+}
+
+/** The lowest segment that a group still needs; `undefined` when the topic has no group yet. */
+export async function lowestNeededSegment(topicFolder: string): Promise<number | undefined> {
+  const groups = (await readdir(groupsFolder(topicFolder)))
+    .filter(name => name.endsWith(SUFFIX))
+    .map(name => name.slice(0, -SUFFIX.length));
+  let lowest: number | undefined;
+  for (const group of groups) {
+    const segment = (await readCommitted(topicFolder, group))?.segment ?? START.segment;
+    lowest = Math.min(lowest ?? segment, segment);
+  }
+  return lowest;
+}

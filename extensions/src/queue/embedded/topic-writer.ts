@@ -1,0 +1,111 @@
+/**
+ * Appends to a topic. A topic has one writer at a time, without a lock: the one that made the newest
+ * segment. A writer that was overtaken sees the newer segment after its sync and before it acknowledges, and
+ * then writes the same messages again, into a segment of its own. What had been acknowledged before the
+ * newer segment appeared is found by every reader, because readers go on to a newer segment only after they
+ * have read the older one to its end once more.
+ *
+ * The folder must be on a local file system: readers rely on seeing what was written before.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { sleep } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
+import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { type Message, QueueError } from '../queue.js';
+import { encodeRecord } from './record-format.js';
+import { listSegments, segmentPath } from './segments.js';
+
+/** More overtakings than this in one publish are no accident. */
+const MAX_CLAIMS = 20;
+
+interface OwnSegment {
+  readonly number: number;
+  readonly handle: FileHandle;
+  bytes: number;
+}
+
+export class TopicWriter {
+  readonly #folder: string;
+  readonly #segmentBytes: number;
+  readonly #log: Logger;
+  /** Called when a segment was begun, to remove older ones that nobody needs. */
+  readonly #onNewSegment: () => void;
+  #segment: OwnSegment | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(folder: string, segmentBytes: number, log: Logger, onNewSegment: () => void) {
+    this.#folder = folder;
+    this.#segmentBytes = segmentBytes;
+    this.#log = log;
+    this.#onNewSegment = onNewSegment;
+  }
+
+  /** Appends, one call after the other; on stable storage when it resolves. */
+  append(messages: readonly Message[]): Promise<void> {
+    const now = Date.now();
+    const data = Buffer.concat(messages.map(message => encodeRecord(message, now)));
+    const work = this.#last.then(() => this.#write(data));
+    this.#last = work.catch(() => undefined);
+    return work;
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#leaveSegment();
+  }
+
+  async #write(data: Buffer): Promise<void> {
+    for (let claims = 0; claims < MAX_CLAIMS; claims++) {
+      try {
+        const segment = (this.#segment ??= await this.#claim());
+        await writeAll(segment.handle, data, segment.bytes);
+        await segment.handle.datasync();
+        segment.bytes += data.length;
+        const newest = (await listSegments(this.#folder)).at(-1);
+        const overtaken = newest !== undefined && newest > segment.number;
+        if (overtaken || segment.bytes >= this.#segmentBytes) await this.#leaveSegment();
+        if (!overtaken) return;
+        this.#log.info(
+          { folder: this.#folder, newest },
+          'another process writes this topic now: joining in again',
+        );
+        // Two that keep overtaking each other would both starve without a pause of random length.
+        await sleep(Math.random() * 20 * 1.3 ** claims);
+      } catch (err) {
+        // What is in the segment now is unknown: nothing may follow it.
+        await this.#leaveSegment();
+        throw new QueueError('UNAVAILABLE', `cannot write to ${this.#folder}`, { cause: err });
+      }
+    }
+    throw new QueueError('UNAVAILABLE', `other processes keep taking ${this.#folder} over`);
+  }
+
+  async #claim(): Promise<OwnSegment> {
+    for (;;) {
+      const number = ((await listSegments(this.#folder)).at(-1) ?? 0) + 1;
+      try {
+        const handle = await open(segmentPath(this.#folder, number), 'wx');
+        // The name must be durable before a reader can commit a position in it.
+        await syncFolder(this.#folder);
+        this.#onNewSegment();
+        return { number, handle, bytes: 0 };
+      } catch (err) {
+        if ((err as NodeJS.ErrnoException).code !== 'EEXIST') throw err;
+      }
+    }
+  }
+
+  async #leaveSegment(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    await segment?.handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, data: Buffer, position: number): Promise<void> {
+  let written = 0;
+  while (written < data.length) {
+    const { bytesWritten } = await handle.write(data, written, data.length - written, position + written);
+    written += bytesWritten;
+  }
+}
