@@ -1,0 +1,120 @@
+/** A store over a `JsonStorage`: the data in memory, every change in the journal before it is seen. */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@zenko-modules/common/logger';
+import { CommitQueue } from './commit-queue.js';
+import { Generations } from './generations.js';
+import { applyOperations, formatRecord, type Operation } from './journal-format.js';
+import { loadStore, type LoadedStore, type StoreState } from './load.js';
+import { formatSnapshot } from './snapshot-format.js';
+import { SortedMap } from './sorted-map.js';
+import type { JsonJournal, JsonStorage } from './storage.js';
+
+/** Up to this size a store leaves a complete snapshot behind when it is closed. */
+const SNAPSHOT_AT_CLOSE_BYTES = 64 * 2 ** 20;
+
+export interface JsonStoreOptions {
+  /** When nothing is there: make a new store, or reject with "does not exist". */
+  readonly createIfMissing: boolean;
+  /** Reject when a store is there already. */
+  readonly errorIfExists: boolean;
+  /** The journals' size from which a new snapshot is written, once they are larger than the last one too. */
+  readonly journalMinBytes: number;
+  readonly log: Logger;
+}
+
+export class JsonStore {
+  readonly #storage: JsonStorage;
+  readonly #generations: Generations;
+  readonly #queue: CommitQueue;
+  #state: StoreState;
+
+  private constructor(
+    storage: JsonStorage,
+    { journalMinBytes, log }: JsonStoreOptions,
+    loaded: Omit<LoadedStore, 'last'>,
+    journal: JsonJournal,
+  ) {
+    this.#storage = storage;
+    this.#state = loaded.state;
+    this.#generations = new Generations({ storage, journal, loaded, journalMinBytes, log });
+    this.#queue = new CommitQueue({
+      write: (operations, sync) => this.#write(operations, sync),
+      afterWrite: () => this.#generations.compactIfDue(this.#state),
+    });
+  }
+
+  /**
+   * Opens the store of a storage and holds the storage until `close`.
+   * @throws LevelError `corrupt` naming what is damaged, `fenced` when another process has it.
+   */
+  static async open(storage: JsonStorage, options: JsonStoreOptions): Promise<JsonStore> {
+    await storage.open(options.createIfMissing);
+    try {
+      const loaded = await loadStore(storage, options.log);
+      if (loaded === undefined) return await JsonStore.#create(storage, options);
+      if (options.errorIfExists) throw new Error(`${storage.place}: a store exists (errorIfExists is true)`);
+      const journal = await storage.resumeJournal(loaded.generations.at(-1) ?? 0, loaded.last);
+      const store = new JsonStore(storage, options, loaded, journal);
+      await store.#generations.compactIfDue(loaded.state);
+      return store;
+    } catch (err) {
+      await storage.close();
+      throw err;
+    }
+  }
+
+  static async #create(storage: JsonStorage, options: JsonStoreOptions): Promise<JsonStore> {
+    if (!options.createIfMissing) {
+      throw new Error(`${storage.place}: a store does not exist (createIfMissing is false)`);
+    }
+    const state = { store: randomUUID(), lastBatch: 0, map: SortedMap.empty };
+    const begin = { store: state.store, generation: 1 };
+    // The snapshot last: a journal without one is a creation that was not completed, as long as it is unused.
+    const firstLine = formatRecord({ kind: 'begin', ...begin, afterBatch: 0 });
+    const journal = await storage.createJournal(1, firstLine);
+    const text = formatSnapshot({ ...begin, lastBatch: 0 }, state.map);
+    const snapshotBytes = await storage.replaceSnapshot(1, text, new AbortController().signal);
+    const loaded = { state, generations: [1], snapshotBytes, snapshotBatch: 0, olderJournalBytes: 0 };
+    return new JsonStore(storage, options, loaded, journal);
+  }
+
+  /** What is stored at this moment. It never changes; a later moment has another map. */
+  get map(): SortedMap {
+    return this.#state.map;
+  }
+
+  /**
+   * Applies the operations in their order, all or none. They are seen by `map` once this has resolved, and are
+   * on stable storage then if `sync`.
+   * @throws LevelError `tooLarge` before anything was written, `unavailable` when the journal cannot be written.
+   */
+  commit(operations: readonly Operation[], sync: boolean): Promise<void> {
+    return this.#queue.push(operations, sync);
+  }
+
+  /** Resolves when a write would be possible now; rejects with the reason. */
+  ping(): Promise<void> {
+    return this.#queue.push([], true);
+  }
+
+  /** Ends what was begun, and gives the storage up. Call it once, and nothing after it. */
+  async close(): Promise<void> {
+    try {
+      await this.#queue.drained();
+      await this.#generations.close(this.#state, this.map.byteLength <= SNAPSHOT_AT_CLOSE_BYTES);
+    } finally {
+      await this.#storage.close();
+    }
+  }
+
+  async #write(operations: readonly Operation[], sync: boolean): Promise<void> {
+    const { store, lastBatch, map } = this.#state;
+    if (operations.length === 0) {
+      await this.#generations.check(this.#state);
+      return;
+    }
+    const batch = lastBatch + 1;
+    await this.#generations.append(formatRecord({ kind: 'batch', batch, operations }), sync, this.#state);
+    this.#state = { store, lastBatch: batch, map: applyOperations(map, operations) };
+  }
+}
