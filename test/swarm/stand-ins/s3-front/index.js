@@ -1,0 +1,1 @@
+import('./s3-front/dist/main.js');
