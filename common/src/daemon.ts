@@ -22,6 +22,8 @@ import { StartError } from './start-error.js';
 export interface Running {
   /** Ports that the part is bound to, by setting name, such as `{ DATA_PORT: 9991 }`. */
   readonly ports: Readonly<Record<string, number>>;
+  /** Resolves with the reason when the part cannot go on: the process ends with 1, for a supervisor to start anew. */
+  readonly failed?: Promise<string>;
   close(): Promise<void>;
 }
 
@@ -64,12 +66,18 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
   log.info({ ports }, 'listening');
   process.send?.({ event: 'listening', ports } satisfies ListeningMessage);
 
-  const reason = await stop;
-  log.info({ reason }, 'stopping');
+  let code = 0;
+  const failed = running.failed?.then(reason => {
+    code = 1;
+    return reason;
+  });
+  const reason = await (failed === undefined ? stop : Promise.race([stop, failed]));
+  if (code === 0) log.info({ reason }, 'stopping');
+  else log.fatal({ reason }, 'cannot go on, stopping');
   try {
     await withDeadline(running.close(), lifecycle.STOP_GRACE_MS, 'stopping');
     log.info('stopped');
-    process.exit(0);
+    process.exit(code);
   } catch (err) {
     log.error({ err }, 'did not stop cleanly');
     process.exit(1);

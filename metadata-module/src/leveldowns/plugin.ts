@@ -20,8 +20,12 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
   readonly name: string;
   /** Its own settings, beyond those of the module. */
   readonly settings: T;
+  /** The deployment's id is kept in the file `uuid` of the module's folder, beside the store; else in the store. */
+  readonly uuidInFolder?: boolean;
   /** Makes the store without opening it. Throws StartError for settings that contradict each other. */
-  create(context: LevelDownContext<T>): LevelDown;
+  create(context: LevelDownContext<T>): LevelDown | Promise<LevelDown>;
+  /** What an error of the first `open` means to the person who starts the module, in one line; `undefined`: unknown. */
+  explain?(err: Error): string | undefined;
 }
 
 /** An abstract-leveldown store, with what ours may have beyond it. */
@@ -30,9 +34,16 @@ export interface LevelDown extends AbstractLevelDOWN {
   ping?(): Promise<void>;
 }
 
-/** `code` of a LevelDOWN's errors that the module treats by name. Others are InternalError. */
+/**
+ * `code` of a LevelDOWN's errors that the module treats by name. Others are InternalError, and after one
+ * of them from `batch` the module closes the LevelDOWN and opens it again before it goes on.
+ */
 export const LEVEL_ERRORS = {
-  /** The backend cannot be reached or did not answer in time; answered as ServiceUnavailable. */
+  /**
+   * The backend cannot be reached or did not answer in time; answered as ServiceUnavailable. A batch that
+   * failed so may have been applied: reads that succeed after it show whether it was, and it is not
+   * applied later than that.
+   */
   unavailable: 'LEVEL_UNAVAILABLE',
   /** A key, a value or a batch is larger than the backend takes; refused before anything was written. */
   tooLarge: 'LEVEL_TOO_LARGE',

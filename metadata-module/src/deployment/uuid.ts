@@ -1,0 +1,64 @@
+/** The deployment's id, made once and kept: in the file `uuid` beside the store, as CloudServer's own daemon does, or in the store. */
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import path from 'node:path';
+import { StartError } from '@zenko-modules/common/start-error';
+import { Database } from '../store/key-space.js';
+import type { CommitQueue } from '../store/commit-queue.js';
+import type { LevelStore } from '../store/level-store.js';
+import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
+
+const FILE = 'uuid';
+/** No client reaches a database below this name. */
+const KEY = new Database([RECORD_LOGS_DATABASE, 'deployment']).keyOf('uuid');
+
+/** For stores that are a folder on this machine. */
+export async function uuidInFolder(folder: string): Promise<string> {
+  const known = await readUuidFile(folder);
+  if (known !== undefined) return known;
+  const uuid = randomUUID();
+  const file = path.join(folder, FILE);
+  const temporary = `${file}.new`;
+  const handle = await open(temporary, 'w');
+  try {
+    await handle.writeFile(uuid);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  await syncFolder(folder);
+  return uuid;
+}
+
+/** The id in `<folder>/uuid`, or `undefined` when there is no such file. */
+export async function readUuidFile(folder: string): Promise<string | undefined> {
+  const file = path.join(folder, FILE);
+  let text: string;
+  try {
+    text = (await readFile(file, 'utf8')).trim();
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw err;
+  }
+  if (text === '') throw new StartError(`METADATA_PATH: ${file} is empty: expected the deployment's id`);
+  return text;
+}
+
+/** For stores elsewhere: several machines may run over one of them, one after the other. */
+export async function uuidInStore(store: LevelStore, commits: CommitQueue): Promise<string> {
+  const known = await store.get(KEY);
+  if (known !== undefined) return known;
+  const uuid = randomUUID();
+  await commits.commitUnlogged([{ type: 'put', key: KEY, value: uuid }]);
+  return uuid;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

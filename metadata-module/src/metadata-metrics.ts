@@ -1,0 +1,71 @@
+/** Every metric of the metadata module. */
+import type { RpcObserver } from '@zenko-modules/common/rpc/connection';
+import { createRegistry } from '@zenko-modules/common/probe-server';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { CommitObserver } from './store/commit-queue.js';
+
+/** What gauges read when they are asked. */
+export interface MetadataState {
+  readonly openStreams: number;
+  readonly openIterators: number;
+  readonly firstRecord: number;
+  readonly lastRecord: number;
+}
+
+export interface MetadataMetrics extends RpcObserver, CommitObserver {
+  readonly registry: Registry;
+}
+
+const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
+
+export function createMetrics(state: () => MetadataState | undefined): MetadataMetrics {
+  const registry = createRegistry();
+  const registers = [registry];
+  const calls = new Counter({
+    name: 'metadata_calls_total',
+    help: 'Calls that were answered, by outcome: ok or the type of the error',
+    labelNames: ['namespace', 'call', 'outcome'],
+    registers,
+  });
+  const callSeconds = new Histogram({
+    name: 'metadata_call_seconds',
+    help: 'Time from a call to its answer',
+    labelNames: ['namespace', 'call'],
+    buckets: SECONDS,
+    registers,
+  });
+  const batchSeconds = new Histogram({
+    name: 'metadata_batch_seconds',
+    help: 'Time that a synced batch takes in the LevelDOWN',
+    buckets: SECONDS,
+    registers,
+  });
+  const batchCommits = new Histogram({
+    name: 'metadata_batch_commits',
+    help: 'Commits that share one synced batch',
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 1000],
+    registers,
+  });
+  const gauge = (name: string, help: string, read: (state: MetadataState) => number): void => {
+    const collect = function (this: Gauge): void {
+      const current = state();
+      if (current) this.set(read(current));
+    };
+    registry.registerMetric(new Gauge({ name, help, registers: [], collect }));
+  };
+  gauge('metadata_open_streams', 'Streams that clients have open', now => now.openStreams);
+  gauge('metadata_open_iterators', 'Iterators that are open on the LevelDOWN', now => now.openIterators);
+  gauge('metadata_record_log_first', 'Oldest record that the record log keeps', now => now.firstRecord);
+  gauge('metadata_record_log_last', 'Newest record of the record log', now => now.lastRecord);
+  return {
+    registry,
+    callAnswered: (namespace, call, outcome, seconds) => {
+      calls.inc({ namespace, call, outcome });
+      callSeconds.observe({ namespace, call }, seconds);
+    },
+    batchWritten: (commits, seconds) => {
+      batchCommits.observe(commits);
+      batchSeconds.observe(seconds);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Settings of the metadata module. A LevelDOWN has its own, at its plug-in. */
+import { integer, optional, port, setting, text } from '@zenko-modules/common/settings';
+import {
+  DATA_FOLDER_SETTINGS,
+  LISTEN_SETTINGS,
+  METADATA_PORT_SETTING,
+} from '@zenko-modules/common/shared-settings';
+import type { SettingsOf } from '@zenko-modules/common/settings';
+
+export const METADATA_SETTINGS = {
+  ...METADATA_PORT_SETTING,
+  ...LISTEN_SETTINGS,
+  ...DATA_FOLDER_SETTINGS,
+  METADATA_BACKEND: setting(
+    text,
+    'leveldown',
+    'LevelDOWN that keeps the metadata: leveldown, jsondown, jsonmemcached, mongodown, or a package or path',
+  ),
+  METADATA_PATH: optional(
+    text,
+    'folder of the metadata module, which must exist; without it `<DATA_DIR>/metadata`, which is made',
+  ),
+  METADATA_PROBE_PORT: setting(port, '4043', 'port of health and metrics of the metadata module'),
+  RECORD_LOG_MAX_RECORDS: setting(
+    integer(1, 1_000_000_000, 'records'),
+    '1000000',
+    'newest records that the record log keeps; older ones go when every registered reader has read them',
+  ),
+} as const;
+
+export type MetadataSettings = SettingsOf<typeof METADATA_SETTINGS>;

@@ -1,0 +1,158 @@
+/**
+ * The log of every committed change, numbered 1, 2, 3, … without gaps. Records are written in the same
+ * batch as the changes that they tell of, so their order is the order of commits.
+ */
+import { CatalogueError } from '@zenko-modules/common/errors';
+import type { LevelStore, StoreOperation } from '../store/level-store.js';
+import type { MonotonicClock } from '../store/monotonic-clock.js';
+import {
+  type KeyOperation,
+  type LogItem,
+  parseRecord,
+  recordKey,
+  RECORD_LOG,
+  recordValue,
+  seqOf,
+} from './record.js';
+
+/** Changes of one database that are committed together. */
+export interface Change {
+  /** The database's name, as the log shows it. */
+  readonly db: string;
+  readonly operations: readonly KeyOperation[];
+}
+
+/** Which records to read; without `startSeq` from the first, without `endSeq` up to the last. */
+export interface RecordRange {
+  readonly startSeq?: number | undefined;
+  readonly endSeq?: number | undefined;
+  /** How many records at most. */
+  readonly limit?: number | undefined;
+}
+
+export interface RecordRead {
+  /** First and last sequence number that the read covers; `null` when it covers none. */
+  readonly info: { readonly start: number | null; readonly end: number | null };
+  /** One item per sequence number, from `start` to `end`. */
+  readonly log: AsyncIterator<LogItem>;
+}
+
+export class RecordLog {
+  readonly #store: LevelStore;
+  readonly #clock: MonotonicClock;
+  #first = 1;
+  #last = 0;
+
+  private constructor(store: LevelStore, clock: MonotonicClock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** The log as the store holds it; moves `clock` past its last record. */
+  static async open(store: LevelStore, clock: MonotonicClock): Promise<RecordLog> {
+    const log = new RecordLog(store, clock);
+    await log.recover();
+    return log;
+  }
+
+  /** Sequence number of the oldest record that is kept; `last + 1` when there is none. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** Sequence number of the newest committed record, 0 before the first. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** Reads from the store which records there are, after a start or a batch whose outcome is not known. */
+  async recover(): Promise<void> {
+    const newest = await this.#edge(true);
+    const oldest = await this.#edge(false);
+    this.#last = newest ? seqOf(newest.key) : 0;
+    this.#first = oldest ? seqOf(oldest.key) : 1;
+    const time = newest ? Date.parse(parseRecord(newest.key, newest.value).timestamp) : NaN;
+    if (!Number.isNaN(time)) this.#clock.passed(time);
+  }
+
+  /** The records of `changes`, numbered on from the last committed one. */
+  recordsOf(changes: readonly Change[]): StoreOperation[] {
+    const timestamp = new Date(this.#clock.now()).toISOString();
+    let seq = this.#last;
+    return changes.flatMap(({ db, operations }) =>
+      operations.map((operation): StoreOperation => {
+        seq += 1;
+        return { type: 'put', key: recordKey(seq), value: recordValue(db, operation, timestamp) };
+      }),
+    );
+  }
+
+  /** Counts `records` more records: they have been committed. */
+  committed(records: number): void {
+    this.#last += records;
+  }
+
+  /** Hides records before `seq` from readers: they are about to be deleted. */
+  dropBefore(seq: number): void {
+    this.#first = Math.max(this.#first, seq);
+  }
+
+  /** Reads committed records. The iterator of `log` must be read to its end or returned. */
+  read({ startSeq, endSeq, limit }: RecordRange): RecordRead {
+    const start = Math.max(startSeq ?? this.#first, this.#first);
+    const end = Math.min(
+      endSeq ?? this.#last,
+      this.#last,
+      limit === undefined ? Infinity : start + limit - 1,
+    );
+    if (start > end) return { info: { start: null, end: null }, log: noItems() };
+    const entries = this.#store.entries({
+      gte: Buffer.from(recordKey(start)),
+      lte: Buffer.from(recordKey(end)),
+    });
+    return { info: { start, end }, log: new LogItems(entries, start, end) };
+  }
+
+  async #edge(reverse: boolean): Promise<{ key: string; value: string } | undefined> {
+    for await (const entry of this.#store.entries({ ...RECORD_LOG.rangeOf({ reverse, limit: 1 }) })) {
+      return entry;
+    }
+    return undefined;
+  }
+}
+
+/** Entries of the store as items. Its reader counts them, so it must never be left to miss one. */
+class LogItems implements AsyncIterator<LogItem> {
+  readonly #entries: AsyncIterator<{ key: string; value: string }>;
+  readonly #end: number;
+  #next: number;
+
+  constructor(entries: AsyncIterator<{ key: string; value: string }>, start: number, end: number) {
+    this.#entries = entries;
+    this.#next = start;
+    this.#end = end;
+  }
+
+  async next(): Promise<IteratorResult<LogItem, undefined>> {
+    const step = await this.#entries.next();
+    if (step.done && this.#next > this.#end) return { done: true, value: undefined };
+    if (step.done || seqOf(step.value.key) !== this.#next) {
+      await this.return();
+      throw new CatalogueError(
+        'ServiceUnavailable',
+        `record ${this.#next} was deleted while it was about to be read`,
+      );
+    }
+    this.#next += 1;
+    return { done: false, value: parseRecord(step.value.key, step.value.value) };
+  }
+
+  async return(): Promise<IteratorResult<LogItem, undefined>> {
+    await this.#entries.return?.();
+    return { done: true, value: undefined };
+  }
+}
+
+function noItems(): AsyncIterator<LogItem> {
+  return { next: () => Promise.resolve({ done: true, value: undefined }) };
+}

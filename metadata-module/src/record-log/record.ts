@@ -1,0 +1,65 @@
+/** Records of the log: how one is stored, and how a reader gets it. Never change the stored form on filled storage. */
+import { CatalogueError } from '@zenko-modules/common/errors';
+import { z } from 'zod';
+import { Database } from '../store/key-space.js';
+
+export const RECORD_LOG_NAME = 's3-recordlog';
+export const RECORD_LOGS_DATABASE = '..recordLogs';
+export const RECORD_LOG = new Database([RECORD_LOGS_DATABASE, RECORD_LOG_NAME]);
+
+const DIGITS = 16;
+
+/** One change of one key. */
+export type KeyOperation =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'del'; readonly key: string };
+
+/** What a reader of the log gets for one sequence number. */
+export interface LogItem {
+  /** ISO 8601; the time at which the change was written. */
+  readonly timestamp: string;
+  readonly db: string;
+  readonly entries: readonly [
+    { readonly type: 'put' | 'del'; readonly key: string; readonly value?: string },
+  ];
+}
+
+const storedRecord = z.object({
+  type: z.enum(['put', 'del']),
+  db: z.string(),
+  key: z.string(),
+  value: z.string().optional(),
+  timestamp: z.string(),
+});
+
+/** The store's key of record `seq`. */
+export function recordKey(seq: number): string {
+  return RECORD_LOG.keyOf(String(seq).padStart(DIGITS, '0'));
+}
+
+/** @throws CatalogueError InternalError when the key is not one of a record. */
+export function seqOf(storeKey: string): number {
+  const digits = RECORD_LOG.nameOf(storeKey);
+  if (!/^\d{16}$/.test(digits)) {
+    throw new CatalogueError('InternalError', `the record log holds the key ${JSON.stringify(storeKey)}`);
+  }
+  return Number(digits);
+}
+
+export function recordValue(db: string, operation: KeyOperation, timestamp: string): string {
+  const { type, key } = operation;
+  const value = operation.type === 'put' ? operation.value : undefined;
+  return JSON.stringify({ type, db, key, value, timestamp });
+}
+
+/** @throws CatalogueError InternalError when what is stored is no record. */
+export function parseRecord(storeKey: string, stored: string): LogItem {
+  try {
+    const { timestamp, db, type, key, value } = storedRecord.parse(JSON.parse(stored));
+    return { timestamp, db, entries: [{ type, key, ...(value !== undefined && { value }) }] };
+  } catch (err) {
+    throw new CatalogueError('InternalError', `record ${seqOf(storeKey)} of the log is damaged`, {
+      cause: err,
+    });
+  }
+}

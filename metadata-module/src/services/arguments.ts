@@ -1,0 +1,115 @@
+/** Arguments of calls, checked at the door: what passes here is trusted by all that follows. */
+import { CatalogueError } from '@zenko-modules/common/errors';
+import { z } from 'zod';
+import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
+import { Database, type KeyRange } from '../store/key-space.js';
+import type { DeleteOptions, GetOptions, PutOptions } from '../versioning/options.js';
+
+const MAX_KEY_BYTES = 16 * 1024;
+const MAX_NAME_BYTES = 512;
+const MAX_NAMES = 8;
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+
+const wellFormed = z
+  .string()
+  .refine(text => !LONE_SURROGATE.test(text), 'expected well-formed text, without lone surrogates');
+
+const sized = (schema: z.ZodType<string>, maxBytes: number) =>
+  schema.refine(
+    text => text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes,
+    `expected at most ${maxBytes} bytes`,
+  );
+
+const key = sized(wellFormed, MAX_KEY_BYTES)
+  .refine(text => text !== '', 'expected a text that is not empty')
+  .refine(text => !text.includes('\0'), 'expected a text without NUL');
+
+const databaseName = sized(wellFormed, MAX_NAME_BYTES)
+  .refine(text => text !== '', 'expected a name that is not empty')
+  .refine(text => !/[!#\0]/.test(text), 'expected a name without "!", "#" and NUL')
+  .refine(text => text !== RECORD_LOGS_DATABASE, 'this database is the record log, see readRecords');
+
+const subLevel = z.array(databaseName).max(MAX_NAMES);
+
+/** `undefined` and `null` both stand for an option that is not given. */
+const optionalMember = <T>(schema: z.ZodType<T>) => schema.nullish().transform(value => value ?? undefined);
+
+const versionId = optionalMember(
+  sized(wellFormed, MAX_KEY_BYTES).refine(text => !text.includes('\0'), 'expected a text without NUL'),
+);
+const isNull = optionalMember(z.boolean());
+/** On unless it is left out or false; `''` counts as on. */
+const switchedOn = z
+  .union([z.boolean(), z.string(), z.number(), z.null()])
+  .optional()
+  .transform(value => value === '' || Boolean(value));
+
+const options = <T extends z.ZodRawShape>(shape: T) => z.preprocess(value => value ?? {}, z.object(shape));
+
+const putOptions = options({ versioning: switchedOn, versionId, isNull, deleteNullKey: switchedOn });
+const getOptions = options({ versionId });
+const deleteOptions = options({ versionId, isNull });
+
+/** A bound need not be well-formed text: see `boundBytes`. */
+const bound = optionalMember(sized(z.string(), MAX_KEY_BYTES));
+const wholeNumber = (min: number) =>
+  z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^-?\d{1,16}$/)
+          .transform(Number),
+      ],
+      {
+        error: 'expected a whole number',
+      },
+    )
+    .refine(
+      value => Number.isSafeInteger(value) || value > Number.MAX_SAFE_INTEGER,
+      'expected a whole number',
+    )
+    .refine(value => value >= min, `expected at least ${min}`);
+
+const keyRange = options({
+  gt: bound,
+  gte: bound,
+  lt: bound,
+  lte: bound,
+  // -1 is level's word for no limit
+  limit: optionalMember(wholeNumber(-1)).transform(limit => (limit === -1 ? undefined : limit)),
+  reverse: optionalMember(z.boolean()),
+});
+
+const readerId = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'expected 1 to 64 letters, digits, ".", "_" or "-"');
+
+const recordRange = options({
+  startSeq: optionalMember(wholeNumber(0)),
+  endSeq: optionalMember(wholeNumber(0)),
+  limit: optionalMember(wholeNumber(-1)).transform(limit => (limit === -1 ? undefined : limit)),
+  reader: optionalMember(readerId),
+});
+
+/** @throws CatalogueError InvalidArgument that names the argument and what is accepted. */
+function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = [name, ...(issue?.path ?? [])].map(String).join('.');
+  throw new CatalogueError('InvalidArgument', `${where}: ${issue?.message ?? 'not valid'}`);
+}
+
+/** No name at all stands for the root database. */
+export const checkDatabase = (value: unknown): Database =>
+  new Database(check('subLevel', subLevel, value ?? []));
+export const checkKey = (value: unknown): string => check('key', key, value);
+export const checkValue = (value: unknown): string => check('value', wellFormed, value);
+export const checkPutOptions = (value: unknown): PutOptions => check('options', putOptions, value);
+export const checkGetOptions = (value: unknown): GetOptions => check('options', getOptions, value);
+export const checkDeleteOptions = (value: unknown): DeleteOptions => check('options', deleteOptions, value);
+export const checkKeyRange = (value: unknown): KeyRange => check('options', keyRange, value);
+export const checkRecordRange = (value: unknown): z.infer<typeof recordRange> =>
+  check('options', recordRange, value);

@@ -1,0 +1,61 @@
+/** The calls of namespace /MDFile/metadata. */
+import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/common/rpc/service';
+import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import type { DiskUsage } from '../deployment/disk-usage.js';
+import type { VersionedStore } from '../versioning/versioned-store.js';
+import {
+  checkDatabase,
+  checkDeleteOptions,
+  checkGetOptions,
+  checkKey,
+  checkKeyRange,
+  checkPutOptions,
+  checkValue,
+} from './arguments.js';
+
+export interface MetadataServiceOptions {
+  readonly databases: VersionedStore;
+  /** The deployment's id. */
+  readonly uuid: string;
+  readonly diskUsage: () => Promise<DiskUsage>;
+}
+
+export function metadataService({ databases, uuid, diskUsage }: MetadataServiceOptions): RpcService {
+  return {
+    namespace: METADATA_NAMESPACE,
+    calls: {
+      createReadStream: async ({ subLevel, args: [range] }) =>
+        new StreamResult(await databases.list(checkDatabase(subLevel), checkKeyRange(range))),
+
+      rawListKeys: async ({ args: [range] }) =>
+        new StreamResult(await databases.listRawKeys(checkKeyRange(range))),
+
+      getUUID: () => Promise.resolve(uuid),
+
+      put: async ({ subLevel, args: [key, value, options], signal }: RpcCall) =>
+        answer(
+          await databases.put(
+            checkDatabase(subLevel),
+            checkKey(key),
+            checkValue(value),
+            checkPutOptions(options),
+            signal,
+          ),
+        ),
+
+      del: async ({ subLevel, args: [key, options], signal }: RpcCall) =>
+        answer(
+          await databases.del(checkDatabase(subLevel), checkKey(key), checkDeleteOptions(options), signal),
+        ),
+
+      get: async ({ subLevel, args: [key, options] }: RpcCall) =>
+        databases.get(checkDatabase(subLevel), checkKey(key), checkGetOptions(options)),
+
+      getDiskUsage: () => diskUsage(),
+    },
+  };
+}
+
+function answer(versionId: string | undefined): string | undefined {
+  return versionId === undefined ? undefined : JSON.stringify({ versionId });
+}

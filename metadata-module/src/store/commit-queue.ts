@@ -1,0 +1,205 @@
+/**
+ * Turns concurrent commits into few synced batches: what arrives while a batch is being written forms the
+ * next one. No timer: a commit that finds the queue empty is written at once.
+ *
+ * A batch holds the changes and their log records. When one fails, nobody is told that it succeeded, and
+ * what the store holds is read again before the next: a failed batch may have been applied all the same.
+ */
+import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { Database } from './key-space.js';
+import type { Change, RecordLog } from '../record-log/record-log.js';
+import type { KeyOperation } from '../record-log/record.js';
+import { LEVEL_ERRORS } from '../leveldowns/plugin.js';
+import { fromLevelError, levelErrorCode } from './level-errors.js';
+import type { LevelStore, StoreOperation } from './level-store.js';
+
+/** One batch holds at most about this many bytes, unless one commit alone is larger. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+const MAX_BATCH_COMMITS = 1000;
+/** More than this in line is answered with SlowDown. */
+const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
+const MAX_QUEUED_COMMITS = 20_000;
+/** After a failed attempt to recover, this long every commit is refused without another attempt. */
+const RECOVERY_PAUSE_MS = 500;
+
+export interface CommitObserver {
+  /** A batch of `commits` commits became durable after `seconds`. */
+  batchWritten(commits: number, seconds: number): void;
+}
+
+interface Pending {
+  readonly change: Change;
+  /** The change's operations, or ones that are not of any database, with the store's keys. */
+  readonly operations: readonly StoreOperation[];
+  readonly bytes: number;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: () => void;
+  readonly reject: (err: Error) => void;
+}
+
+export class CommitQueue {
+  readonly #store: LevelStore;
+  readonly #recordLog: RecordLog;
+  readonly #log: Logger;
+  readonly #observer: CommitObserver | undefined;
+  #pending: Pending[] = [];
+  #pendingBytes = 0;
+  #running: Promise<void> | undefined;
+  #uncertain = false;
+  /** The store is closed and opened again to recover: LevelDB takes no write after one that failed. */
+  #mustReopen = false;
+  #recovering: Promise<void> | undefined;
+  #retryAt = 0;
+  #closed = false;
+
+  constructor(store: LevelStore, recordLog: RecordLog, log: Logger, observer?: CommitObserver) {
+    this.#store = store;
+    this.#recordLog = recordLog;
+    this.#log = log;
+    this.#observer = observer;
+  }
+
+  /**
+   * Resolves when the operations and their log records are on stable storage, in one atomic batch.
+   * @param signal a commit that is still in line when it is aborted is dropped.
+   * @throws CatalogueError SlowDown when too much is in line, EntityTooLarge when the store refuses the
+   * size (nothing was written then), ServiceUnavailable or InternalError when the batch failed: it may
+   * or may not have been applied.
+   */
+  commit(database: Database, operations: readonly KeyOperation[], signal?: AbortSignal): Promise<void> {
+    const stored = operations.map(operation => ({ ...operation, key: database.keyOf(operation.key) }));
+    return this.#enqueue({ db: database.name, operations }, stored, signal);
+  }
+
+  /** The same for what belongs to the module itself and is no change of any database: it is not logged. */
+  commitUnlogged(operations: readonly StoreOperation[]): Promise<void> {
+    return this.#enqueue({ db: '', operations: [] }, operations, undefined);
+  }
+
+  /**
+   * Resolves when it is certain what the store holds. Await it before reading what a commit depends on.
+   * @throws CatalogueError ServiceUnavailable while the store cannot be read.
+   */
+  async certain(): Promise<void> {
+    if (!this.#uncertain && this.#store.isOpen) return;
+    if (performance.now() < this.#retryAt) {
+      throw new CatalogueError('ServiceUnavailable', 'the store failed a write and has not recovered yet');
+    }
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = undefined;
+    });
+    await this.#recovering;
+  }
+
+  /** Refuses what comes from now on and resolves when all that is in line has been written or has failed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  #enqueue(
+    change: Change,
+    operations: readonly StoreOperation[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (this.#closed)
+      return Promise.reject(new CatalogueError('ServiceUnavailable', 'the module is stopping'));
+    const bytes = sizeOf(operations);
+    if (this.#pending.length >= MAX_QUEUED_COMMITS || this.#pendingBytes + bytes > MAX_QUEUED_BYTES) {
+      return Promise.reject(new CatalogueError('SlowDown', 'too many writes are waiting for the store'));
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ change, operations, bytes, signal, resolve, reject });
+      this.#pendingBytes += bytes;
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#take();
+      try {
+        await this.certain();
+      } catch (err) {
+        for (const { reject } of batch) reject(fromLevelError(err));
+        continue;
+      }
+      await this.#write(batch);
+    }
+  }
+
+  #take(): Pending[] {
+    let bytes = 0;
+    let count = 0;
+    for (const pending of this.#pending) {
+      bytes += pending.bytes;
+      if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_COMMITS)) break;
+      count += 1;
+    }
+    const taken = this.#pending.splice(0, count);
+    for (const pending of taken) this.#pendingBytes -= pending.bytes;
+    const [dropped, wanted] = [
+      taken.filter(pending => pending.signal?.aborted),
+      taken.filter(pending => !pending.signal?.aborted),
+    ];
+    for (const { reject } of dropped)
+      reject(new CatalogueError('ServiceUnavailable', 'the call took too long'));
+    return wanted;
+  }
+
+  async #write(batch: readonly Pending[]): Promise<void> {
+    if (batch.length === 0) return;
+    const started = performance.now();
+    const records = this.#recordLog.recordsOf(batch.map(({ change }) => change));
+    try {
+      await this.#store.batch([...batch.flatMap(({ operations }) => operations), ...records]);
+    } catch (err) {
+      await this.#failed(batch, err);
+      return;
+    }
+    this.#recordLog.committed(records.length);
+    this.#observer?.batchWritten(batch.length, (performance.now() - started) / 1000);
+    for (const { resolve } of batch) resolve();
+  }
+
+  async #failed(batch: readonly Pending[], err: unknown): Promise<void> {
+    if (levelErrorCode(err) === LEVEL_ERRORS.tooLarge) {
+      // Nothing was written. Together they were too large, or one of them alone is: only that one fails.
+      if (batch.length > 1) for (const pending of batch) await this.#write([pending]);
+      else for (const { reject } of batch) reject(fromLevelError(err));
+      return;
+    }
+    this.#uncertain = true;
+    this.#mustReopen ||= levelErrorCode(err) === undefined;
+    this.#log.error({ err, commits: batch.length }, 'a batch failed');
+    for (const { reject } of batch) reject(fromLevelError(err));
+  }
+
+  /** Opens the store again unless its error said that it need not be, and reads which batches it holds. */
+  async #recover(): Promise<void> {
+    try {
+      if (!this.#store.isOpen || this.#mustReopen) await this.#store.reopen();
+      await this.#recordLog.recover();
+      this.#uncertain = false;
+      this.#mustReopen = false;
+      this.#log.info({ lastRecord: this.#recordLog.last }, 'the store takes writes again');
+    } catch (err) {
+      this.#retryAt = performance.now() + RECOVERY_PAUSE_MS;
+      this.#log.error({ err }, 'the store has not recovered');
+      throw new CatalogueError('ServiceUnavailable', `the store has not recovered: ${messageOf(err)}`, {
+        cause: err,
+      });
+    }
+  }
+}
+
+function sizeOf(operations: readonly StoreOperation[]): number {
+  let bytes = 0;
+  for (const operation of operations) {
+    bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0) + 64;
+  }
+  return bytes;
+}

@@ -1,0 +1,210 @@
+/**
+ * Databases whose keys have versions: `put`, `get` and `del` of one key behave as if they ran one after
+ * the other, and what one of them changes is one atomic, durable batch.
+ */
+import { CatalogueError } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { CommitQueue } from '../store/commit-queue.js';
+import { KeyLock } from '../store/key-lock.js';
+import { type Database, type KeyRange, rawRange } from '../store/key-space.js';
+import type { Entry, LevelStore } from '../store/level-store.js';
+import type { DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
+import { deleteReadsMaster, planDelete } from './plan-delete.js';
+import { planPut, putReadsMaster } from './plan-put.js';
+import { type Candidates, planRepair, type Repair } from './plan-repair.js';
+import { RepairSchedule } from './repair-schedule.js';
+import type { VersionIds } from './version-id.js';
+import { nullKey, versionKey, versionRange } from './version-key.js';
+import { isPlaceHolder } from './version-value.js';
+
+export interface VersionedStoreOptions {
+  readonly store: LevelStore;
+  readonly commits: CommitQueue;
+  readonly versionIds: VersionIds;
+  readonly log: Logger;
+  /** Until a place holder is repaired without being asked for; 15 s unless a test is in a hurry. */
+  readonly repairDelayMs?: number;
+}
+
+export class VersionedStore {
+  readonly #store: LevelStore;
+  readonly #commits: CommitQueue;
+  readonly #versionIds: VersionIds;
+  readonly #log: Logger;
+  readonly #lock = new KeyLock();
+  readonly #repairs: RepairSchedule;
+
+  constructor(options: VersionedStoreOptions) {
+    this.#store = options.store;
+    this.#commits = options.commits;
+    this.#versionIds = options.versionIds;
+    this.#log = options.log;
+    this.#repairs = new RepairSchedule(
+      (database, key) => this.#repairMaster(database, key),
+      options.log,
+      options.repairDelayMs,
+    );
+  }
+
+  /**
+   * Durable when it resolves; with the id of the version, for a put that is about one.
+   * @param signal a call that has not begun when it is aborted is dropped.
+   */
+  async put(
+    database: Database,
+    key: string,
+    value: string,
+    options: PutOptions,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const request = { key, value, options };
+    const plan = await this.#change(database, key, signal, putReadsMaster(request), master =>
+      planPut(request, master, () => this.#versionIds.next()),
+    );
+    return plan.versionId;
+  }
+
+  /** Durable when it resolves, also when there was nothing to delete; with the id of the version that it was about. */
+  async del(
+    database: Database,
+    key: string,
+    options: DeleteOptions,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
+    const request = { key, options };
+    const plan = await this.#change(database, key, signal, deleteReadsMaster(request), master =>
+      planDelete(request, master, () => this.#versionIds.next()),
+    );
+    if (plan.leavesPlaceHolder) this.#repairs.add(database, key);
+    return plan.versionId;
+  }
+
+  /**
+   * The stored value of the master, or of the version that `options` names.
+   * @throws CatalogueError ObjNotFound when there is none.
+   */
+  async get(database: Database, key: string, options: GetOptions): Promise<string> {
+    const { versionId } = options;
+    await this.#readable();
+    if (versionId !== undefined && versionId !== '') {
+      const wanted = versionId === 'null' ? nullKey(key) : versionKey(key, versionId);
+      return found(await this.#store.get(database.keyOf(wanted)));
+    }
+    const master = found(await this.#store.get(database.keyOf(key)));
+    return isPlaceHolder(master) ? found(await this.#getNewest(database, key)) : master;
+  }
+
+  /** The entries of a database as they are stored, masters and versions, in byte order. */
+  async list(database: Database, range: KeyRange): Promise<AsyncIterator<Entry>> {
+    await this.#readable();
+    return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) => ({
+      key: database.nameOf(key),
+      value,
+    }));
+  }
+
+  /** The keys of all databases as the store holds them. */
+  async listRawKeys(range: KeyRange): Promise<AsyncIterator<string>> {
+    await this.#readable();
+    return mapped(this.#store.entries(rawRange(range)), ({ key }) => key);
+  }
+
+  /** Repairs a master that a process before this one left as a place holder. */
+  repairLater(database: Database, key: string): void {
+    this.#repairs.add(database, key);
+  }
+
+  /** Resolves when nothing is being changed any more. What waits for its repair is left to the next start. */
+  async close(): Promise<void> {
+    await this.#repairs.close();
+    await this.#lock.idle();
+  }
+
+  async #change<P extends Plan>(
+    database: Database,
+    key: string,
+    signal: AbortSignal | undefined,
+    readsMaster: boolean,
+    plan: (master: string | undefined) => P,
+  ): Promise<P> {
+    const masterKey = database.keyOf(key);
+    return this.#lock.run(masterKey, async () => {
+      if (signal?.aborted) throw new CatalogueError('ServiceUnavailable', 'the call took too long');
+      await this.#commits.certain();
+      const planned = plan(readsMaster ? await this.#store.get(masterKey) : undefined);
+      await this.#commits.commit(database, planned.operations, signal);
+      return planned;
+    });
+  }
+
+  /** The newest version, answered before the master is repaired with it. */
+  #getNewest(database: Database, key: string): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#lock
+        .run(database.keyOf(key), async () => {
+          await this.#commits.certain();
+          const repair = await this.#findRepair(database, key);
+          if (repair === 'not needed') {
+            resolve(await this.#store.get(database.keyOf(key)));
+            return;
+          }
+          resolve(repair.value);
+          await this.#commits.commit(database, repair.operations);
+        })
+        .catch((err: unknown) => {
+          reject(err instanceof Error ? err : new Error(String(err)));
+          this.#log.warn({ err, db: database.name, key }, 'a deleted master could not be repaired yet');
+        });
+    });
+  }
+
+  #repairMaster(database: Database, key: string): Promise<void> {
+    return this.#lock.run(database.keyOf(key), async () => {
+      await this.#commits.certain();
+      const repair = await this.#findRepair(database, key);
+      if (repair !== 'not needed') await this.#commits.commit(database, repair.operations);
+    });
+  }
+
+  /** Under the lock of the key: a write that came in between has replaced the place holder, and stays. */
+  async #findRepair(database: Database, key: string): Promise<Repair | 'not needed'> {
+    const master = await this.#store.get(database.keyOf(key));
+    if (master === undefined || !isPlaceHolder(master)) return 'not needed';
+    return planRepair(key, await this.#candidates(database, key));
+  }
+
+  async #candidates(database: Database, key: string): Promise<Candidates> {
+    let nullVersion: string | undefined;
+    const range = database.rangeOf({ ...versionRange(key), limit: 2 });
+    for await (const entry of this.#store.entries(range)) {
+      const versionId = database.nameOf(entry.key).slice(nullKey(key).length);
+      if (versionId !== '') return { nullVersion, newest: { versionId, value: entry.value } };
+      nullVersion = entry.value;
+    }
+    return { nullVersion };
+  }
+
+  /** Reads wait for a store that is being opened again; they need not wait for the outcome of a failed write. */
+  async #readable(): Promise<void> {
+    if (!this.#store.isOpen) await this.#commits.certain();
+  }
+}
+
+/** The same iterator with another form of its items. */
+function mapped<T, U>(items: AsyncIterator<T>, form: (item: T) => U): AsyncIterator<U> {
+  return {
+    next: async () => {
+      const step = await items.next();
+      return step.done ? { done: true, value: undefined } : { done: false, value: form(step.value) };
+    },
+    return: async () => {
+      await items.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function found(value: string | undefined): string {
+  if (value === undefined) throw new CatalogueError('ObjNotFound');
+  return value;
+}
