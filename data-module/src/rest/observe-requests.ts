@@ -20,7 +20,7 @@ export function observeRequests(log: Logger, metrics: DataMetrics): RequestHandl
       metrics.requestSeconds.observe({ method: req.method }, seconds);
       metrics.requests.inc({ method: req.method, status: res.headersSent ? res.statusCode : 0 });
       metrics.bytes.inc({ direction: 'in' }, context.bytesIn);
-      metrics.bytes.inc({ direction: 'out' }, context.bytesOut);
+      metrics.bytes.inc({ direction: 'out' }, context.sent?.seen ?? 0);
       logEnd(req, res, context, seconds);
     });
     next();
@@ -28,14 +28,14 @@ export function observeRequests(log: Logger, metrics: DataMetrics): RequestHandl
 }
 
 function logEnd(req: Request, res: Response, context: RequestContext, seconds: number): void {
-  const { log, error, bytesIn, bytesOut } = context;
+  const { log, error, bytesIn, sent } = context;
   const fields = {
     method: req.method,
     url: req.url,
     status: res.headersSent ? res.statusCode : 0,
     ms: Math.round(seconds * 1000),
     bytesIn,
-    bytesOut,
+    bytesOut: sent?.seen ?? 0,
   };
   if (isHangUp(error) || (error === undefined && !res.writableFinished))
     log.info(fields, 'the client went away');

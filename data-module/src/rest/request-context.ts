@@ -5,15 +5,17 @@ import type { Logger } from '@zenko-modules/common/logger';
 
 export interface RequestContext {
   readonly log: Logger;
+  /** Bytes of a blob that was stored. */
   bytesIn: number;
-  bytesOut: number;
+  /** Counts the bytes of a blob that were sent, also when the answer is cut off. */
+  sent?: { readonly seen: number };
   error?: CatalogueError;
 }
 
 const contexts = new WeakMap<ServerResponse, RequestContext>();
 
 export function setRequestContext(res: ServerResponse, log: Logger): RequestContext {
-  const context: RequestContext = { log, bytesIn: 0, bytesOut: 0 };
+  const context: RequestContext = { log, bytesIn: 0 };
   contexts.set(res, context);
   return context;
 }

@@ -72,11 +72,8 @@ async function sendBlob(store: DataStore, key: string, req: Request, res: Respon
   });
   // A blob of another size than the one announced would garble the connection.
   const counted = new ExactSize(length);
-  try {
-    await pipeline(blob, counted, res);
-  } finally {
-    requestContext(res).bytesOut = counted.seen;
-  }
+  requestContext(res).sent = counted;
+  await pipeline(blob, counted, res);
 }
 
 function keyOf(target: Target): string {

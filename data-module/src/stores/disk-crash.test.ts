@@ -1,0 +1,72 @@
+/** The process is killed in the midst of uploads: what was acknowledged is whole, and nothing half is there. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { sleep } from '@zenko-modules/common/deadline';
+import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
+import { seededRandom } from '@zenko-modules/common/testing/random';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { digestOf, generatedBytes } from '../testing/generated-bytes.js';
+import { HttpStore } from '../testing/http-store.js';
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const UPLOADERS = 12;
+const ROUNDS = 4;
+
+test('after SIGKILL every acknowledged blob is whole, no half one is there, and leftovers are swept', async t => {
+  const random = seededRandom(t);
+  const folder = await temporaryFolder(t);
+  const env = { DATA_DIR: folder, DATA_PORT: '0', DATA_PROBE_PORT: '0', LOG_LEVEL: 'warn' };
+  const volume = path.join(folder, 'data');
+  const acknowledged = new Map<string, string>();
+  const sent = new Set<string>();
+  let body = random.seed;
+  let leftovers = 0;
+
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const daemon = await startDaemon(t, { entry: MAIN, env });
+    const store = new HttpStore(daemon.ports.DATA_PORT ?? 0);
+    const kill = new AbortController();
+    const isAlive = (): boolean => !kill.signal.aborted;
+    const uploader = async (): Promise<void> => {
+      while (isAlive()) {
+        const seed = (body += 1);
+        const size = random.integer(0, 3 * 1024 * 1024);
+        const { sha256 } = await digestOf(generatedBytes(seed, size));
+        sent.add(sha256);
+        try {
+          acknowledged.set(await store.put(generatedBytes(seed, size), size), sha256);
+        } catch (err) {
+          if (isAlive()) throw err;
+        }
+      }
+    };
+    const uploads = Promise.all(Array.from({ length: UPLOADERS }, uploader));
+    await sleep(random.integer(300, 900));
+    kill.abort();
+    await daemon.kill('SIGKILL');
+    await uploads;
+    await store.close();
+    leftovers += (await readdir(path.join(volume, '.uploads'))).length;
+  }
+  assert.ok(leftovers > 0, 'the kills hit uploads in their midst');
+
+  const daemon = await startDaemon(t, { entry: MAIN, env });
+  assert.deepEqual(await readdir(path.join(volume, '.uploads')), []);
+  const store = new HttpStore(daemon.ports.DATA_PORT ?? 0);
+  for (const [key, sha256] of acknowledged)
+    assert.equal((await digestOf(await store.get(key))).sha256, sha256, key);
+  const files = (await readdir(volume, { recursive: true, withFileTypes: true })).filter(entry =>
+    entry.isFile(),
+  );
+  for (const file of files) {
+    const { sha256 } = await digestOf(createReadStream(path.join(file.parentPath, file.name)));
+    assert.ok(sent.has(sha256), `${file.name} is a whole body`);
+  }
+  t.diagnostic(`${acknowledged.size} acknowledged, ${files.length} there, ${leftovers} leftovers`);
+  await store.close();
+  assert.deepEqual(await daemon.kill('SIGTERM'), { code: 0, signal: null });
+});
