@@ -1,0 +1,66 @@
+/** Docker's command line on both nodes of the Swarm that ../shared/swarm brings up. Every call has a deadline. */
+import { execFile } from 'node:child_process';
+
+/** The Debian client: one elsewhere in PATH may be too new for the engine. */
+const CLIENT = '/usr/bin/docker';
+const API_VERSION = '1.41';
+
+export const REGISTRY = '172.30.77.1:5000';
+export const NODES = [
+  { name: 'node 1 (manager, storage)', address: '172.30.77.1', client: [] },
+  { name: 'node 2 (worker)', address: '172.30.77.2', client: ['-H', 'unix:///run/swn2/docker.sock'] },
+];
+export const [MANAGER, WORKER] = NODES;
+
+/**
+ * Resolves with what `docker <args>` printed on standard output, trimmed. Rejects with its error output when it
+ * fails, or takes longer than `deadlineMs`.
+ */
+export function docker(args, { node = MANAGER, deadlineMs = 60_000, input, env = {}, cwd } = {}) {
+  return run(CLIENT, [...node.client, ...args], { deadlineMs, input, env, cwd });
+}
+
+/** The same for any program. */
+export function run(program, args, { deadlineMs, input, env = {}, cwd } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      program,
+      args,
+      {
+        cwd,
+        timeout: deadlineMs,
+        killSignal: 'SIGKILL',
+        maxBuffer: 64 * 1024 * 1024,
+        env: { ...process.env, DOCKER_API_VERSION: API_VERSION, DOCKER_BUILDKIT: '0', ...env },
+      },
+      (err, stdout, stderr) => {
+        if (err === null) resolve(stdout.trim());
+        else {
+          const why = err.killed
+            ? `took longer than ${deadlineMs} ms`
+            : (stderr || stdout).trim().slice(-2000);
+          reject(new Error(`${program} ${args.join(' ')}: ${why}`, { cause: err }));
+        }
+      },
+    );
+    child.stdin.end(input ?? '');
+  });
+}
+
+/** Ids of the running containers of a service, with the node that each is on. */
+export async function containersOf(service) {
+  const found = await Promise.all(
+    NODES.map(async node => {
+      const ids = await docker(['ps', '-q', '--filter', `label=com.docker.swarm.service.name=${service}`], {
+        node,
+      });
+      return ids.split('\n').flatMap(id => (id === '' ? [] : [{ id, node }]));
+    }),
+  );
+  return found.flat();
+}
+
+/** The Swarm's id of a node. */
+export function nodeId(node) {
+  return docker(['info', '-f', '{{.Swarm.NodeID}}'], { node });
+}

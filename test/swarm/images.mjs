@@ -1,0 +1,135 @@
+/** The images: built, looked into, pushed. */
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { docker, REGISTRY, run } from './docker.mjs';
+import { until } from './waiting.mjs';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+const STAND_INS = fileURLToPath(new URL('stand-ins/', import.meta.url));
+const SERVERS = path.join(PROJECT, '../shared/bin');
+const BUILD_DEADLINE_MS = 560_000;
+const MEGABYTE = 1_000_000;
+
+/** Where public images cannot be pulled, ../shared/swarm has a base of this name. */
+export const NODE_IMAGE = process.env.NODE_IMAGE ?? 'node:20-bookworm-slim';
+
+/** Two versions of each, told apart by their label, so that there is something to update to. */
+export const VERSIONS = ['1', '2'];
+
+const OURS = [
+  { name: 'zenko-data-module', file: 'Dockerfile.data', limitMegabytes: 80 },
+  { name: 'zenko-metadata-module', file: 'Dockerfile.metadata', limitMegabytes: 150 },
+  { name: 'zenko-s3-front', file: 'Dockerfile.s3-front' },
+];
+
+export const imageName = (name, version) => `${REGISTRY}/${name}:${version}`;
+
+/** Images that take the place of what cannot be pulled here. Variables of the stack. */
+export const STAND_IN_IMAGES = {
+  CLOUDSERVER_IMAGE: imageName('zenko-s3-front', '1'),
+  MONGODB_IMAGE: imageName('zenko-test-mongodb', '1'),
+  KAFKA_IMAGE: imageName('zenko-test-kafka', '1'),
+  MEMCACHED_IMAGE: `${REGISTRY}/memcached:1.6-alpine`,
+};
+
+export async function buildAndPush(transcript) {
+  const revision = await run('git', ['rev-parse', 'HEAD'], { cwd: PROJECT, deadlineMs: 10_000 });
+  for (const { name, file } of OURS) {
+    for (const version of VERSIONS) {
+      const image = imageName(name, version);
+      const labels = [`VERSION=${version}`, `REVISION=${revision}`, `CREATED=${new Date().toISOString()}`];
+      await docker(
+        ['build', '-f', file, '-t', image, ...buildArguments([`NODE_IMAGE=${NODE_IMAGE}`, ...labels]), '.'],
+        { cwd: PROJECT, deadlineMs: BUILD_DEADLINE_MS },
+      );
+      await docker(['push', '-q', image], { deadlineMs: BUILD_DEADLINE_MS });
+    }
+    transcript.say(`OK  ${name}: built and pushed`);
+  }
+  await buildServer('mongodb', 'mongodb-standin', ['lib', 'classes']);
+  await buildServer('kafka', 'kafka', ['lib']);
+  transcript.say('OK  stand-ins for MongoDB and Kafka: built and pushed');
+}
+
+/** A server of the tests as an image: its own files and ours in one build context. */
+async function buildServer(name, folder, parts) {
+  const context = await mkdtemp(path.join(os.tmpdir(), 'swarm-image-'));
+  try {
+    await cp(path.join(STAND_INS, name), context, { recursive: true });
+    for (const part of parts) {
+      await cp(path.join(SERVERS, folder, part), path.join(context, part), { recursive: true });
+    }
+    const image = imageName(`zenko-test-${name}`, '1');
+    await docker(['build', '-t', image, ...buildArguments([`NODE_IMAGE=${NODE_IMAGE}`]), context], {
+      deadlineMs: BUILD_DEADLINE_MS,
+    });
+    await docker(['push', '-q', image], { deadlineMs: BUILD_DEADLINE_MS });
+  } finally {
+    await rm(context, { recursive: true });
+  }
+}
+
+const buildArguments = values => values.flatMap(value => ['--build-arg', value]);
+
+/** What is promised of the two images that people get. */
+export async function inspectImages(transcript) {
+  const base = (await inspect(NODE_IMAGE)).Size;
+  for (const { name, limitMegabytes } of OURS.filter(image => image.limitMegabytes !== undefined)) {
+    const image = imageName(name, '1');
+    const { Size, Config } = await inspect(image);
+    const added = (Size - base) / MEGABYTE;
+    transcript.check(
+      `${name} adds less than ${limitMegabytes} MB to its base`,
+      added < limitMegabytes,
+      `${added.toFixed(1)} MB`,
+    );
+    transcript.figure(
+      `${name}: on top of its base / in all`,
+      `${added.toFixed(1)} MB / ${(Size / MEGABYTE).toFixed(0)} MB`,
+    );
+    transcript.check(
+      `${name} runs as a numeric user that is not root`,
+      /^[1-9]\d*:[1-9]\d*$/.test(Config.User),
+    );
+    transcript.check(
+      `${name} has its labels`,
+      Config.Labels['org.opencontainers.image.version'] === '1' &&
+        /^[0-9a-f]{40}$/.test(Config.Labels['org.opencontainers.image.revision']),
+    );
+    const inside = await docker(['run', '--rm', '--entrypoint', 'sh', image, '-c', LOOK_INSIDE]);
+    transcript.check(`${name} holds no compiler, curl, test, source or registry name`, inside === '', inside);
+    await startAndStop(name, image, transcript);
+  }
+}
+
+async function inspect(image) {
+  return JSON.parse(await docker(['image', 'inspect', image]))[0];
+}
+
+/** Prints what should not be there. */
+const LOOK_INSIDE = `
+for program in cc gcc g++ make python3 curl tsc; do command -v $program; done
+find . -path ./node_modules -prune -o \\( -name '*.test.*' -o -name testing -o -name src -o -name '*.ts' \\) -print
+find . -name .package-lock.json -o -name package-lock.json -o -name .npmrc
+grep -rl '"resolved"' --include=*.json . || true
+touch /data/written && rm /data/written || echo /data cannot be written
+`;
+
+/** Healthy by itself, and SIGTERM reaches the program, which ends with 0. */
+async function startAndStop(name, image, transcript) {
+  const id = await docker(['run', '-d', image]);
+  try {
+    await until(`${name} to be healthy`, 60_000, async () => (await state(id)).Health.Status === 'healthy');
+    await docker(['stop', '-t', '20', id], { deadlineMs: 40_000 });
+    const { ExitCode } = await state(id);
+    transcript.check(`${name} becomes healthy by itself and ends with 0 on SIGTERM`, ExitCode === 0);
+  } finally {
+    await docker(['rm', '-f', '-v', id]);
+  }
+}
+
+async function state(id) {
+  return JSON.parse(await docker(['inspect', '-f', '{{json .State}}', id]));
+}

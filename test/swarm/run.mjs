@@ -1,0 +1,162 @@
+/**
+ * `npm run test:swarm`: the stacks on a real two-node Swarm, as docs/swarm.md describes them.
+ *
+ * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up).
+ * `--write` puts the figures into docs/swarm.md when everything has passed.
+ */
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { MANAGER, run } from './docker.mjs';
+import { buildAndPush, inspectImages } from './images.mjs';
+import { Bucket } from './s3.mjs';
+import * as scenarios from './scenarios.mjs';
+import {
+  allHealthy,
+  createSecrets,
+  deploy,
+  FULL,
+  logsOf,
+  MINIMAL,
+  removeSecrets,
+  removeStack,
+  removeVolumes,
+  services,
+  tasks,
+} from './stack.mjs';
+import { Transcript } from './transcript.mjs';
+import { sleep, timed } from './waiting.mjs';
+
+const SWARM = fileURLToPath(new URL('../../../shared/swarm/', import.meta.url));
+const PAGE = fileURLToPath(new URL('../../docs/swarm.md', import.meta.url));
+
+const { values: options } = parseArgs({
+  options: { keep: { type: 'boolean' }, write: { type: 'boolean' } },
+});
+
+async function full(transcript, bucket) {
+  await transcript.step('the full stack, those that need others first', async () => {
+    await scenarios.unlabel();
+    await deploy(FULL);
+    await sleep(20_000);
+    await scenarios.label();
+    const { seconds } = await timed(() => allHealthy());
+    transcript.figure(
+      'full stack: all healthy after its storage node was labelled',
+      `${seconds.toFixed(1)} s`,
+    );
+    await bucket.create();
+  });
+  await transcript.step('an object, and its tag', async () => {
+    for (let n = 0; n < 20; n += 1) await bucket.put(`plain/${n}`);
+    const { seconds } = await timed(() => bucket.putAndSeeTag('first'));
+    transcript.check('helloworld is tagged', true);
+    transcript.figure('full stack: put of helloworld until its tag is seen', `${seconds.toFixed(1)} s`);
+    transcript.check('no other object is', Object.keys(await bucket.tags('plain/0')).length === 0);
+    await scenarios.bothNodesServe(transcript, bucket);
+  });
+  await transcript.step('from outside', () => scenarios.onlyS3IsReachable(transcript));
+  await transcript.step('one writer', () =>
+    scenarios.noSecondWriter(transcript, ['data-module', 'metadata-module', 'populator']),
+  );
+  await transcript.step('containers killed', async () =>
+    scenarios.killEach(
+      transcript,
+      bucket,
+      (await services()).map(service => service.name),
+    ),
+  );
+  await transcript.step('the worker drained', () => scenarios.drainWorker(transcript, bucket));
+  await transcript.step('the worker lost', () => scenarios.loseWorker(transcript, bucket));
+  await transcript.step('every part updated', () => scenarios.updateEach(transcript, bucket));
+  await transcript.step('removed and deployed again', () => again(transcript, bucket, FULL, 'full stack'));
+}
+
+async function minimal(transcript, bucket) {
+  await transcript.step('the minimal stack', async () => {
+    await deploy(MINIMAL);
+    const { seconds } = await timed(() => allHealthy());
+    transcript.figure('minimal stack: all healthy after', `${seconds.toFixed(1)} s`);
+    await bucket.create();
+    for (let n = 0; n < 20; n += 1) await bucket.put(`plain/${n}`);
+    const tag = await timed(() => bucket.putAndSeeTag('first'));
+    transcript.figure(
+      'minimal stack: put of helloworld until its tag is seen',
+      `${tag.seconds.toFixed(1)} s`,
+    );
+  });
+  await transcript.step('one writer', () =>
+    scenarios.noSecondWriter(transcript, ['data-module', 'metadata-module']),
+  );
+  await transcript.step('removed and deployed again', () =>
+    again(transcript, bucket, MINIMAL, 'minimal stack'),
+  );
+}
+
+/** Nothing of what was acknowledged is missing after the stack was removed and deployed again. */
+async function again(transcript, bucket, stack, name) {
+  await removeStack();
+  await deploy(stack);
+  await allHealthy();
+  const objects = await bucket.verifyAll();
+  transcript.check(`${name}: every object is there with its bytes`, true, `${objects} objects`);
+  transcript.check(`${name}: so is the tag`, (await bucket.tags('helloworld')).hello === 'world');
+  transcript.figure(`${name} removed and deployed again: objects found / missing`, `${objects} / 0`);
+  await bucket.putAndSeeTag('again');
+  transcript.check(`${name}: a new helloworld is tagged`, true);
+}
+
+async function withStack(transcript, work) {
+  const bucket = new Bucket(MANAGER.address);
+  try {
+    await work(transcript, bucket);
+  } catch (err) {
+    await explain(transcript);
+    throw err;
+  } finally {
+    bucket.close();
+    await removeStack();
+    await removeVolumes();
+  }
+}
+
+/** What the Swarm has to say about a failure. */
+async function explain(transcript) {
+  try {
+    console.error(await tasks());
+    for (const { name } of await services()) console.error(`--- ${name}\n${await logsOf(name)}`);
+  } catch (err) {
+    transcript.say(`the Swarm cannot be asked: ${err.message}`);
+  }
+}
+
+async function main() {
+  if (process.getuid() !== 0 || !existsSync(`${SWARM}up.sh`)) {
+    throw new Error('npm run test:swarm needs root and ../shared/swarm beside the project');
+  }
+  const transcript = new Transcript();
+  try {
+    await transcript.step('a Swarm of two nodes', () =>
+      run(`${SWARM}up.sh`, ['--no-test'], { deadlineMs: 580_000 }),
+    );
+    await removeStack();
+    await removeVolumes();
+    await transcript.step('images', () => buildAndPush(transcript));
+    await transcript.step('what the images hold', () => inspectImages(transcript));
+    await createSecrets();
+    await withStack(transcript, full);
+    await withStack(transcript, minimal);
+    await removeSecrets();
+  } finally {
+    if (!options.keep) await run(`${SWARM}down.sh`, [], { deadlineMs: 300_000 });
+  }
+  console.log(`\n${transcript.table()}\n`);
+  if (options.write) await transcript.writeTo(PAGE);
+  console.log(`${transcript.passed} passed, 0 failed`);
+}
+
+main().catch(err => {
+  console.error(err);
+  console.log('0 passed, 1 failed');
+  process.exitCode = 1;
+});

@@ -1,0 +1,145 @@
+/** Stacks: deployed, waited for, changed, removed. */
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { docker, NODES, REGISTRY } from './docker.mjs';
+import { imageName, STAND_IN_IMAGES } from './images.mjs';
+import { sleep, until } from './waiting.mjs';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+const STACK = 'zenko';
+/** Not 8000: the routing mesh would take that port from whatever else listens on this machine. */
+export const S3_PORT = 18_080;
+
+export const FULL = { files: ['docker-stack.yml', 'test/swarm/stand-ins.yml'] };
+export const MINIMAL = { files: ['docker-stack.minimal.yml'] };
+
+const HEALTHY_DEADLINE_MS = 300_000;
+
+/** The keys of this run: made up, so that nothing works by the default ones. */
+export const KEYS = {
+  accessKeyId: `swarm${randomBytes(6).toString('hex')}`,
+  secretAccessKey: randomBytes(24).toString('hex'),
+};
+
+const SECRETS = {
+  zenko_s3_access_key: KEYS.accessKeyId,
+  zenko_s3_secret_key: KEYS.secretAccessKey,
+  // The stand-in is no replica set; for MongoDB the URL ends with ?replicaSet=rs0.
+  zenko_mongodb_url: 'mongodb://mongodb:27017/zenko',
+};
+
+export const serviceName = service => `${STACK}_${service}`;
+
+export async function createSecrets() {
+  await removeSecrets();
+  for (const [name, value] of Object.entries(SECRETS)) {
+    await docker(['secret', 'create', name, '-'], { input: value });
+  }
+}
+
+export async function removeSecrets() {
+  const there = (await docker(['secret', 'ls', '--format', '{{.Name}}'])).split('\n');
+  for (const name of Object.keys(SECRETS).filter(secret => there.includes(secret))) {
+    await docker(['secret', 'rm', name]);
+  }
+}
+
+/** @param {{ files: string[] }} stack @param {Record<string, string>} variables laid over those of the test */
+export async function deploy({ files }, variables = {}) {
+  await docker(['stack', 'deploy', ...files.flatMap(file => ['-c', file]), STACK], {
+    cwd: PROJECT,
+    env: { ...STAND_IN_IMAGES, REGISTRY, TAG: '1', S3_PORT: String(S3_PORT), ...variables },
+    deadlineMs: 120_000,
+  });
+}
+
+/** Services with their wanted and running (that is: healthy) tasks. */
+export async function services() {
+  const lines = await docker(['stack', 'services', STACK, '--format', '{{.Name}} {{.Replicas}}']);
+  return lines.split('\n').map(line => {
+    const [, name, running, wanted] = /^(\S+) (\d+)\/(\d+)/.exec(line) ?? [];
+    return { name: name.slice(STACK.length + 1), running: Number(running), wanted: Number(wanted) };
+  });
+}
+
+export async function allHealthy(except = []) {
+  await until(
+    `every service to be healthy${except.length > 0 ? ` but ${except.join(', ')}` : ''}`,
+    HEALTHY_DEADLINE_MS,
+    async () => {
+      const waiting = (await services()).filter(s => s.running !== s.wanted && !except.includes(s.name));
+      if (waiting.length > 0)
+        throw new Error(waiting.map(s => `${s.name} ${s.running}/${s.wanted}`).join(', '));
+      return true;
+    },
+  );
+}
+
+/** Rolls a service to another image. Rejects when Swarm rolled it back or gave up. */
+export async function updateImage(service, image) {
+  const name = serviceName(service);
+  await docker(['service', 'update', '--detach', '--image', image, name], { deadlineMs: 60_000 });
+  const state = await until(`the update of ${service}`, 240_000, async () => {
+    const status = await docker(['service', 'inspect', '-f', '{{.UpdateStatus.State}}', name]);
+    return /^(completed|paused|rollback_.*)$/.test(status) && status;
+  });
+  if (state !== 'completed') throw new Error(`the update of ${service} ended as ${state}`);
+}
+
+export async function imageOf(service) {
+  return docker([
+    'service',
+    'inspect',
+    '-f',
+    '{{.Spec.TaskTemplate.ContainerSpec.Image}}',
+    serviceName(service),
+  ]);
+}
+
+/** Which image a service runs, by version, in the variables of the stack. */
+export const UPDATED = {
+  'data-module': imageName('zenko-data-module', '2'),
+  'metadata-module': imageName('zenko-metadata-module', '2'),
+  populator: imageName('zenko-metadata-module', '2'),
+  'hello-world': imageName('zenko-metadata-module', '2'),
+  's3-front': imageName('zenko-s3-front', '2'),
+};
+
+/** Takes the stack down and waits until its networks are gone, without which the next deploy fails. Volumes stay. */
+export async function removeStack() {
+  await docker(['stack', 'rm', STACK], { deadlineMs: 120_000 });
+  await until('the stack to be gone', 120_000, async () => {
+    const left = await Promise.all(
+      NODES.flatMap(node => [
+        docker(['network', 'ls', '-q', '--filter', `name=${STACK}_`], { node }),
+        docker(['ps', '-aq', '--filter', `label=com.docker.stack.namespace=${STACK}`], { node }),
+      ]),
+    );
+    return left.every(text => text === '');
+  });
+  await sleep(2000);
+}
+
+export async function removeVolumes() {
+  for (const node of NODES) {
+    const names = await docker(['volume', 'ls', '-q', '--filter', `name=${STACK}_`], { node });
+    for (const name of names.split('\n').filter(text => text !== '')) {
+      await docker(['volume', 'rm', name], { node });
+    }
+  }
+}
+
+/** Log lines of a service, for a run that failed. */
+export function logsOf(service) {
+  return docker(['service', 'logs', '--tail', '40', '--no-trunc', serviceName(service)], {
+    deadlineMs: 20_000,
+  });
+}
+
+/** Tasks of the stack with their errors, for a run that failed. */
+export function tasks() {
+  return docker(
+    ['stack', 'ps', '--no-trunc', '--format', '{{.Name}} {{.Node}} {{.CurrentState}} {{.Error}}', STACK],
+    { deadlineMs: 20_000 },
+  );
+}
