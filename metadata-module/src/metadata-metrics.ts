@@ -12,8 +12,9 @@ export interface MetadataState {
   readonly lastRecord: number;
 }
 
-export interface MetadataMetrics extends RpcObserver, CommitObserver {
+export interface MetadataMetrics extends RpcObserver {
   readonly registry: Registry;
+  readonly batchWritten: CommitObserver;
 }
 
 const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];

@@ -14,8 +14,6 @@ import type { LevelDownPlugin } from './leveldowns/plugin.js';
 import { createMetrics } from './metadata-metrics.js';
 import type { MetadataSettings } from './metadata-settings.js';
 import { MetadataStore, type MetadataStoreOptions } from './metadata-store.js';
-import { metadataService } from './services/metadata-service.js';
-import { recordLogService } from './services/record-log-service.js';
 import { levelErrorCode } from './store/level-errors.js';
 
 /**
@@ -58,7 +56,8 @@ export async function startMetadataModule(
       level,
       log,
       uuidFolder: plugin.uuidInFolder ? folder : undefined,
-      observer: metrics,
+      maxRecords: settings.RECORD_LOG_MAX_RECORDS,
+      observer: metrics.batchWritten,
       onFenced: err => fail?.(err.message),
     });
     store = opened;
@@ -73,14 +72,7 @@ export async function startMetadataModule(
       address: settings.LISTEN_ADDRESS,
       port: settings.METADATA_PORT,
       portSetting: 'METADATA_PORT',
-      services: [
-        metadataService({
-          databases: opened.databases,
-          uuid: opened.uuid,
-          diskUsage: () => diskUsageOf(folder),
-        }),
-        recordLogService(opened.recordLog),
-      ],
+      services: opened.services(() => diskUsageOf(folder)),
       log,
       observer: metrics,
     });

@@ -2,8 +2,7 @@
  * The log of every committed change, numbered 1, 2, 3, … without gaps. Records are written in the same
  * batch as the changes that they tell of, so their order is the order of commits.
  */
-import { CatalogueError } from '@zenko-modules/common/errors';
-import type { LevelStore, StoreOperation } from '../store/level-store.js';
+import type { Entry, LevelStore, StoreOperation } from '../store/level-store.js';
 import type { MonotonicClock } from '../store/monotonic-clock.js';
 import {
   type KeyOperation,
@@ -97,23 +96,41 @@ export class RecordLog {
     this.#first = Math.max(this.#first, seq);
   }
 
-  /** Reads committed records. The iterator of `log` must be read to its end or returned. */
-  read({ startSeq, endSeq, limit }: RecordRange): RecordRead {
-    const start = Math.max(startSeq ?? this.#first, this.#first);
-    const end = Math.min(
-      endSeq ?? this.#last,
-      this.#last,
-      limit === undefined ? Infinity : start + limit - 1,
-    );
-    if (start > end) return { info: { start: null, end: null }, log: noItems() };
+  /**
+   * Reads committed records from the first that is kept at or after `startSeq`. The iterator of `log` must
+   * be read to its end or returned.
+   */
+  async read({ startSeq = 0, endSeq = Infinity, limit = Infinity }: RecordRange): Promise<RecordRead> {
+    const from = Math.max(startSeq, this.#first);
+    const upTo = Math.min(endSeq, this.#last);
+    if (from > upTo || limit < 1) return NOTHING;
     const entries = this.#store.entries({
-      gte: Buffer.from(recordKey(start)),
-      lte: Buffer.from(recordKey(end)),
+      gte: Buffer.from(recordKey(from)),
+      lte: Buffer.from(recordKey(upTo)),
+      ...(limit !== Infinity && { limit }),
     });
-    return { info: { start, end }, log: new LogItems(entries, start, end) };
+    const first = await entries.next();
+    if (first.done) return NOTHING;
+    try {
+      const start = seqOf(first.value.key);
+      return {
+        info: { start, end: Math.min(upTo, start + limit - 1) },
+        log: new LogItems(first.value, entries),
+      };
+    } catch (err) {
+      await entries.return?.();
+      throw err;
+    }
   }
 
-  async #edge(reverse: boolean): Promise<{ key: string; value: string } | undefined> {
+  /** All records, the newest first. */
+  async *backwards(): AsyncGenerator<LogItem, void, undefined> {
+    for await (const { key, value } of this.#store.entries(RECORD_LOG.rangeOf({ reverse: true }))) {
+      yield parseRecord(key, value);
+    }
+  }
+
+  async #edge(reverse: boolean): Promise<Entry | undefined> {
     for await (const entry of this.#store.entries({ ...RECORD_LOG.rangeOf({ reverse, limit: 1 }) })) {
       return entry;
     }
@@ -121,38 +138,44 @@ export class RecordLog {
   }
 }
 
-/** Entries of the store as items. Its reader counts them, so it must never be left to miss one. */
+const NOTHING: RecordRead = {
+  info: { start: null, end: null },
+  log: { next: () => Promise.resolve({ done: true, value: undefined }) },
+};
+
+/**
+ * Entries of the store as items. A reader counts items to know where it stands, so the items end before a
+ * number that is missing (pruned meanwhile, or never written by another daemon); its next read begins after it.
+ */
 class LogItems implements AsyncIterator<LogItem> {
-  readonly #entries: AsyncIterator<{ key: string; value: string }>;
-  readonly #end: number;
+  readonly #entries: AsyncIterator<Entry>;
+  #first: Entry | undefined;
   #next: number;
 
-  constructor(entries: AsyncIterator<{ key: string; value: string }>, start: number, end: number) {
+  constructor(first: Entry, entries: AsyncIterator<Entry>) {
     this.#entries = entries;
-    this.#next = start;
-    this.#end = end;
+    this.#first = first;
+    this.#next = seqOf(first.key);
   }
 
   async next(): Promise<IteratorResult<LogItem, undefined>> {
-    const step = await this.#entries.next();
-    if (step.done && this.#next > this.#end) return { done: true, value: undefined };
-    if (step.done || seqOf(step.value.key) !== this.#next) {
-      await this.return();
-      throw new CatalogueError(
-        'ServiceUnavailable',
-        `record ${this.#next} was deleted while it was about to be read`,
-      );
-    }
+    const entry = await this.#entry();
+    if (entry === undefined || seqOf(entry.key) !== this.#next) return this.return();
     this.#next += 1;
-    return { done: false, value: parseRecord(step.value.key, step.value.value) };
+    return { done: false, value: parseRecord(entry.key, entry.value) };
   }
 
   async return(): Promise<IteratorResult<LogItem, undefined>> {
+    this.#first = undefined;
     await this.#entries.return?.();
     return { done: true, value: undefined };
   }
-}
 
-function noItems(): AsyncIterator<LogItem> {
-  return { next: () => Promise.resolve({ done: true, value: undefined }) };
+  async #entry(): Promise<Entry | undefined> {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) return first;
+    const step = await this.#entries.next();
+    return step.done ? undefined : step.value;
+  }
 }

@@ -93,6 +93,8 @@ const recordRange = options({
   reader: optionalMember(readerId),
 });
 
+const pruneRange = options({ endSeq: optionalMember(wholeNumber(0)) });
+
 /** @throws CatalogueError InvalidArgument that names the argument and what is accepted. */
 function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
@@ -113,3 +115,6 @@ export const checkDeleteOptions = (value: unknown): DeleteOptions => check('opti
 export const checkKeyRange = (value: unknown): KeyRange => check('options', keyRange, value);
 export const checkRecordRange = (value: unknown): z.infer<typeof recordRange> =>
   check('options', recordRange, value);
+export const checkPruneRange = (value: unknown): z.infer<typeof pruneRange> =>
+  check('options', pruneRange, value);
+export const checkReader = (value: unknown): string => check('reader', readerId, value);

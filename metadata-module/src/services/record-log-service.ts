@@ -1,22 +1,60 @@
-/** The calls of namespace /MDFile/recordLog. */
+/**
+ * The calls of namespace /MDFile/recordLog.
+ *
+ * A reader that must not miss anything names itself: `readRecords({ startSeq, limit, reader: 'populator' })`.
+ * From then on the log keeps every record from `startSeq` on, until the reader asks for later ones, across
+ * restarts. `forgetReader('populator')` ends that. Readers that give no name, such as Backbeat's, find the
+ * newest RECORD_LOG_MAX_RECORDS records.
+ */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/common/rpc/service';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import type { LogReaders } from '../record-log/log-readers.js';
 import { RECORD_LOG_NAME } from '../record-log/record.js';
 import type { RecordLog } from '../record-log/record-log.js';
-import { checkRecordRange } from './arguments.js';
+import type { Retention } from '../record-log/retention.js';
+import type { CommitQueue } from '../store/commit-queue.js';
+import { checkPruneRange, checkReader, checkRecordRange } from './arguments.js';
 
-export function recordLogService(log: RecordLog): RpcService {
+export interface RecordLogServiceOptions {
+  readonly recordLog: RecordLog;
+  readonly readers: LogReaders;
+  readonly retention: Retention;
+  readonly commits: CommitQueue;
+}
+
+export function recordLogService({
+  recordLog,
+  readers,
+  retention,
+  commits,
+}: RecordLogServiceOptions): RpcService {
   return {
     namespace: RECORD_LOG_NAMESPACE,
     calls: {
-      readRecords: async ({ logName, args: [range] }: RpcCall) => {
+      /** `({ startSeq?, endSeq?, limit?, reader? })` → `{ info: { start, end }, log }`. */
+      readRecords: async ({ logName, args: [options] }: RpcCall) => {
         checkLogName(logName);
-        const { info, log: items } = await Promise.resolve(log.read(checkRecordRange(range)));
-        return { info, log: new StreamResult(items) };
+        const { reader, ...range } = checkRecordRange(options);
+        await commits.readable();
+        if (reader !== undefined) {
+          await readers.note(reader, Math.min(range.startSeq ?? recordLog.first, recordLog.last + 1));
+        }
+        const { info, log } = await recordLog.read(range);
+        return { info, log: new StreamResult(log) };
       },
 
-      pruneRecords: () => Promise.reject(new CatalogueError('NotImplemented')),
+      /** `({ endSeq? })` → `{ pruned, start, end }`: see `Retention.prune`. */
+      pruneRecords: async ({ logName, args: [options] }: RpcCall) => {
+        checkLogName(logName);
+        return retention.prune(checkPruneRange(options).endSeq);
+      },
+
+      /** `(reader)`: records need not be kept for it any more. */
+      forgetReader: async ({ logName, args: [reader] }: RpcCall) => {
+        checkLogName(logName);
+        await readers.forget(checkReader(reader));
+      },
 
       // Named in the manifest of CloudServer's daemon, where it is not for clients either.
       createLogRecordOps: () => Promise.reject(new CatalogueError('NotImplemented')),

@@ -23,10 +23,8 @@ const MAX_QUEUED_COMMITS = 20_000;
 /** After a failed attempt to recover, this long every commit is refused without another attempt. */
 const RECOVERY_PAUSE_MS = 500;
 
-export interface CommitObserver {
-  /** A batch of `commits` commits became durable after `seconds`. */
-  batchWritten(commits: number, seconds: number): void;
-}
+/** Told when a batch of `commits` commits has become durable, after `seconds`. */
+export type CommitObserver = (commits: number, seconds: number) => void;
 
 interface Pending {
   readonly change: Change;
@@ -42,7 +40,7 @@ export class CommitQueue {
   readonly #store: LevelStore;
   readonly #recordLog: RecordLog;
   readonly #log: Logger;
-  readonly #observer: CommitObserver | undefined;
+  readonly #observers: readonly CommitObserver[];
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #running: Promise<void> | undefined;
@@ -53,11 +51,16 @@ export class CommitQueue {
   #retryAt = 0;
   #closed = false;
 
-  constructor(store: LevelStore, recordLog: RecordLog, log: Logger, observer?: CommitObserver) {
+  constructor(
+    store: LevelStore,
+    recordLog: RecordLog,
+    log: Logger,
+    observers: readonly CommitObserver[] = [],
+  ) {
     this.#store = store;
     this.#recordLog = recordLog;
     this.#log = log;
-    this.#observer = observer;
+    this.#observers = observers;
   }
 
   /**
@@ -90,6 +93,11 @@ export class CommitQueue {
       this.#recovering = undefined;
     });
     await this.#recovering;
+  }
+
+  /** Resolves when the store can be read: reads wait for one that is being opened again, not for the outcome of a write. */
+  async readable(): Promise<void> {
+    if (!this.#store.isOpen) await this.certain();
   }
 
   /** Refuses what comes from now on and resolves when all that is in line has been written or has failed. */
@@ -161,8 +169,9 @@ export class CommitQueue {
       return;
     }
     this.#recordLog.committed(records.length);
-    this.#observer?.batchWritten(batch.length, (performance.now() - started) / 1000);
+    const seconds = (performance.now() - started) / 1000;
     for (const { resolve } of batch) resolve();
+    for (const observe of this.#observers) observe(batch.length, seconds);
   }
 
   async #failed(batch: readonly Pending[], err: unknown): Promise<void> {

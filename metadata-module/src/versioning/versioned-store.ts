@@ -85,7 +85,7 @@ export class VersionedStore {
    */
   async get(database: Database, key: string, options: GetOptions): Promise<string> {
     const { versionId } = options;
-    await this.#readable();
+    await this.#commits.readable();
     if (versionId !== undefined && versionId !== '') {
       const wanted = versionId === 'null' ? nullKey(key) : versionKey(key, versionId);
       return found(await this.#store.get(database.keyOf(wanted)));
@@ -96,7 +96,7 @@ export class VersionedStore {
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
   async list(database: Database, range: KeyRange): Promise<AsyncIterator<Entry>> {
-    await this.#readable();
+    await this.#commits.readable();
     return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) => ({
       key: database.nameOf(key),
       value,
@@ -105,7 +105,7 @@ export class VersionedStore {
 
   /** The keys of all databases as the store holds them. */
   async listRawKeys(range: KeyRange): Promise<AsyncIterator<string>> {
-    await this.#readable();
+    await this.#commits.readable();
     return mapped(this.#store.entries(rawRange(range)), ({ key }) => key);
   }
 
@@ -182,11 +182,6 @@ export class VersionedStore {
       nullVersion = entry.value;
     }
     return { nullVersion };
-  }
-
-  /** Reads wait for a store that is being opened again; they need not wait for the outcome of a failed write. */
-  async #readable(): Promise<void> {
-    if (!this.#store.isOpen) await this.#commits.certain();
   }
 }
 
