@@ -2,6 +2,7 @@
  * A member of a consumer group on the embedded queue. One member of a group works at a time, the one that
  * holds the group's lease; the others stand by.
  */
+import { setMaxListeners } from 'node:events';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { acquireLease } from '../../files/lease.js';
@@ -80,6 +81,8 @@ export class EmbeddedConsumer implements Consumer {
     const start = await registerGroup(this.#folder, group);
     const failed = new AbortController();
     const signal = AbortSignal.any([leave, failed.signal]);
+    // Every message that is being handled may listen.
+    setMaxListeners(0, signal);
     const left = (): boolean => signal.aborted;
     const reader = new TopicReader(this.#folder, start, this.#log);
     const follower = new FolderFollower(this.#folder, this.#log);

@@ -1,0 +1,63 @@
+/**
+ * What an extension is: the default export of its folder's index, an object with these members, or a
+ * function that gets `ExtensionApi` and returns one (for a folder from which this package cannot be
+ * imported by name).
+ *
+ * Either half may be missing: an extension may only publish, or only process a topic that others fill.
+ */
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { BackbeatConfig } from '../config/backbeat-config.js';
+import type { ReceivedMessage } from '../queue/queue.js';
+import type { PermanentError } from './processor-errors.js';
+import type { EntryFilter, PopulatorContext, QueuePopulatorExtension } from './queue-populator-extension.js';
+
+export interface Extension {
+  /** The name of its section in the configuration, and the argument of the processor command. */
+  readonly name: string;
+  readonly version: string;
+  /**
+   * Checks the extension's section and returns it with its defaults filled in (Backbeat's `{ error, value }`
+   * of joi works too); it is then what `config` is elsewhere. Throws when the section is not acceptable,
+   * naming the field. The section has a string `topic` when there is a queueProcessor.
+   */
+  readonly configValidator?: (backbeatConfig: BackbeatConfig, extConfig: unknown) => unknown;
+  /** Made once per populator: a class that extends `QueuePopulatorExtension`. */
+  readonly queuePopulatorExtension?: new (context: PopulatorContext<never>) => EntryFilter;
+  /** Made once per processor. */
+  readonly queueProcessor?: new (context: ProcessorContext<never>) => QueueProcessor;
+}
+
+export interface ProcessorContext<Config = unknown> {
+  /** What the extension's configValidator returned. */
+  readonly config: Config;
+  readonly backbeatConfig: BackbeatConfig;
+  readonly logger: Logger;
+  /**
+   * An S3 client for the endpoint and the credentials that the configuration gives this extension. It does
+   * not retry: the processor runner does. The runner closes it.
+   */
+  readonly createS3Client: (overrides?: S3ClientConfig) => S3Client;
+}
+
+export interface QueueProcessor {
+  /**
+   * Does the work of one message; it may be called again for a message that is done already. What it
+   * rejects with decides what happens: see `processor/failures.ts`, and `PermanentError`. `signal` is
+   * aborted when the processor stops.
+   */
+  processEntry?(message: ReceivedMessage, signal: AbortSignal): Promise<void>;
+  /** Backbeat's form of the same. */
+  processKafkaEntry?(message: ReceivedMessage, done: (err?: unknown) => void): void;
+  /** Called once, when no message is being processed any more. */
+  close?(): Promise<void>;
+}
+
+/** What an extension that is a function gets. */
+export interface ExtensionApi {
+  readonly QueuePopulatorExtension: typeof QueuePopulatorExtension;
+  readonly PermanentError: typeof PermanentError;
+  readonly describeObject: typeof import('./object-event.js').describeObject;
+}
+
+export type ExtensionFactory = (api: ExtensionApi) => Extension;

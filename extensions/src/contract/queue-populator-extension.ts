@@ -1,0 +1,120 @@
+/**
+ * The half of an extension that runs in the populator: it sees every committed change and says which of
+ * them concern it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Logger } from '@zenko-modules/common/logger';
+import { PermanentError } from './processor-errors.js';
+
+/** One change of one key, as the record log has it. */
+export interface LogEntry {
+  readonly type: 'put' | 'del';
+  /** The database: a bucket, or one of CloudServer's own (`users..bucket`, `__metastore`, `mpuShadowBucket…`). */
+  readonly bucket: string;
+  /** The key in the database, which for a version is `<object key>\0<version id>`. `describeObject` tells them apart. */
+  readonly key: string;
+  /** The value as it was stored, JSON in general; `undefined` for a deletion. */
+  readonly value: string | undefined;
+  /** When the change was written, ISO 8601. */
+  readonly timestamp: string;
+}
+
+export interface PopulatorContext<Config = unknown> {
+  /** What the extension's configValidator returned. */
+  readonly config: Config;
+  readonly logger: Logger;
+}
+
+/** A message that a filter wants to have published. */
+export interface Publication {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What one call of a filter publishes. It is closed when the filter has returned. */
+class Publications {
+  readonly list: Publication[] = [];
+  open = true;
+}
+
+/** The filter call that the running code belongs to, also after an `await`. */
+const current = new AsyncLocalStorage<Publications>();
+
+/**
+ * Extend this and give it `filter(entry)`, or `filterAsync(entry)` that returns a promise (Backbeat's
+ * `filterAsync(entry, callback)` works too). Call `this.publish` in it for each message that the entry
+ * gives rise to. A filter that throws is logged and counted, and what it published for that entry is
+ * dropped; the entry is not tried again.
+ */
+export class QueuePopulatorExtension<Config = unknown> {
+  readonly extConfig: Config;
+  readonly log: Logger;
+
+  constructor({ config, logger }: PopulatorContext<Config>) {
+    this.extConfig = config;
+    this.log = logger;
+  }
+
+  /**
+   * Has a message published to `topic`. `key`, for an object `<bucket>/<object key>`, is URI-encoded and
+   * decides the order: messages of one key are delivered in the order of the log. The message belongs to
+   * the entry that is being filtered, so it may be called at any time until the filter has returned or
+   * its promise is settled, and throws after that.
+   */
+  publish(topic: string, key: string, message: string): void {
+    const publications = current.getStore();
+    if (!publications?.open) throw new Error('publish was called when no entry was being filtered');
+    publications.list.push({ topic, key: encodeURIComponent(key), value: message });
+  }
+}
+
+/** What the populator calls; a class that extends `QueuePopulatorExtension` has one of the two. */
+export interface EntryFilter {
+  filter?(entry: LogEntry): unknown;
+  filterAsync?(entry: LogEntry, callback?: (err?: unknown) => void): unknown;
+}
+
+/** Runs a filter on one entry and returns what it published. Rejects with what the filter threw. */
+export async function runFilter(extension: EntryFilter, entry: LogEntry): Promise<readonly Publication[]> {
+  const publications = new Publications();
+  try {
+    await current.run(publications, () => {
+      if (!extension.filterAsync) return extension.filter?.(entry);
+      if (extension.filterAsync.length < 2) return extension.filterAsync(entry);
+      return new Promise<void>((resolve, reject) => {
+        const settle = (err?: unknown): void => {
+          if (err === undefined || err === null) resolve();
+          else reject(err instanceof Error ? err : new Error(`the filter reported ${JSON.stringify(err)}`));
+        };
+        extension.filterAsync?.(entry, settle);
+      });
+    });
+    return publications.list;
+  } finally {
+    publications.open = false;
+  }
+}
+
+/** The entry that a message holds whose filter published it as JSON. @throws PermanentError when it holds none. */
+export function parseEntry(message: string): LogEntry {
+  let entry: unknown;
+  try {
+    entry = JSON.parse(message);
+  } catch (err) {
+    throw new PermanentError('the message is no JSON', { cause: err });
+  }
+  const { type, bucket, key, value } = (
+    typeof entry === 'object' && entry !== null ? entry : {}
+  ) as Partial<LogEntry>;
+  const known = type === 'put' || type === 'del';
+  if (
+    !known ||
+    typeof bucket !== 'string' ||
+    typeof key !== 'string' ||
+    !['string', 'undefined'].includes(typeof value)
+  ) {
+    throw new PermanentError('the message is no entry of the record log');
+  }
+  return entry as LogEntry;
+}

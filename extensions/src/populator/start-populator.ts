@@ -1,0 +1,115 @@
+/** The populator as a process: what it opens, in which order, and how it ends. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Running } from '@zenko-modules/common/daemon';
+import { openPartFolder } from '@zenko-modules/common/data-folder';
+import { sleep } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
+import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
+import { RpcClient } from '@zenko-modules/common/rpc/client';
+import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import type { Environment } from '@zenko-modules/common/settings';
+import { createPopulatorMetrics } from '../extension-metrics.js';
+import type { PopulatorSettings } from '../extension-settings.js';
+import { acquireLease } from '../files/lease.js';
+import { tellConfiguration } from '../loader/tell-configuration.js';
+import { type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
+import { openQueue } from '../queue/open-queue.js';
+import { loadCursor } from './cursor.js';
+import type { NamedFilter } from './filtering.js';
+import { Populator } from './populator.js';
+import { RecordLogReader } from './record-log-reader.js';
+
+const CALL_TIMEOUT_MS = 10_000;
+const RESTART_AFTER_MS = 1000;
+
+/** Listens at once; follows the log when the metadata module and the queue are there. */
+export async function startPopulator(
+  settings: PopulatorSettings,
+  log: Logger,
+  env: Environment = process.env,
+): Promise<Running> {
+  const extensions = await loadExtensions(settings, env);
+  tellConfiguration(extensions, env, log);
+  const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'populator');
+  await mkdir(folder, { recursive: true });
+  await loadCursor(folder);
+  const filters = createFilters(extensions, log);
+  const queue = await openQueue(settings, extensions.kafkaHosts, log);
+  const client = new RpcClient({
+    url: `http://${settings.METADATA_HOST}:${settings.METADATA_PORT}`,
+    namespace: RECORD_LOG_NAMESPACE,
+    callTimeoutMs: CALL_TIMEOUT_MS,
+  });
+  const registry = createRegistry();
+  const populator = new Populator({
+    folder,
+    reader: new RecordLogReader(client, settings.POPULATOR_NAME, settings.POPULATOR_BATCH_RECORDS),
+    queue,
+    filters,
+    pollMs: settings.POPULATOR_POLL_MS,
+    metrics: createPopulatorMetrics(registry),
+    log,
+  });
+  const probes = await startProbeServer({
+    address: settings.LISTEN_ADDRESS,
+    port: settings.POPULATOR_PROBE_PORT,
+    portSetting: 'POPULATOR_PROBE_PORT',
+    registry,
+    ready: async () => {
+      if (populator.trouble !== undefined) throw new Error(populator.trouble);
+      await queue.ready();
+    },
+  });
+  const stop = new AbortController();
+  const running = runAlone(populator, folder, stop.signal, log);
+  return {
+    ports: { POPULATOR_PROBE_PORT: probes.port },
+    close: async () => {
+      stop.abort();
+      client.close();
+      await running;
+      await queue.close();
+      await probes.close();
+    },
+  };
+}
+
+/** Two populators on one folder would each publish everything: the second one stands by. */
+async function runAlone(
+  populator: Populator,
+  folder: string,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const lease = await acquireLease({
+        file: path.join(folder, 'lease'),
+        what: 'the record log',
+        log,
+        signal,
+      });
+      if (!lease) return;
+      try {
+        await populator.run(AbortSignal.any([signal, lease.lost]));
+      } finally {
+        await lease.release();
+      }
+    } catch (err) {
+      log.error({ err }, 'the populator failed: starting it again');
+      await sleep(RESTART_AFTER_MS, signal);
+    }
+  }
+}
+
+function createFilters({ active }: LoadedExtensions, log: Logger): NamedFilter[] {
+  const filters: NamedFilter[] = [];
+  for (const [name, { extension, config }] of active) {
+    const Filter = extension.queuePopulatorExtension;
+    if (!Filter) continue;
+    const logger = log.child({ extension: name });
+    filters.push({ name, filter: new Filter({ config: config as never, logger }) });
+  }
+  return filters;
+}

@@ -1,0 +1,41 @@
+/** S3 clients as the processors use them. */
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { S3Section } from '../config/backbeat-config.js';
+import type { Credentials } from '../config/service-accounts.js';
+
+const CONNECT_TIMEOUT_MS = 5000;
+/** Without a byte from S3 for this long, a request has failed. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+// Which Node runs is settled by this project's engines, not by every process's log.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
+export interface S3Target {
+  readonly endpoint: string;
+  readonly credentials: Credentials;
+}
+
+/** The URL that the sections give together, later ones going before earlier ones. */
+export function endpointOf(...sections: readonly S3Section[]): string {
+  const { host = '127.0.0.1', port = 8000, transport = 'http' } = Object.assign({}, ...sections) as S3Section;
+  return `${transport}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Path-style, with deadlines, and without retries of its own: the processor runner makes them. */
+export function createS3Client(
+  { endpoint, credentials }: S3Target,
+  overrides: S3ClientConfig = {},
+): S3Client {
+  return new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: { accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey },
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
+    // CloudServer does not know the checksums that newer SDKs add by default.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    ...overrides,
+  });
+}
