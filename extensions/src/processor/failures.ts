@@ -53,6 +53,11 @@ const NETWORK_CODES = new Set([
   'ENETUNREACH',
 ]);
 
+/** True for what is the matter with S3, not with the message. */
+export function isWaitedFor(kind: FailureKind): boolean {
+  return kind === 'unavailable' || kind === 'credentials' || kind === 'throttled';
+}
+
 interface ErrorParts {
   readonly name?: unknown;
   readonly code?: unknown;

@@ -8,7 +8,7 @@ import pRetry from 'p-retry';
 import type { QueueProcessor } from '../contract/extension.js';
 import type { ProcessorMetrics } from '../extension-metrics.js';
 import { failedTopicOf, type Message, type Queue, type ReceivedMessage } from '../queue/queue.js';
-import { type FailureKind, failureKind } from './failures.js';
+import { type FailureKind, failureKind, isWaitedFor } from './failures.js';
 
 const MAX_ERROR_TEXT = 2000;
 const REMIND_EVERY_MS = 30_000;
@@ -28,6 +28,17 @@ export interface MessageWorkerOptions {
   readonly finishMs: number;
   readonly metrics: ProcessorMetrics;
   readonly log: Logger;
+}
+
+/** What is known of the attempts at one message. */
+interface Attempts {
+  /** Kind of the last failure. */
+  kind: FailureKind;
+  made: number;
+  /** Those that count towards parking. */
+  counted: number;
+  /** Successes of other messages at the last attempt. */
+  successes: number;
 }
 
 export class MessageWorker {
@@ -62,11 +73,11 @@ export class MessageWorker {
 
   async #attempts(message: ReceivedMessage, signal: AbortSignal): Promise<'processed' | 'gone' | 'parked'> {
     const { retry } = this.#options;
-    const failure = { kind: 'other' as FailureKind, attempts: 0, counted: 0, successes: this.#successes };
+    const failure: Attempts = { kind: 'other', made: 0, counted: 0, successes: this.#successes };
     try {
       await pRetry(
         async () => {
-          failure.attempts++;
+          failure.made++;
           await this.#attempt(message, signal);
         },
         {
@@ -111,40 +122,35 @@ export class MessageWorker {
   }
 
   /** Notes a failed attempt and says whether another one may follow. */
-  #mayTryAgain(
-    message: ReceivedMessage,
-    err: Error,
-    failure: { kind: FailureKind; attempts: number; counted: number; successes: number },
-  ): boolean {
-    const { metrics, log, retry } = this.#options;
+  #mayTryAgain(message: ReceivedMessage, err: Error, state: Attempts): boolean {
+    const { metrics, retry } = this.#options;
     const kind = failureKind(err);
-    failure.kind = kind;
+    state.kind = kind;
     metrics.failures.inc({ kind });
     if (kind === 'gone') return false;
-    if (kind === 'unavailable' || kind === 'credentials')
-      this.#trouble = `S3: ${err.name}: ${messageOf(err)}`;
-    const othersSucceed = this.#successes > failure.successes;
-    failure.successes = this.#successes;
-    if (kind === 'other' || (kind === 'unavailable' && othersSucceed)) failure.counted++;
-    const again = kind !== 'permanent' && kind !== 'denied' && failure.counted < retry.maxAttempts;
-    const about = { err, kind, key: message.key, attempt: failure.attempts, again };
-    // While S3 is away every message fails all the time: one line now and then says it.
-    const quiet = waits && again && Date.now() < this.#remindAt;
-    if (waits && !quiet) this.#remindAt = Date.now() + REMIND_EVERY_MS;
-    log[quiet ? 'debug' : 'warn'](
-      about,
-      waits ? 'S3 cannot do the work at the moment: waiting' : 'an attempt failed',
-    );
+    if (kind === 'unavailable' || kind === 'credentials') this.#trouble = `S3: ${messageOf(err)}`;
+    const othersSucceed = this.#successes > state.successes;
+    state.successes = this.#successes;
+    if (kind === 'other' || (kind === 'unavailable' && othersSucceed)) state.counted++;
+    const again = kind !== 'permanent' && kind !== 'denied' && state.counted < retry.maxAttempts;
+    this.#tell({ err, kind, key: message.key, attempt: state.made, again });
     return again;
   }
 
+  /** While S3 is away every message fails all the time: one line now and then says it. */
+  #tell(about: { readonly kind: FailureKind; readonly again: boolean }): void {
+    const { log } = this.#options;
+    const waits = about.again && isWaitedFor(about.kind);
+    if (!waits) log.warn(about, 'an attempt failed');
+    else if (Date.now() < this.#remindAt) log.debug(about, 'waiting for S3');
+    else {
+      log.warn(about, 'S3 cannot do the work at the moment: waiting');
+      this.#remindAt = Date.now() + REMIND_EVERY_MS;
+    }
+  }
+
   /** Parks the message; tries until that has succeeded. */
-  async #park(
-    message: ReceivedMessage,
-    err: unknown,
-    failure: { kind: FailureKind; attempts: number },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #park(message: ReceivedMessage, err: unknown, failure: Attempts, signal: AbortSignal): Promise<void> {
     const { queue, retry, extension, log } = this.#options;
     const topic = failedTopicOf(message.topic);
     const parked: Message = {
@@ -156,7 +162,7 @@ export class MessageWorker {
         'error-kind': failure.kind,
         'error-name': err instanceof Error ? err.name : 'Error',
         'error-message': messageOf(err).slice(0, MAX_ERROR_TEXT),
-        attempts: String(failure.attempts),
+        attempts: String(failure.made),
         'original-topic': message.topic,
         'original-offset': `${message.partition}/${message.offset}`,
         'published-at': new Date(message.timestamp).toISOString(),
@@ -170,7 +176,7 @@ export class MessageWorker {
         log.warn({ err: parkError, topic }, 'cannot park a message: trying again'),
     });
     log.error(
-      { err, kind: failure.kind, key: message.key, attempts: failure.attempts, topic },
+      { err, kind: failure.kind, key: message.key, attempts: failure.made, topic },
       'parked a message that keeps failing',
     );
   }
