@@ -42,6 +42,8 @@ export interface StoreBase extends Pick<
   'open' | 'close' | 'get' | 'put' | 'del' | 'getMany' | 'batch' | 'iterator' | 'isOperational' | 'status'
 > {
   readonly supports: Manifest;
+  clear(callback: Callback): void;
+  clear(options: object, callback: Callback): void;
 }
 
 export interface IteratorBase {

@@ -43,60 +43,58 @@ export class FolderJournal implements JsonJournal {
   }
 
   async append(line: string, sync: boolean): Promise<void> {
-    if (!this.#usable) {
-      throw new LevelError(
-        LEVEL_ERRORS.unavailable,
-        `${this.#file} cannot be written since an earlier failure`,
-      );
-    }
+    if (!this.#usable) throw unavailable(`${this.#file} cannot be written since an earlier failure`);
     const bytes = Buffer.from(`${line}\n`);
-    await orUnavailable(`${this.#file} cannot be written`, () => this.#write(bytes));
-    this.#bytes += bytes.length;
-    if (!sync) return;
     try {
-      await orUnavailable(`${this.#file} cannot be synced`, () => this.#handle.datasync());
-      await this.check();
+      await this.#write(bytes);
+      if (sync) await this.#sync();
     } catch (err) {
-      // What a failed sync left on the disk is unknown, and a second one may say that all is well.
-      this.#usable = false;
-      throw err;
+      await this.#takeBack(err);
+      throw unavailable(`${this.#file} cannot be written: ${messageOf(err)}`, err);
     }
+    this.#bytes += bytes.length;
+    if (sync) await this.check();
   }
 
   async check(): Promise<void> {
     const { nlink } = await orUnavailable(this.#file, () => this.#handle.stat());
     if (nlink > 0) return;
     this.#usable = false;
-    throw new LevelError(LEVEL_ERRORS.corrupt, `${this.#file} was removed while it was in use`);
+    throw unavailable(`${this.#file} was removed while it was in use`);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
-  /** All of `bytes` behind the last line, or nothing of it. */
   async #write(bytes: Buffer): Promise<void> {
-    try {
-      let written = 0;
-      while (written < bytes.length) {
-        const at = this.#bytes + written;
-        const result = await this.#handle.write(bytes, written, bytes.length - written, at);
-        written += result.bytesWritten;
-      }
-    } catch (err) {
-      await this.#takeBack(err);
-      throw err;
+    let written = 0;
+    while (written < bytes.length) {
+      const at = this.#bytes + written;
+      const result = await this.#handle.write(bytes, written, bytes.length - written, at);
+      written += result.bytesWritten;
     }
   }
 
+  /** What a failed sync leaves on the disk is unknown, and a second one may say that all is well. */
+  async #sync(): Promise<void> {
+    this.#usable = false;
+    await this.#handle.datasync();
+    this.#usable = true;
+  }
+
+  /** Removes what a failed write has left behind the last line. */
   async #takeBack(failure: unknown): Promise<void> {
     try {
       await this.#handle.truncate(this.#bytes);
     } catch (err) {
       this.#usable = false;
-      throw new Error(`${messageOf(failure)}; what was written cannot be taken back: ${messageOf(err)}`, {
-        cause: err,
-      });
+      const what = `${messageOf(failure)}; what was written cannot be taken back: ${messageOf(err)}`;
+      throw unavailable(`${this.#file} cannot be written: ${what}`, err);
     }
   }
+}
+
+function unavailable(message: string, cause?: unknown): LevelError {
+  return new LevelError(LEVEL_ERRORS.unavailable, message, { cause });
 }

@@ -2,27 +2,21 @@
  * One process at a time in a folder. Node has no file locks, so an empty LevelDB is kept open in the
  * sub-folder `lock`: the operating system lets go of its lock when the process ends, however it ends.
  */
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@zenko-modules/common/errors';
+import { leveldown } from '../leveldown-binding.js';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 
 type Done = (err?: Error | null) => void;
-/** What is used of leveldown. Its published types describe an export that it has not. */
-interface LevelDownModule {
-  new (location: string): { open(done: Done): void; close(done: Done): void };
-  destroy(location: string, done: Done): void;
-}
-const leveldown = createRequire(import.meta.url)('leveldown') as LevelDownModule;
 
 export class FolderLock {
   readonly #folder: string;
-  readonly #level: InstanceType<LevelDownModule>;
+  readonly #level: ReturnType<typeof leveldown>;
 
   private constructor(folder: string) {
     this.#folder = folder;
-    this.#level = new leveldown(path.join(folder, 'lock'));
+    this.#level = leveldown(path.join(folder, 'lock'));
   }
 
   /**

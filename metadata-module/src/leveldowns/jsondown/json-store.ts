@@ -73,9 +73,14 @@ export class JsonStore {
     const firstLine = formatRecord({ kind: 'begin', ...begin, afterBatch: 0 });
     const journal = await storage.createJournal(1, firstLine);
     const text = formatSnapshot({ ...begin, lastBatch: 0 }, state.map);
-    const snapshotBytes = await storage.replaceSnapshot(1, text, new AbortController().signal);
-    const loaded = { state, generations: [1], snapshotBytes, snapshotBatch: 0, olderJournalBytes: 0 };
-    return new JsonStore(storage, options, loaded, journal);
+    try {
+      const snapshotBytes = await storage.replaceSnapshot(1, text, new AbortController().signal);
+      const loaded = { state, generations: [1], snapshotBytes, snapshotBatch: 0, olderJournalBytes: 0 };
+      return new JsonStore(storage, options, loaded, journal);
+    } catch (err) {
+      await journal.close();
+      throw err;
+    }
   }
 
   /** What is stored at this moment. It never changes; a later moment has another map. */

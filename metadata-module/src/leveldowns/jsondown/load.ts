@@ -12,6 +12,9 @@ import { parseSnapshot, type Snapshot } from './snapshot-format.js';
 import type { SortedMap } from './sorted-map.js';
 import type { JsonStorage, StoredLine, StoredText } from './storage.js';
 
+/** The least that a disk writes at once. */
+const SECTOR_BYTES = 512;
+
 /** A store as it was when its last batch had been written. */
 export interface StoreState {
   readonly store: string;
@@ -189,22 +192,29 @@ class JournalReader {
     if (found !== expected) throw this.#damaged(line, `batch ${found} where ${expected} was expected`);
   }
 
-  /**
-   * A write that a crash cut off leaves a line without its end, or, when the machine lost power, with
-   * holes of zeros, which are never written as such. Anything else was complete once.
-   */
   #end(): void {
-    const bad = this.#bad;
-    if (bad === undefined) return;
-    const cutOff = !bad.complete && parseRecord(bad.bytes.subarray(0, -1)) === undefined;
-    if (this.#last === undefined || !(cutOff || bad.bytes.includes(0))) {
-      throw this.#damaged(bad, 'the checksum of this line differs from its content');
+    if (this.#bad === undefined) return;
+    if (this.#last === undefined || !isTorn(this.#bad)) {
+      throw this.#damaged(this.#bad, 'the checksum of this line differs from its content');
     }
   }
 
   #damaged({ line, start }: StoredLine, what: string): LevelError {
     return corrupt(`${this.name}, line ${line} (byte ${start})`, what);
   }
+}
+
+/**
+ * A write that a crash cut off leaves a line without its end, or, when the machine lost power, with whole
+ * sectors of zeros, which are never written as such. Anything else was complete once.
+ */
+function isTorn(line: StoredLine): boolean {
+  if (!line.complete) return parseRecord(line.bytes.subarray(0, -1)) === undefined;
+  const firstZero = line.bytes.indexOf(0);
+  let end = firstZero;
+  while (line.bytes[end] === 0) end += 1;
+  const isEdge = (position: number): boolean => (line.start + position) % SECTOR_BYTES === 0;
+  return firstZero !== -1 && (firstZero === 0 || isEdge(firstZero)) && isEdge(end);
 }
 
 function corrupt(where: string, what: string): LevelError {

@@ -1,7 +1,7 @@
 /** `METADATA_BACKEND=jsondown`. */
 import path from 'node:path';
 import { integer, setting } from '@zenko-modules/common/settings';
-import type { LevelDownPlugin } from '../plugin.js';
+import { LevelError, type LevelDownPlugin } from '../plugin.js';
 import { JsonDown } from './json-down.js';
 
 export const JSONDOWN_SETTINGS = {
@@ -13,9 +13,10 @@ export const JSONDOWN_SETTINGS = {
 } as const;
 
 /** Keeps its files in the folder `jsondown` of the metadata module. */
-export const jsondownPlugin: LevelDownPlugin<typeof JSONDOWN_SETTINGS> = {
+export const jsondownPlugin = {
   name: 'jsondown',
   settings: JSONDOWN_SETTINGS,
   create: ({ settings, folder, log }) =>
     new JsonDown(path.join(folder, 'jsondown'), { journalMinBytes: settings.JSONDOWN_JOURNAL_BYTES, log }),
-};
+  explain: err => (err instanceof LevelError ? `METADATA_BACKEND=jsondown: ${err.message}` : undefined),
+} satisfies LevelDownPlugin<typeof JSONDOWN_SETTINGS>;
