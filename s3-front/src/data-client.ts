@@ -1,0 +1,220 @@
+/** Blobs in the data module, over the REST interface that CloudServer uses. */
+import http from 'node:http';
+import { withDeadline } from '@zenko-modules/common/deadline';
+import { CatalogueError, ERRORS, type ErrorType, messageOf } from '@zenko-modules/common/errors';
+
+/** The module keeps idle connections for longer than this. */
+const IDLE_CONNECTION_MS = 55_000;
+/** Bytes per millisecond that storing a blob is granted at least, once the module has all of it. */
+const SLOWEST_SYNC = 5000;
+/** Bounds what is read of an error's body. */
+const MAX_ERROR_BYTES = 4096;
+
+/** Bytes that can be read once. `close` lets go of them at any time, read or not. */
+export interface ByteSource extends AsyncIterable<Buffer> {
+  close(): void;
+}
+
+export interface ByteRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Every method takes the ids of the request that caused it, and rejects with a `CatalogueError`:
+ * `ServiceUnavailable` when the module cannot be reached or does not answer in time.
+ */
+export class DataClient {
+  readonly #agent = new http.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
+  readonly #host: string;
+  readonly #port: number;
+  readonly #timeoutMs: number;
+
+  constructor(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }) {
+    this.#host = options.host;
+    this.#port = options.port;
+    this.#timeoutMs = options.timeoutMs;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /**
+   * Stores a blob and resolves with its key, when it is on stable storage. Nothing is stored when `body`
+   * ends before `size` bytes or throws; what it throws is thrown here.
+   */
+  async put(body: AsyncIterable<Buffer>, size: number, reqUids: string): Promise<string> {
+    const request = this.#request('PUT', '/DataFile/', reqUids, { 'content-length': size });
+    const answer = answerTo(request);
+    const sending = send(request, body, this.#timeoutMs);
+    // When the answer comes first, it is what counts.
+    sending.catch(() => undefined);
+    try {
+      // An answer, or a lost connection, that comes before the body has gone is the end of it.
+      await Promise.race([sending, answer]);
+      const response = await this.#inTime(answer, this.#timeoutMs + size / SLOWEST_SYNC, request);
+      if (response.statusCode !== 201) throw await errorOf(response);
+      response.resume();
+      const key = /^\/DataFile\/([0-9a-f]+)$/.exec(response.headers.location ?? '')?.[1];
+      if (key === undefined) {
+        throw new CatalogueError('InternalError', 'the data module stored a blob and named no key');
+      }
+      await sending;
+      return key;
+    } catch (err) {
+      request.destroy();
+      throw err;
+    }
+  }
+
+  /**
+   * Opens a blob, or a range of it, that must be `length` bytes long. The caller closes it.
+   * @throws CatalogueError ObjNotFound
+   */
+  async get(key: string, range: ByteRange | undefined, length: number, reqUids: string): Promise<ByteSource> {
+    const headers = range === undefined ? {} : { range: `bytes=${range.first}-${range.last}` };
+    const request = this.#request('GET', `/DataFile/${key}`, reqUids, headers);
+    request.end();
+    const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
+    if (response.statusCode !== (range === undefined ? 200 : 206)) throw await errorOf(response);
+    const { 'content-length': announced } = response.headers;
+    if (announced !== String(length)) {
+      response.destroy();
+      throw new CatalogueError(
+        'InternalError',
+        `blob ${key} has ${announced ?? 'unknown'} bytes to send, not ${length}`,
+      );
+    }
+    return {
+      [Symbol.asyncIterator]: () => bytesOf(response, this.#timeoutMs),
+      close: () => void response.destroy(),
+    };
+  }
+
+  /** Deletes a blob; one that is not there counts as deleted. */
+  async delete(key: string, reqUids: string): Promise<void> {
+    const request = this.#request('DELETE', `/DataFile/${key}`, reqUids);
+    request.end();
+    const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
+    if (response.statusCode !== 204 && response.statusCode !== 404) throw await errorOf(response);
+    response.resume();
+  }
+
+  /** Resolves when the module answers. */
+  async ping(): Promise<void> {
+    const request = this.#request('GET', '/DataFile?diskUsage', 'probe');
+    request.end();
+    const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
+    if (response.statusCode !== 200) throw await errorOf(response);
+    response.resume();
+  }
+
+  #request(
+    method: string,
+    path: string,
+    reqUids: string,
+    headers: http.OutgoingHttpHeaders = {},
+  ): http.ClientRequest {
+    return http.request({
+      agent: this.#agent,
+      host: this.#host,
+      port: this.#port,
+      method,
+      path,
+      headers: { ...headers, 'x-scal-request-uids': reqUids },
+    });
+  }
+
+  async #inTime<T>(answer: Promise<T>, ms: number, request: http.ClientRequest): Promise<T> {
+    try {
+      return await withDeadline(answer, ms, 'the answer of the data module');
+    } catch (err) {
+      request.destroy();
+      if (err instanceof CatalogueError) throw err;
+      throw new CatalogueError('ServiceUnavailable', messageOf(err), { cause: err });
+    }
+  }
+}
+
+/** The response, or `ServiceUnavailable`. May go unobserved, so it never counts as an unhandled rejection. */
+function answerTo(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.on('error', err =>
+      reject(new CatalogueError('ServiceUnavailable', `the data module: ${err.message}`, { cause: err })),
+    );
+  });
+  answer.catch(() => undefined);
+  return answer;
+}
+
+/** Writes `body` to the request with back-pressure. Rejects with what `body` throws; the request is then unfinished. */
+async function send(
+  request: http.ClientRequest,
+  body: AsyncIterable<Buffer>,
+  stallMs: number,
+): Promise<void> {
+  for await (const bytes of body) {
+    if (request.destroyed) return;
+    if (!request.write(bytes)) await drained(request, stallMs);
+  }
+  request.end();
+}
+
+async function drained(request: http.ClientRequest, stallMs: number): Promise<void> {
+  const settled = new Promise<void>(resolve => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+  });
+  try {
+    await withDeadline(settled, stallMs, 'sending to the data module');
+  } catch (err) {
+    throw new CatalogueError('ServiceUnavailable', messageOf(err), { cause: err });
+  }
+}
+
+/** The bytes of a response. The module must go on sending; how slowly they are taken here does not matter. */
+async function* bytesOf(
+  response: http.IncomingMessage,
+  stallMs: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const iterator = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  try {
+    for (;;) {
+      const next = await withDeadline(iterator.next(), stallMs, 'reading a blob');
+      if (next.done) return;
+      yield next.value;
+    }
+  } catch (err) {
+    throw new CatalogueError('ServiceUnavailable', `a blob was cut off: ${messageOf(err)}`, { cause: err });
+  } finally {
+    response.destroy();
+  }
+}
+
+/** The error that an answer stands for. */
+async function errorOf(response: http.IncomingMessage): Promise<CatalogueError> {
+  let text = '';
+  response.setEncoding('utf8');
+  try {
+    for await (const part of response) {
+      text += part as string;
+      if (text.length > MAX_ERROR_BYTES) break;
+    }
+    const { errorType, errorMessage } = JSON.parse(text) as { errorType?: unknown; errorMessage?: unknown };
+    if (typeof errorType === 'string' && Object.hasOwn(ERRORS, errorType)) {
+      return new CatalogueError(errorType as ErrorType, `the data module: ${String(errorMessage)}`);
+    }
+  } catch (err) {
+    return new CatalogueError('InternalError', unexpected(response, text), { cause: err });
+  }
+  return new CatalogueError('InternalError', unexpected(response, text));
+}
+
+function unexpected(response: http.IncomingMessage, text: string): string {
+  return `the data module answered ${response.statusCode ?? 0}: ${text.slice(0, 200)}`;
+}

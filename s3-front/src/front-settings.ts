@@ -1,0 +1,38 @@
+/** Settings of s3-front, beside those that every daemon reads. */
+import { integer, port, setting } from '@zenko-modules/common/settings';
+import {
+  DATA_CLIENT_SETTINGS,
+  LISTEN_SETTINGS,
+  METADATA_CLIENT_SETTINGS,
+  S3_CREDENTIALS_SETTINGS,
+  S3_PORT_SETTING,
+  STOP_SETTINGS,
+} from '@zenko-modules/common/shared-settings';
+import type { SettingsOf } from '@zenko-modules/common/settings';
+
+export const FRONT_SETTINGS = {
+  ...S3_PORT_SETTING,
+  ...LISTEN_SETTINGS,
+  ...METADATA_CLIENT_SETTINGS,
+  ...DATA_CLIENT_SETTINGS,
+  ...S3_CREDENTIALS_SETTINGS,
+  ...STOP_SETTINGS,
+  S3_PROBE_PORT: setting(port, '4046', 'port of the health and metrics pages of s3-front'),
+  S3_MAX_OBJECT_BYTES: setting(
+    integer(0, Number.MAX_SAFE_INTEGER, 'bytes'),
+    '5368709120',
+    'largest object that s3-front takes in one request; the default is the limit of S3',
+  ),
+  S3_IDLE_TIMEOUT_MS: setting(
+    integer(100, 3_600_000, 'milliseconds'),
+    '120000',
+    'time after which s3-front gives up a client that neither sends nor reads',
+  ),
+  S3_MODULE_TIMEOUT_MS: setting(
+    integer(100, 600_000, 'milliseconds'),
+    '10000',
+    'time that a module has for an answer before s3-front answers ServiceUnavailable',
+  ),
+} as const;
+
+export type FrontSettings = SettingsOf<typeof FRONT_SETTINGS>;

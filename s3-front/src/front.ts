@@ -1,0 +1,97 @@
+/** The front: the clients of both modules, the S3 server, and the probe server beside it. */
+import type { Running } from '@zenko-modules/common/daemon';
+import { sleep } from '@zenko-modules/common/deadline';
+import { messageOf } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
+import { ACCOUNT } from './account.js';
+import { USERS_BUCKET } from './bucket-attributes.js';
+import { DataClient } from './data-client.js';
+import { createFrontMetrics } from './front-metrics.js';
+import type { FrontSettings } from './front-settings.js';
+import { startS3Server } from './http/s3-server.js';
+import { KeyedLocks } from './keyed-locks.js';
+import { MetadataClient } from './metadata-client.js';
+import type { Front } from './operations/operation.js';
+
+/** The part of the grace period that requests in flight get; the rest is for closing. */
+const REQUESTS_SHARE = 0.75;
+const PREPARE_RETRY_MS = 1000;
+
+/**
+ * Serves S3. The modules need not be there yet: until they are, requests are answered ServiceUnavailable.
+ * @throws StartError when a port cannot be bound
+ */
+export async function startFront(settings: FrontSettings, log: Logger): Promise<Running> {
+  const front: Front = {
+    settings,
+    account: ACCOUNT,
+    locks: new KeyedLocks(),
+    metadata: new MetadataClient({
+      host: settings.METADATA_HOST,
+      port: settings.METADATA_PORT,
+      callTimeoutMs: settings.S3_MODULE_TIMEOUT_MS,
+    }),
+    data: new DataClient({
+      host: settings.DATA_HOST,
+      port: settings.DATA_PORT,
+      timeoutMs: settings.S3_MODULE_TIMEOUT_MS,
+    }),
+  };
+  try {
+    return await serve(front, log);
+  } catch (err) {
+    closeClients(front);
+    throw err;
+  }
+}
+
+async function serve(front: Front, log: Logger): Promise<Running> {
+  const { settings } = front;
+  const registry = createRegistry();
+  const server = await startS3Server({ front, log, metrics: createFrontMetrics(registry) });
+  const stop = new AbortController();
+  const probes = await startProbeServer({
+    address: settings.LISTEN_ADDRESS,
+    port: settings.S3_PROBE_PORT,
+    portSetting: 'S3_PROBE_PORT',
+    registry,
+    ready: () => (stop.signal.aborted ? Promise.reject(new Error('stopping')) : modulesAnswer(front)),
+  }).catch(async (err: unknown) => {
+    await server.close(0);
+    throw err;
+  });
+  const prepared = prepare(front, log, stop.signal);
+  return {
+    ports: { S3_PORT: server.port, S3_PROBE_PORT: probes.port },
+    close: async () => {
+      stop.abort();
+      await server.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);
+      closeClients(front);
+      await prepared;
+      await probes.close();
+    },
+  };
+}
+
+/** What each CloudServer does when it starts, for as long as the metadata module is away. */
+async function prepare({ metadata }: Front, log: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await metadata.ensureUsersBucket('start');
+      return;
+    } catch (err) {
+      log.debug({ reason: messageOf(err) }, 'the metadata module is not there yet');
+      await sleep(PREPARE_RETRY_MS, signal);
+    }
+  }
+}
+
+async function modulesAnswer({ metadata, data }: Front): Promise<void> {
+  await Promise.all([metadata.getBucket(USERS_BUCKET, 'probe'), data.ping()]);
+}
+
+function closeClients({ metadata, data }: Front): void {
+  metadata.close();
+  data.close();
+}

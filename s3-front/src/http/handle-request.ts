@@ -1,0 +1,98 @@
+/** A request from its head to the end of its answer. */
+import type { Logger } from '@zenko-modules/common/logger';
+import { authenticate } from '../auth/authenticate.js';
+import { RequestBody } from '../body/request-body.js';
+import type { FrontMetrics } from '../front-metrics.js';
+import type { Front } from '../operations/operation.js';
+import { routeOf } from '../operations/route.js';
+import { S3Error, toS3Error } from '../s3-errors.js';
+import { parseTarget } from './request-target.js';
+import { type Exchange, respond, respondError } from './respond.js';
+
+export interface Handler {
+  readonly front: Front;
+  readonly log: Logger;
+  readonly metrics: FrontMetrics;
+}
+
+/** What is known of a request while it is handled, for the log. */
+interface Progress {
+  operation: string;
+  error: S3Error | undefined;
+}
+
+/** Never rejects: what goes wrong is answered and logged. */
+export async function handleRequest({ front, log, metrics }: Handler, exchange: Exchange): Promise<void> {
+  const started = performance.now();
+  const { message, response, ids } = exchange;
+  const requestLog = log.child({ reqUids: ids.reqUids });
+  const progress: Progress = { operation: 'none', error: undefined };
+  try {
+    await answer(front, requestLog, exchange, progress);
+  } catch (err) {
+    progress.error = toS3Error(err);
+    const resource = (message.url ?? '/').split('?', 1)[0] ?? '/';
+    await respondError(exchange, progress.error, resource).catch((failure: unknown) => {
+      requestLog.warn({ err: failure }, 'an error could not be answered');
+      response.destroy();
+    });
+  }
+  const gone = !response.writableFinished && response.destroyed;
+  const seconds = (performance.now() - started) / 1000;
+  metrics.requests.inc({ operation: progress.operation, status: gone ? 0 : response.statusCode });
+  metrics.requestSeconds.observe({ operation: progress.operation }, seconds);
+  logEnd(requestLog, exchange, progress, gone, seconds);
+}
+
+async function answer(front: Front, log: Logger, exchange: Exchange, progress: Progress): Promise<void> {
+  const { message, response, ids } = exchange;
+  const method = message.method ?? 'GET';
+  const target = parseTarget(message.url ?? '/');
+  const { S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey } = front.settings;
+  const authentication = await authenticate(
+    { method, target, headers: message.headers, rawHeaders: message.rawHeaders },
+    { accessKey, secretKey },
+  );
+  const route = routeOf(method, target, message.headers['x-amz-copy-source'] !== undefined);
+  progress.operation = route.name;
+  const onStart = (): void => {
+    if (!exchange.awaitsContinue) return;
+    exchange.awaitsContinue = false;
+    response.writeContinue();
+  };
+  const result = await route.run(front, {
+    method,
+    bucket: target.bucket ?? '',
+    key: target.key ?? '',
+    query: target.query,
+    headers: message.headers,
+    message,
+    authentication,
+    reqUids: ids.reqUids,
+    log,
+    body: () => new RequestBody({ message, authentication, onStart }),
+  });
+  await respond(exchange, result);
+}
+
+function logEnd(
+  log: Logger,
+  { message, response }: Exchange,
+  { operation, error }: Progress,
+  gone: boolean,
+  seconds: number,
+): void {
+  const fields = {
+    operation,
+    method: message.method,
+    // The query of a presigned URL is as good as a password.
+    path: (message.url ?? '/').split('?', 1)[0],
+    status: response.statusCode,
+    ms: Math.round(seconds * 1000),
+  };
+  if (error && error.status >= 500 && error.code !== 'NotImplemented') {
+    log.error({ ...fields, err: error.cause ?? error }, 'request failed');
+  } else if (error) log.info({ ...fields, code: error.code, reason: error.message }, 'request refused');
+  else if (gone) log.info(fields, 'the client went away');
+  else log.info(fields, 'request done');
+}

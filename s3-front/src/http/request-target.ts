@@ -1,0 +1,83 @@
+/** What a request line names: a bucket, a key, and parameters. Path-style only; nothing is normalised. */
+import { checkKey } from '../object-key.js';
+import { S3Error } from '../s3-errors.js';
+
+export interface RequestTarget {
+  /** The path without percent-encoding. */
+  readonly path: string;
+  /** `undefined`: the service itself. */
+  readonly bucket: string | undefined;
+  /** `undefined`: the bucket itself. */
+  readonly key: string | undefined;
+  readonly query: Query;
+}
+
+/** @throws S3Error InvalidURI, KeyTooLongError, InvalidArgument */
+export function parseTarget(url: string): RequestTarget {
+  if (!url.startsWith('/'))
+    throw new S3Error('InvalidURI', 'The request must name a path that begins with /');
+  const mark = url.indexOf('?');
+  const rawPath = mark < 0 ? url : url.slice(0, mark);
+  const path = decode(rawPath);
+  const slash = path.indexOf('/', 1);
+  const bucket = slash < 0 ? path.slice(1) : path.slice(1, slash);
+  const key = slash < 0 ? '' : path.slice(slash + 1);
+  checkKey(key);
+  return {
+    path,
+    bucket: bucket === '' ? undefined : bucket,
+    key: key === '' ? undefined : key,
+    query: new Query(mark < 0 ? '' : url.slice(mark + 1)),
+  };
+}
+
+/** The parameters after the question mark. A name may be given once only, but for the signature's sake. */
+export class Query {
+  readonly #values = new Map<string, string[]>();
+
+  /** @throws S3Error InvalidURI */
+  constructor(text: string) {
+    for (const part of text.split('&')) {
+      if (part === '') continue;
+      const equals = part.indexOf('=');
+      const name = decodeParameter(equals < 0 ? part : part.slice(0, equals));
+      const value = decodeParameter(equals < 0 ? '' : part.slice(equals + 1));
+      const values = this.#values.get(name);
+      if (values) values.push(value);
+      else this.#values.set(name, [value]);
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  /** @throws S3Error InvalidArgument when the parameter is given several times */
+  get(name: string): string | undefined {
+    const values = this.#values.get(name);
+    if (values && values.length > 1) {
+      throw new S3Error('InvalidArgument', `The parameter ${name} must be given once`);
+    }
+    return values?.[0];
+  }
+
+  names(): readonly string[] {
+    return [...this.#values.keys()];
+  }
+
+  entries(): readonly (readonly [string, readonly string[]])[] {
+    return [...this.#values.entries()];
+  }
+}
+
+function decodeParameter(text: string): string {
+  return decode(text.replaceAll('+', '%20'));
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (err) {
+    throw new S3Error('InvalidURI', 'The URI is not valid percent-encoded UTF-8', { cause: err });
+  }
+}

@@ -1,0 +1,87 @@
+/** The HTTP server before the operations: connections, time limits, and an orderly end. */
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import { listen } from '@zenko-modules/common/listen';
+import { sleep } from '@zenko-modules/common/deadline';
+import { S3Error } from '../s3-errors.js';
+import { handleRequest, type Handler } from './handle-request.js';
+import { requestIds } from './request-ids.js';
+import { errorXml } from './respond.js';
+
+/** How long an idle connection is kept for the client's next request. */
+const KEEP_ALIVE_MS = 65_000;
+/** How long a client may take to send the head of a request. */
+const HEADERS_MS = 60_000;
+/** Of a connection that is told that its request cannot be read. */
+const LAST_WORDS_MS = 1000;
+
+export interface S3Server {
+  readonly port: number;
+  /** Takes no new connections; gives requests in flight `graceMs` to end, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** @throws StartError when S3_PORT cannot be bound */
+export async function startS3Server(handler: Handler): Promise<S3Server> {
+  const { settings } = handler.front;
+  const inFlight = new Set<Promise<void>>();
+  const handle = (message: http.IncomingMessage, response: http.ServerResponse, awaits: boolean): void => {
+    const exchange = {
+      message,
+      response,
+      ids: requestIds(message.headers),
+      awaitsContinue: awaits,
+      idleTimeoutMs: settings.S3_IDLE_TIMEOUT_MS,
+    };
+    const handled = handleRequest(handler, exchange).finally(() => inFlight.delete(handled));
+    inFlight.add(handled);
+  };
+  const server = http.createServer({
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEADERS_MS,
+    // Uploads may be slow and large: what counts is that they go on.
+    requestTimeout: 0,
+  });
+  server.timeout = settings.S3_IDLE_TIMEOUT_MS;
+  server.on('request', (message: http.IncomingMessage, response: http.ServerResponse) =>
+    handle(message, response, false),
+  );
+  server.on('checkContinue', (message: http.IncomingMessage, response: http.ServerResponse) =>
+    handle(message, response, true),
+  );
+  server.on('clientError', refuse);
+
+  const port = await listen(server, 'S3_PORT', settings.S3_PORT, settings.LISTEN_ADDRESS);
+  return {
+    port,
+    close: async graceMs => {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()));
+      const stop = new AbortController();
+      await Promise.race([Promise.all([closed, ...inFlight]), sleep(graceMs, stop.signal)]);
+      stop.abort();
+      server.closeAllConnections();
+      await closed;
+      await Promise.all(inFlight);
+    },
+  };
+}
+
+/** Answers what is not HTTP, or has too long a head. */
+function refuse(err: NodeJS.ErrnoException, socket: Socket): void {
+  if (err.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = err.code === 'HPE_HEADER_OVERFLOW';
+  const error = tooLarge
+    ? new S3Error('RequestHeaderSectionTooLarge')
+    : new S3Error('BadRequest', 'The request is not valid HTTP/1.1');
+  const ids = requestIds({});
+  const body = errorXml(error, ids, '/');
+  socket.end(
+    `HTTP/1.1 ${error.status} Bad Request\r\nconnection: close\r\ncontent-type: application/xml\r\n` +
+      `x-amz-request-id: ${ids.id}\r\nx-amz-id-2: ${ids.id}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref();
+}

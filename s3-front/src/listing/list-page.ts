@@ -1,0 +1,71 @@
+/** One page of a listing: objects, and the common prefixes that stand for all objects below them. */
+import type { KeyRange } from '../metadata-client.js';
+import { CurrentObjects, type ListedObject } from './current-objects.js';
+import { afterPrefix, isAfter } from './key-bounds.js';
+import type { ReadRange } from './skipping-reader.js';
+
+export interface PageRequest {
+  readonly prefix: string;
+  /** Empty: none, every object is listed by itself. */
+  readonly delimiter: string;
+  /** The page begins after this key or common prefix; empty: at the beginning. */
+  readonly after: string;
+  /** Objects and common prefixes together. */
+  readonly maxKeys: number;
+}
+
+export interface Page {
+  readonly objects: readonly ListedObject[];
+  readonly commonPrefixes: readonly string[];
+  /** The last that the page holds, when more follow: `after` of the next page. */
+  readonly next: string | undefined;
+}
+
+export async function listPage(read: ReadRange, request: PageRequest): Promise<Page> {
+  const { prefix, delimiter, maxKeys } = request;
+  const objects: ListedObject[] = [];
+  const commonPrefixes: string[] = [];
+  const range = rangeOf(request);
+  if (!range || maxKeys === 0) return { objects, commonPrefixes, next: undefined };
+
+  const found = new CurrentObjects(read, range);
+  let last = '';
+  try {
+    for (let object = await found.next(); object; object = await found.next()) {
+      if (objects.length + commonPrefixes.length === maxKeys) return { objects, commonPrefixes, next: last };
+      const common = commonPrefixOf(object.key, prefix, delimiter);
+      if (common === undefined) {
+        objects.push(object);
+        last = object.key;
+      } else {
+        commonPrefixes.push(common);
+        last = common;
+        found.skipPrefix(common);
+      }
+    }
+    return { objects, commonPrefixes, next: undefined };
+  } finally {
+    await found.close();
+  }
+}
+
+/** What of `key`, up to the first delimiter behind `prefix`, stands for it in a listing. */
+function commonPrefixOf(key: string, prefix: string, delimiter: string): string | undefined {
+  const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+  return at < 0 ? undefined : key.slice(0, at + delimiter.length);
+}
+
+/** The keys that can be on the page; `undefined`: none can. */
+function rangeOf({ prefix, delimiter, after }: PageRequest): KeyRange | undefined {
+  const lt = prefix === '' ? undefined : afterPrefix(prefix);
+  const upper = lt === undefined ? {} : { lt };
+  if (after === '' || (prefix !== '' && !isAfter(after, prefix) && after !== prefix)) {
+    return prefix === '' ? {} : { gte: prefix, ...upper };
+  }
+  if (lt !== undefined && !isAfter(lt, after)) return undefined;
+  // Like CloudServer, a page that begins within a common prefix begins behind it.
+  const common = after.startsWith(prefix) ? commonPrefixOf(after, prefix, delimiter) : undefined;
+  if (common === undefined) return { gt: after, ...upper };
+  const gte = afterPrefix(common);
+  return gte === undefined || (lt !== undefined && !isAfter(lt, gte)) ? undefined : { gte, ...upper };
+}

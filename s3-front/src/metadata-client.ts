@@ -1,0 +1,204 @@
+/** Buckets and objects in the metadata module, over the RPC and in the databases that CloudServer uses. */
+import { sleep } from '@zenko-modules/common/deadline';
+import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
+import { RpcClient, type RpcStream } from '@zenko-modules/common/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import {
+  type BucketAttributes,
+  METASTORE,
+  USERS_BUCKET,
+  usersBucket,
+  type UsersBucketEntry,
+} from './bucket-attributes.js';
+import type { ObjectValue } from './object-value.js';
+
+/** How long a call waits for the connection to come back before it is not made at all. */
+const CONNECTION_WAIT_MS = 2000;
+const CONNECTION_POLL_MS = 20;
+
+/** Members that CloudServer asks the module to keep beside a value; the module does not need them. */
+const OVERHEAD = {
+  overheadField: ['content-length', 'owner-id', 'versionId', 'isNull', 'isDeleteMarker'],
+} as const;
+
+/** The module was away when a call was to be made: nothing has been asked of it. */
+export class ModuleAwayError extends CatalogueError {
+  constructor() {
+    super('ServiceUnavailable', 'the metadata module is not connected');
+  }
+}
+
+/** True when a change that failed with `err` has not been made and will not be. */
+export function surelyNotMade(err: unknown): boolean {
+  return err instanceof ModuleAwayError || isErrorType(err, 'InvalidArgument', 'NotImplemented');
+}
+
+export interface KeyRange {
+  readonly gt?: string;
+  readonly gte?: string;
+  readonly lt?: string;
+}
+
+export interface StoredItem {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** How a version is named in a call; without, the newest is meant. */
+export interface VersionOptions {
+  readonly versionId?: string;
+}
+
+export interface PutOptions extends VersionOptions {
+  readonly versioning?: true;
+  readonly deleteNullKey?: true;
+}
+
+/**
+ * Every method takes the ids of the request that caused it, and rejects with `ServiceUnavailable` within
+ * the call timeout when the module does not answer. A change is durable once its method has resolved; one
+ * that was rejected may have been made all the same, unless `surelyNotMade` says otherwise.
+ */
+export class MetadataClient {
+  readonly #rpc: RpcClient;
+
+  constructor(options: { readonly host: string; readonly port: number; readonly callTimeoutMs: number }) {
+    this.#rpc = new RpcClient({
+      url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`,
+      namespace: METADATA_NAMESPACE,
+      callTimeoutMs: options.callTimeoutMs,
+    });
+  }
+
+  close(): void {
+    this.#rpc.close();
+  }
+
+  // --- buckets ---
+
+  /** The attributes of a bucket, in whatever state it is; `undefined` when there is none of this name. */
+  async getBucket(name: string, reqUids: string): Promise<BucketAttributes | undefined> {
+    const stored = await this.#get(METASTORE, name, {}, reqUids);
+    return stored === undefined ? undefined : (parse(stored) as BucketAttributes);
+  }
+
+  async putBucket(bucket: BucketAttributes, reqUids: string): Promise<void> {
+    await this.#call('put', METASTORE, [bucket.name, JSON.stringify(bucket), {}], reqUids);
+  }
+
+  async deleteBucket(name: string, reqUids: string): Promise<void> {
+    await this.#call('del', METASTORE, [name, {}], reqUids);
+  }
+
+  /** Makes the bucket that lists each account's buckets, when it is not there yet. */
+  async ensureUsersBucket(reqUids: string): Promise<void> {
+    if (await this.getBucket(USERS_BUCKET, reqUids)) return;
+    await this.putBucket(usersBucket(), reqUids);
+  }
+
+  async putUsersBucketEntry(key: string, entry: UsersBucketEntry, reqUids: string): Promise<void> {
+    await this.#call('put', USERS_BUCKET, [key, JSON.stringify(entry), {}], reqUids);
+  }
+
+  async deleteUsersBucketEntry(key: string, reqUids: string): Promise<void> {
+    await this.#call('del', USERS_BUCKET, [key, {}], reqUids);
+  }
+
+  // --- objects ---
+
+  /** The value of an object, or of one of its versions; `undefined` when there is none. */
+  async getObject(
+    bucket: string,
+    key: string,
+    options: VersionOptions & { readonly deleteData?: true; readonly getDeleteMarker?: true },
+    reqUids: string,
+  ): Promise<ObjectValue | undefined> {
+    const stored = await this.#get(bucket, key, options, reqUids);
+    return stored === undefined ? undefined : (parse(stored) as ObjectValue);
+  }
+
+  /** Stores an object's value as a whole. */
+  async putObject(
+    bucket: string,
+    key: string,
+    value: ObjectValue,
+    options: PutOptions,
+    reqUids: string,
+  ): Promise<void> {
+    await this.#call('put', bucket, [key, JSON.stringify(value), { ...options, ...OVERHEAD }], reqUids);
+  }
+
+  /** Replaces the value of what is stored by a changed one; its content stays. */
+  async updateObject(
+    bucket: string,
+    key: string,
+    value: ObjectValue,
+    options: VersionOptions,
+    reqUids: string,
+  ): Promise<void> {
+    await this.#call('put', bucket, [key, JSON.stringify(value), options], reqUids);
+  }
+
+  async deleteObject(bucket: string, key: string, reqUids: string): Promise<void> {
+    const options = { deleteData: true, ...OVERHEAD, doesNotNeedOpogUpdate: true };
+    await this.#call('del', bucket, [key, options], reqUids);
+  }
+
+  /** Deletes one version to make room for another of the same standing; its content stays for now. */
+  async dropVersion(bucket: string, key: string, versionId: string, reqUids: string): Promise<void> {
+    await this.#call('del', bucket, [key, { versionId }], reqUids);
+  }
+
+  // --- listing ---
+
+  /** Entries in byte order of their keys. Leaving the loop early tells the module to stop. */
+  async *read(
+    database: string,
+    range: KeyRange,
+    reqUids: string,
+  ): AsyncGenerator<StoredItem, void, undefined> {
+    const stream = await this.#call('createReadStream', database, [range], reqUids);
+    for await (const item of stream as RpcStream) yield item as StoredItem;
+  }
+
+  // --- calls ---
+
+  async #get(database: string, key: string, options: object, reqUids: string): Promise<string | undefined> {
+    try {
+      const stored = await this.#call('get', database, [key, options], reqUids);
+      if (typeof stored !== 'string') throw new CatalogueError('InternalError', `${key} has no value`);
+      return stored;
+    } catch (err) {
+      if (isErrorType(err, 'ObjNotFound')) return undefined;
+      throw err;
+    }
+  }
+
+  async #call(
+    name: string,
+    database: string,
+    rpcArgs: readonly unknown[],
+    reqUids: string,
+  ): Promise<unknown> {
+    await this.#connected();
+    return this.#rpc.call(name, { rpcArgs, reqUids, subLevel: [database] });
+  }
+
+  async #connected(): Promise<void> {
+    const deadline = Date.now() + CONNECTION_WAIT_MS;
+    while (!this.#rpc.connected) {
+      if (Date.now() > deadline) throw new ModuleAwayError();
+      await sleep(CONNECTION_POLL_MS);
+    }
+  }
+}
+
+function parse(stored: string): object {
+  try {
+    const value: unknown = JSON.parse(stored);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch (err) {
+    throw new CatalogueError('InternalError', 'a stored value is not JSON', { cause: err });
+  }
+  throw new CatalogueError('InternalError', 'a stored value is not an object');
+}

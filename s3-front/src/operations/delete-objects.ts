@@ -1,0 +1,72 @@
+import { checkKey } from '../object-key.js';
+import { S3Error, toS3Error } from '../s3-errors.js';
+import { buildXml, childrenOf, parseXml, textOf, type XmlElement } from '../xml.js';
+import { deleteKey } from './delete-object.js';
+import { findWritableBucket } from './find-bucket.js';
+import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
+
+const MAX_KEYS = 1000;
+/** A thousand keys of the longest kind with room for their elements. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024;
+const CONCURRENCY = 16;
+
+interface DeleteRequest {
+  readonly keys: readonly { readonly key: string; readonly versionId: string | undefined }[];
+  /** Only failures are answered. */
+  readonly quiet: boolean;
+}
+
+/** DeleteObjects: each key by itself; one that fails is answered by name and does not stop the others. */
+export const deleteObjects: Operation = async (front, request) => {
+  const { keys, quiet } = parseDelete(await request.body().text(MAX_BODY_BYTES));
+  await findWritableBucket(front, request);
+  const results = new Array<XmlElement>(keys.length);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < keys.length; at = next++) {
+      const { key = '', versionId } = keys[at] ?? {};
+      results[at] = await deleteOne(front, request, key, versionId);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  const failed = results.filter(result => 'Code' in result);
+  const deleted = results.filter(result => !('Code' in result));
+  return xmlResponse(buildXml('DeleteResult', { Deleted: quiet ? [] : deleted, Error: failed }));
+};
+
+async function deleteOne(
+  front: Front,
+  request: S3Request,
+  key: string,
+  versionId: string | undefined,
+): Promise<XmlElement> {
+  try {
+    checkKey(key);
+    if (versionId !== undefined) {
+      throw new S3Error('NotImplemented', 'This endpoint does not delete versions; CloudServer does');
+    }
+    const { marker } = await deleteKey(front, request, key);
+    return marker ? { Key: key, DeleteMarker: true } : { Key: key };
+  } catch (err) {
+    const error = toS3Error(err);
+    if (error.status >= 500) request.log.error({ err, key }, 'an object could not be deleted');
+    return { Key: key, VersionId: versionId, Code: error.code, Message: error.message };
+  }
+}
+
+/** @throws S3Error MalformedXML */
+function parseDelete(xml: string): DeleteRequest {
+  const root = parseXml(xml, 'Delete');
+  const keys = childrenOf(root, 'Object').map(object => {
+    const key = textOf(object, 'Key');
+    if (key === undefined || key === '') throw new S3Error('MalformedXML', 'An Object must have a Key');
+    if (['ETag', 'LastModifiedTime', 'Size'].some(name => childrenOf(object, name).length > 0)) {
+      throw new S3Error('NotImplemented', 'This endpoint does not delete on conditions');
+    }
+    return { key, versionId: textOf(object, 'VersionId') };
+  });
+  if (keys.length === 0 || keys.length > MAX_KEYS) {
+    throw new S3Error('MalformedXML', `Delete must have 1 to ${MAX_KEYS} elements Object`);
+  }
+  return { keys, quiet: textOf(root, 'Quiet')?.trim() === 'true' };
+}

@@ -1,0 +1,44 @@
+import type { ByteRange } from '../data-client.js';
+import type { ObjectValue } from '../object-value.js';
+import { parseRange } from './byte-range.js';
+import { checkReadConditions, rangeStillHolds } from './conditions.js';
+import { findObject } from './find-object.js';
+import { objectHeaders } from './object-headers.js';
+import type { Operation, S3Request, S3Response } from './operation.js';
+import { openObject } from './read-data.js';
+
+/** GetObject: the object, or the range of it that is asked for. */
+export const getObject: Operation = async (front, request) => {
+  const { choice, bytes } = await openObject(front, request, request, object => {
+    const range = checkedRange(request, object);
+    return { range, head: headOf(request, object, range) };
+  });
+  return { ...choice.head, body: bytes };
+};
+
+/** HeadObject: the same answer without its body. */
+export const headObject: Operation = async (front, request) => {
+  const object = await findObject(front, request);
+  return headOf(request, object, checkedRange(request, object));
+};
+
+function checkedRange({ headers }: S3Request, object: ObjectValue): ByteRange | undefined {
+  checkReadConditions(headers, object);
+  const ifRange = headers['if-range'];
+  if (!rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, object)) return undefined;
+  return parseRange(headers.range, object['content-length']);
+}
+
+function headOf(request: S3Request, object: ObjectValue, range: ByteRange | undefined): S3Response {
+  const size = object['content-length'];
+  const headers = objectHeaders(object, request.query);
+  if (!range) return { status: 200, headers: { ...headers, 'content-length': String(size) } };
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-length': String(range.last - range.first + 1),
+      'content-range': `bytes ${range.first}-${range.last}/${size}`,
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import type { Page } from '../listing/list-page.js';
+import { listPage } from '../listing/list-page.js';
+import { decodeToken, encodeToken } from '../listing/continuation-token.js';
+import type { ListedObject } from '../listing/current-objects.js';
+import { escapeUriPath } from '../auth/canonical-uri.js';
+import { S3Error } from '../s3-errors.js';
+import { buildXml, type XmlElement } from '../xml.js';
+import { etagOf } from './conditions.js';
+import { findBucket } from './find-bucket.js';
+import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
+
+const MAX_KEYS = 1000;
+
+/** What both versions of the call have in common. */
+interface ListRequest {
+  readonly prefix: string;
+  readonly delimiter: string;
+  readonly maxKeys: number;
+  /** Writes a text that may hold anything in the way that the client asked for. */
+  readonly encode: (text: string) => string;
+  readonly encoding: XmlElement;
+}
+
+/** ListObjects, version 1: pages by `marker`. */
+export const listObjectsV1: Operation = async (front, request) => {
+  await findBucket(front, request);
+  const list = readListRequest(request);
+  const marker = request.query.get('marker') ?? '';
+  const page = await readPage(front, request, list, marker);
+  return xmlResponse(
+    buildXml('ListBucketResult', {
+      Name: request.bucket,
+      Prefix: list.encode(list.prefix),
+      Marker: list.encode(marker),
+      // As in S3, a client without delimiter takes the last key for the next marker.
+      NextMarker: page.next === undefined || list.delimiter === '' ? undefined : list.encode(page.next),
+      ...commonElements(list, page, true),
+    }),
+  );
+};
+
+/** ListObjectsV2: pages by `continuation-token`. */
+export const listObjectsV2: Operation = async (front, request) => {
+  await findBucket(front, request);
+  const list = readListRequest(request);
+  const token = request.query.get('continuation-token');
+  const startAfter = request.query.get('start-after');
+  const after = token === undefined ? (startAfter ?? '') : decodeToken(token);
+  const page = await readPage(front, request, list, after);
+  return xmlResponse(
+    buildXml('ListBucketResult', {
+      Name: request.bucket,
+      Prefix: list.encode(list.prefix),
+      StartAfter: startAfter === undefined ? undefined : list.encode(startAfter),
+      ContinuationToken: token,
+      NextContinuationToken: page.next === undefined ? undefined : encodeToken(page.next),
+      KeyCount: page.objects.length + page.commonPrefixes.length,
+      ...commonElements(list, page, request.query.get('fetch-owner') === 'true'),
+    }),
+  );
+};
+
+/** @throws S3Error InvalidArgument */
+function readListRequest({ query }: S3Request): ListRequest {
+  const maxKeys = query.get('max-keys') ?? String(MAX_KEYS);
+  if (!/^\d{1,10}$/.test(maxKeys)) {
+    throw new S3Error('InvalidArgument', 'max-keys must be a whole number from 0 on');
+  }
+  const encodingType = query.get('encoding-type');
+  if (encodingType !== undefined && encodingType !== 'url') {
+    throw new S3Error('InvalidArgument', 'encoding-type must be url');
+  }
+  return {
+    prefix: query.get('prefix') ?? '',
+    delimiter: query.get('delimiter') ?? '',
+    maxKeys: Math.min(MAX_KEYS, Number(maxKeys)),
+    encode: encodingType === undefined ? text => text : escapeUriPath,
+    encoding: encodingType === undefined ? {} : { EncodingType: encodingType },
+  };
+}
+
+function readPage(front: Front, request: S3Request, list: ListRequest, after: string): Promise<Page> {
+  return listPage(range => front.metadata.read(request.bucket, range, request.reqUids), { ...list, after });
+}
+
+function commonElements(list: ListRequest, page: Page, withOwner: boolean): XmlElement {
+  return {
+    MaxKeys: list.maxKeys,
+    Delimiter: list.delimiter === '' ? undefined : list.encode(list.delimiter),
+    ...list.encoding,
+    IsTruncated: page.next !== undefined,
+    Contents: page.objects.map(object => contents(object, list, withOwner)),
+    CommonPrefixes: page.commonPrefixes.map(prefix => ({ Prefix: list.encode(prefix) })),
+  };
+}
+
+function contents({ key, value }: ListedObject, list: ListRequest, withOwner: boolean): XmlElement {
+  return {
+    Key: list.encode(key),
+    LastModified: value['last-modified'],
+    ETag: etagOf(value),
+    Size: value['content-length'],
+    Owner: withOwner ? { ID: value['owner-id'], DisplayName: value['owner-display-name'] } : undefined,
+    StorageClass: 'STANDARD',
+  };
+}

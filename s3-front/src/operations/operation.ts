@@ -1,0 +1,49 @@
+/** What an operation gets and gives: a request whose sender is known, and the answer to it. */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { Account } from '../account.js';
+import type { Authentication } from '../auth/authenticate.js';
+import type { RequestBody } from '../body/request-body.js';
+import type { ByteSource, DataClient } from '../data-client.js';
+import type { FrontSettings } from '../front-settings.js';
+import type { Query } from '../http/request-target.js';
+import type { KeyedLocks } from '../keyed-locks.js';
+import type { MetadataClient } from '../metadata-client.js';
+
+/** What all requests share. */
+export interface Front {
+  readonly settings: FrontSettings;
+  readonly account: Account;
+  readonly metadata: MetadataClient;
+  readonly data: DataClient;
+  /** `<bucket>`: shared by who writes objects, exclusive for who makes or deletes it; `<bucket>/<key>`: one writer. */
+  readonly locks: KeyedLocks;
+}
+
+export interface S3Request {
+  readonly method: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly query: Query;
+  readonly headers: IncomingHttpHeaders;
+  readonly message: IncomingMessage;
+  readonly authentication: Authentication;
+  /** Follows the request into the modules' logs. */
+  readonly reqUids: string;
+  readonly log: Logger;
+  /** Opens the body. @throws S3Error when what is announced about it is not valid */
+  readonly body: () => RequestBody;
+}
+
+export interface S3Response {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A text, or bytes whose number `headers` tell. */
+  readonly body?: string | ByteSource;
+}
+
+export type Operation = (front: Front, request: S3Request) => Promise<S3Response>;
+
+export function xmlResponse(body: string): S3Response {
+  return { status: 200, headers: { 'content-type': 'application/xml' }, body };
+}

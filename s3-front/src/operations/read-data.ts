@@ -1,0 +1,84 @@
+/** The bytes of an object, from all the blobs that hold them. */
+import { isErrorType } from '@zenko-modules/common/errors';
+import type { ByteRange, ByteSource } from '../data-client.js';
+import type { ObjectValue } from '../object-value.js';
+import { S3Error } from '../s3-errors.js';
+import { type Stretch, stretchesOf } from './byte-range.js';
+import { findObject } from './find-object.js';
+import type { Front, S3Request } from './operation.js';
+import { refuseForeignData } from './write-object.js';
+
+/** How often an object is looked up again when it was replaced between looking it up and reading its data. */
+export const MAX_LOOKUPS = 5;
+
+export interface OpenedData<T> {
+  readonly object: ObjectValue;
+  /** What `choose` said about it. */
+  readonly choice: T;
+  /** The caller closes it. */
+  readonly bytes: ByteSource;
+}
+
+/**
+ * Looks an object up and opens its data. An object that is replaced in between loses its data: then the one
+ * in its place is opened.
+ * @param choose checks the object and says which range of it to read; called again for each look-up
+ */
+export async function openObject<T extends { readonly range: ByteRange | undefined }>(
+  front: Front,
+  request: S3Request,
+  name: { readonly bucket: string; readonly key: string },
+  choose: (object: ObjectValue) => T,
+): Promise<OpenedData<T>> {
+  for (let lookup = 1; ; lookup += 1) {
+    const object = await findObject(front, request, name);
+    const choice = choose(object);
+    const stretches = stretchesOf(locationsOf(object), choice.range);
+    try {
+      return { object, choice, bytes: await openStretches(front, request, stretches) };
+    } catch (err) {
+      if (!isErrorType(err, 'ObjNotFound') || lookup === MAX_LOOKUPS) throw err;
+    }
+  }
+}
+
+/** The blobs of an object, which must cover it without a gap. @throws S3Error NotImplemented, InternalError */
+export function locationsOf(object: ObjectValue) {
+  const locations = object.location ?? [];
+  refuseForeignData(locations);
+  const size = locations.reduce((sum, location) => {
+    if (location.start !== sum) throw new S3Error('InternalError', 'The stored locations have a gap');
+    return sum + location.size;
+  }, 0);
+  if (size !== object['content-length']) {
+    throw new S3Error('InternalError', 'The stored locations do not have the size of the object');
+  }
+  return locations;
+}
+
+/** Opens the first stretch before it resolves, so that what cannot be read is known before an answer begins. */
+async function openStretches(
+  front: Front,
+  request: S3Request,
+  [first, ...rest]: readonly Stretch[],
+): Promise<ByteSource> {
+  let current = first && (await openStretch(front, request, first));
+  return {
+    async *[Symbol.asyncIterator]() {
+      if (current) yield* current;
+      for (const stretch of rest) {
+        current = await openStretch(front, request, stretch);
+        yield* current;
+      }
+    },
+    close: () => current?.close(),
+  };
+}
+
+export function openStretch(
+  front: Front,
+  request: S3Request,
+  { location, range, length }: Stretch,
+): Promise<ByteSource> {
+  return front.data.get(location.key, range, length, request.reqUids);
+}

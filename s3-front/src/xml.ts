@@ -1,0 +1,128 @@
+/** XML in both directions. What comes in is hostile until shown otherwise: no document types, no depth, no size. */
+import XMLBuilder from 'fast-xml-builder';
+import sax from 'sax';
+import { messageOf } from '@zenko-modules/common/errors';
+import { S3Error } from './s3-errors.js';
+
+const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
+
+/** Deepest nesting of a request body; S3's own bodies need six levels. */
+const MAX_DEPTH = 16;
+
+export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
+/** An element's children by name, in order; an array repeats the element; `undefined` leaves it out. */
+export interface XmlElement {
+  readonly [name: string]: XmlValue;
+}
+
+const builder = new XMLBuilder({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  processEntities: false,
+  suppressEmptyNode: true,
+  tagValueProcessor: (_name, value) => escapeText(String(value)),
+});
+
+/** A document with the root element `root` in the namespace of S3. */
+export function buildXml(root: string, content: XmlElement): string {
+  return document({ [root]: { '@xmlns': NAMESPACE, ...content } });
+}
+
+/** A document without namespace, as S3 sends errors. */
+export function buildPlainXml(root: string, content: XmlElement): string {
+  return document({ [root]: content });
+}
+
+function document(content: XmlElement): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build(content)}`;
+}
+
+/** Control characters become references, so that a key with a carriage return comes back as it was. */
+function escapeText(text: string): string {
+  return text.replace(/[&<>"\p{Cc}]/gu, character => `&#${character.charCodeAt(0)};`);
+}
+
+/** Only the five entities of XML itself are known. */
+const PARSER_OPTIONS = { trim: false, strictEntities: true };
+
+/** An element that was read: what it holds of text, and its children. */
+export interface ParsedElement {
+  readonly name: string;
+  readonly text: string;
+  readonly children: readonly ParsedElement[];
+}
+
+interface OpenElement extends ParsedElement {
+  text: string;
+  readonly children: OpenElement[];
+}
+
+/**
+ * The root element of a document, which must be named `root`. Prefixes of namespaces are left out.
+ * @throws S3Error MalformedXML
+ */
+export function parseXml(text: string, root: string): ParsedElement {
+  let element: ParsedElement;
+  try {
+    element = parseDocument(text);
+  } catch (err) {
+    throw new S3Error('MalformedXML', `The XML is not well-formed: ${firstLine(messageOf(err))}`, {
+      cause: err,
+    });
+  }
+  if (element.name !== root) {
+    throw new S3Error('MalformedXML', `The XML must have the root element ${root}`);
+  }
+  return element;
+}
+
+function parseDocument(text: string): ParsedElement {
+  const parser = sax.parser(true, PARSER_OPTIONS);
+  const document: OpenElement = { name: '', text: '', children: [] };
+  const open = [document];
+  const addText = (part: string): void => {
+    const element = open.at(-1);
+    if (element) element.text += part;
+  };
+  parser.onerror = err => {
+    throw err;
+  };
+  parser.ondoctype = () => {
+    throw new Error('a document type is not accepted');
+  };
+  parser.onopentag = ({ name }) => {
+    const element = { name: name.slice(name.indexOf(':') + 1), text: '', children: [] };
+    open.at(-1)?.children.push(element);
+    open.push(element);
+    if (open.length > MAX_DEPTH) throw new Error(`elements are nested more than ${MAX_DEPTH} deep`);
+  };
+  parser.onclosetag = () => void open.pop();
+  parser.ontext = addText;
+  parser.oncdata = addText;
+  parser.write(text).close();
+  const [element, second] = document.children;
+  if (!element || second) throw new Error('there must be one root element');
+  return element;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]?.slice(0, 200) ?? '';
+}
+
+/** The children named `name`, none, one or several. */
+export function childrenOf(element: ParsedElement, name: string): readonly ParsedElement[] {
+  return element.children.filter(child => child.name === name);
+}
+
+/**
+ * The text of the one child named `name`; `undefined` when there is none.
+ * @throws S3Error MalformedXML when there are several, or it has children of its own.
+ */
+export function textOf(element: ParsedElement, name: string): string | undefined {
+  const [child, second] = childrenOf(element, name);
+  if (!child) return undefined;
+  if (second || child.children.length > 0) {
+    throw new S3Error('MalformedXML', `The XML must have one element ${name} that holds a text`);
+  }
+  return child.text;
+}
