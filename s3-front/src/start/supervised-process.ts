@@ -73,6 +73,7 @@ export class SupervisedProcess {
       this.#child = this.#fork();
       try {
         await this.#listening(line => new Error(line));
+        this.#spec.say(`${this.#spec.name} is back`);
       } catch (err) {
         this.#spec.say((err as Error).message);
       }
