@@ -3,7 +3,7 @@ import type { ListeningMessage } from '@zenko-modules/common/daemon';
 import { messageOf } from '@zenko-modules/common/errors';
 import { readSettings } from '@zenko-modules/common/settings';
 import { banner } from './start/banner.js';
-import { PARTS, reachableAt, START_SETTINGS } from './start/parts.js';
+import { PARTS, QUIET_SDK, reachableAt, START_SETTINGS } from './start/parts.js';
 import { SupervisedProcess } from './start/supervised-process.js';
 
 const running: SupervisedProcess[] = [];
@@ -15,6 +15,7 @@ async function main(): Promise<void> {
     DATA_HOST: host,
     METADATA_HOST: host,
     LOG_LEVEL: 'warn',
+    ...QUIET_SDK,
     ...process.env,
   };
   const ports: Record<string, number> = {};

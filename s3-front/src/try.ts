@@ -8,13 +8,14 @@ import {
   S3_CREDENTIALS_SETTINGS,
   S3_PORT_SETTING,
 } from '@zenko-modules/common/shared-settings';
-import { reachableAt } from './start/parts.js';
+import { QUIET_SDK, reachableAt } from './start/parts.js';
 
 const BUCKET = 'try-me';
 const KEY = 'helloworld';
 const PATIENCE_MS = 10_000;
 
 async function main(): Promise<void> {
+  Object.assign(process.env, QUIET_SDK);
   const settings = readSettings({ ...LISTEN_SETTINGS, ...S3_PORT_SETTING, ...S3_CREDENTIALS_SETTINGS });
   const endpoint = `http://${reachableAt(settings.LISTEN_ADDRESS)}:${settings.S3_PORT}`;
   const s3 = new S3Client({

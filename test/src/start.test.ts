@@ -43,8 +43,14 @@ test('a folder that is none', async t => {
 });
 
 test('an unknown backend', async t => {
-  assert.match(await refusal(t, { DATA_BACKEND: 'unheard-of' }), /DATA_BACKEND: .*unheard-of.*disk.*memcached/);
-  assert.match(await refusal(t, { METADATA_BACKEND: 'unheard-of' }), /METADATA_BACKEND: .*unheard-of.*leveldown/);
+  assert.match(
+    await refusal(t, { DATA_BACKEND: 'unheard-of' }),
+    /DATA_BACKEND: .*unheard-of.*disk.*memcached/,
+  );
+  assert.match(
+    await refusal(t, { METADATA_BACKEND: 'unheard-of' }),
+    /METADATA_BACKEND: .*unheard-of.*leveldown/,
+  );
 });
 
 test('a port that is no number', async t => {

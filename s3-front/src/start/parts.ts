@@ -43,3 +43,6 @@ export const PARTS: readonly Part[] = [
 export function reachableAt(address: string): string {
   return address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
 }
+
+/** Node 20 is supported here; the AWS SDK would say at every start that it will not be for ever. */
+export const QUIET_SDK = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' } as const;
