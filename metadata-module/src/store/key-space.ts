@@ -72,8 +72,9 @@ function byteRange(range: KeyRange, prefix: string, end: string | undefined): By
     key === undefined ? undefined : Buffer.concat([Buffer.from(prefix), boundBytes(key)]);
   const gt = bound(range.gt);
   const gte = bound(range.gte) ?? Buffer.from(prefix);
-  const lt = bound(range.lt) ?? (end === undefined ? undefined : Buffer.from(end));
   const lte = bound(range.lte);
+  const openEnd = lte === undefined && end !== undefined ? Buffer.from(end) : undefined;
+  const lt = bound(range.lt) ?? openEnd;
   return {
     ...(gt !== undefined && gt.compare(gte) >= 0 ? { gt } : { gte }),
     ...(lte === undefined || (lt !== undefined && lt.compare(lte) <= 0) ? lt && { lt } : { lte }),

@@ -7,5 +7,5 @@ import type { Parameters } from 'fast-check';
 export function propertyOptions<T>(t: Pick<TestContext, 'diagnostic'>, runs: number): Parameters<T> {
   const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
   t.diagnostic(`TEST_SEED=${seed}, ${runs} runs`);
-  return { seed, numRuns: runs, endOnFailure: false };
+  return { seed, numRuns: runs, includeErrorInReport: true };
 }

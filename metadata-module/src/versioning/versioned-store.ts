@@ -114,10 +114,15 @@ export class VersionedStore {
     this.#repairs.add(database, key);
   }
 
+  /** Resolves when no change and no repair is under way. */
+  async idle(): Promise<void> {
+    await this.#lock.idle();
+  }
+
   /** Resolves when nothing is being changed any more. What waits for its repair is left to the next start. */
   async close(): Promise<void> {
     await this.#repairs.close();
-    await this.#lock.idle();
+    await this.idle();
   }
 
   async #change<P extends Plan>(
