@@ -15,6 +15,7 @@ interface Shipped {
 /** Every LevelDOWN that we ship has its line here. */
 export const LEVELDOWNS: readonly Shipped[] = [
   { name: 'leveldown', load: async () => (await import('./leveldown.js')).leveldownPlugin },
+  { name: 'jsondown', load: async () => (await import('./jsondown/plugin.js')).jsondownPlugin },
 ];
 
 /**

@@ -144,6 +144,12 @@ test('after a failure that leaves it open what the journal holds, the next batch
     await assert.rejects(put(store, `lost ${when}`), /append failed/);
     await assert.rejects(store.ping(), /replaceSnapshot failed/);
     await assert.rejects(put(store, `lost ${when}`), /replaceSnapshot failed/);
+    await assert.rejects(
+      getValue(store, 'kept'),
+      /replaceSnapshot failed/,
+      'until it is known, nothing is read',
+    );
+    await assert.rejects(allEntries(store), /replaceSnapshot failed/);
     failing[when].clear();
     assert.equal(await getValue(store, `lost ${when}`), undefined, 'a batch that failed is not seen');
     await store.ping();

@@ -26,8 +26,6 @@ export class Generations {
   #journal: JsonJournal;
   /** Journals that are needed beside the snapshot, the one being written last. */
   #live: readonly number[];
-  /** The highest generation that was ever tried: no number is used twice. */
-  #highest: number;
   #olderJournalBytes: number;
   #snapshotBytes: number;
   /** The last batch that the snapshot holds. */
@@ -42,11 +40,19 @@ export class Generations {
     this.#journalMinBytes = journalMinBytes;
     this.#journal = journal;
     this.#live = loaded.generations;
-    this.#highest = Math.max(...loaded.generations);
     this.#olderJournalBytes = loaded.olderJournalBytes;
     this.#snapshotBytes = loaded.snapshotBytes;
     this.#snapshotBatch = loaded.snapshotBatch;
     this.#compactAt = Math.max(journalMinBytes, loaded.snapshotBytes);
+  }
+
+  /** False when it is open what the journal holds, and whether the last line is in it. */
+  get usable(): boolean {
+    return this.#journal.usable;
+  }
+
+  get #newest(): number {
+    return this.#live.at(-1) ?? 0;
   }
 
   /** Appends a line to the journal. After a failure that made the journal unusable, begins anew from `state` first. */
@@ -117,7 +123,7 @@ export class Generations {
   }
 
   async #writeSnapshot(state: StoreState): Promise<void> {
-    const generation = this.#live.at(-1) ?? this.#highest;
+    const generation = this.#newest;
     await this.#replaceSnapshot(generation, state);
     const older = this.#live.filter(number => number < generation);
     this.#live = [generation];
@@ -157,8 +163,8 @@ export class Generations {
     store,
     lastBatch,
   }: StoreState): Promise<{ generation: number; journal: JsonJournal }> {
-    this.#highest += 1;
-    const generation = this.#highest;
+    // An attempt that failed has left an unused journal of that number at most, which is replaced.
+    const generation = this.#newest + 1;
     const begin = formatRecord({ kind: 'begin', store, generation, afterBatch: lastBatch });
     return { generation, journal: await this.#storage.createJournal(generation, begin) };
   }

@@ -16,6 +16,7 @@ import { FolderStorage } from './folder-storage.js';
 import type { Operation } from './journal-format.js';
 import { JsonIterator, RangeCursor } from './json-iterator.js';
 import { JsonStore } from './json-store.js';
+import type { SortedMap } from './sorted-map.js';
 import type { JsonStorage } from './storage.js';
 
 /** `clear` removes so many keys at a time. */
@@ -94,8 +95,8 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   }
 
   _get(key: Bytes, { asBuffer }: ReadOptions, callback: Callback<[value: Buffer | string]>): void {
-    this.#answer(callback, () => {
-      const value = this.#opened().map.get(key);
+    this.#read(callback, map => {
+      const value = map.get(key);
       if (value === undefined) throw new Error('NotFound');
       return output(value, asBuffer);
     });
@@ -106,13 +107,12 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
     { asBuffer }: ReadOptions,
     callback: Callback<[values: (Buffer | string | undefined)[]]>,
   ): void {
-    this.#answer(callback, () => {
-      const { map } = this.#opened();
-      return keys.map(key => {
+    this.#read(callback, map =>
+      keys.map(key => {
         const value = map.get(key);
         return value === undefined ? undefined : output(value, asBuffer);
-      });
-    });
+      }),
+    );
   }
 
   _put(key: Bytes, value: Bytes, { sync }: WriteOptions, callback: Callback): void {
@@ -133,7 +133,8 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   }
 
   _iterator(options: IteratorOptions<Bytes>): JsonIterator {
-    return new JsonIterator(this, this.#opened().map, options);
+    const store = this.#opened();
+    return new JsonIterator(this, store.certain ? store.map : readable(store), options);
   }
 
   async #commit(operations: readonly Operation[], sync = false): Promise<void> {
@@ -141,7 +142,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   }
 
   async #clear({ sync, ...range }: RangeOptions<Bytes> & WriteOptions): Promise<void> {
-    const entries = new RangeCursor(this.#opened().map, range);
+    const entries = new RangeCursor(await readable(this.#opened()), range);
     let keys: Operation[] = [];
     for (let entry = entries.next(); entry !== undefined; entry = entries.next()) {
       keys.push({ type: 'del', key: entry.key });
@@ -157,9 +158,19 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
     return this.#store;
   }
 
-  #answer<T>(callback: Callback<[T]>, read: () => T): void {
+  #read<T>(callback: Callback<[T]>, find: (map: SortedMap) => T): void {
     try {
-      process.nextTick(callback, undefined, read());
+      const store = this.#opened();
+      if (store.certain) {
+        process.nextTick(callback, undefined, find(store.map));
+        return;
+      }
+      readable(store)
+        .then(find)
+        .then(
+          found => process.nextTick(callback, undefined, found),
+          (err: unknown) => process.nextTick(callback, err),
+        );
     } catch (err) {
       process.nextTick(callback, err);
     }
@@ -171,6 +182,12 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
     this.#lifecycle = turn.catch(() => undefined);
     settle(turn, callback);
   }
+}
+
+/** What is stored, once it is certain what that is. */
+async function readable(store: JsonStore): Promise<SortedMap> {
+  await store.ping();
+  return store.map;
 }
 
 function settle(work: Promise<void>, callback: Callback): void {

@@ -7,7 +7,7 @@ import {
   type RangeOptions,
 } from '../abstract-leveldown.js';
 import type { JsonDown } from './json-down.js';
-import type { Cursor, Entry, SortedMap } from './sorted-map.js';
+import { SortedMap, type Cursor, type Entry } from './sorted-map.js';
 
 /** After so many entries the event loop gets a turn. */
 const ENTRIES_PER_TURN = 128;
@@ -16,28 +16,55 @@ type Output = Buffer | string | undefined;
 
 export class JsonIterator extends AbstractIterator {
   readonly #options: IteratorOptions<Bytes>;
-  readonly #entries: RangeCursor;
+  #entries: RangeCursor | undefined;
+  /** Where to begin, when that was set before the data was there. */
+  #target: Bytes | undefined;
+  readonly #later: Promise<SortedMap> | undefined;
   #served = 0;
 
-  constructor(store: JsonDown, map: SortedMap, options: IteratorOptions<Bytes>) {
+  /** @param map a promise when the data of this moment is not known yet; `next` waits for it. */
+  constructor(store: JsonDown, map: SortedMap | Promise<SortedMap>, options: IteratorOptions<Bytes>) {
     super(store);
     this.#options = options;
-    this.#entries = new RangeCursor(map, options);
+    if (map instanceof SortedMap) {
+      this.#entries = new RangeCursor(map, options);
+      return;
+    }
+    this.#later = map;
+    // `next` reports a failure; an iterator that is never read has none.
+    map.catch(() => undefined);
   }
 
   _next(callback: Callback<[key: Output, value: Output]>): void {
-    const entry = this.#entries.next();
+    if (this.#entries !== undefined) {
+      this.#serve(this.#entries, callback);
+      return;
+    }
+    this.#later?.then(
+      map => {
+        const entries = new RangeCursor(map, this.#options);
+        if (this.#target !== undefined) entries.seek(this.#target);
+        this.#entries = entries;
+        this.#serve(entries, callback);
+      },
+      (err: unknown) => process.nextTick(callback, err),
+    );
+  }
+
+  _seek(target: Bytes): void {
+    if (target.length === 0) throw new Error('cannot seek() to an empty target');
+    this.#target = target;
+    this.#entries?.seek(target);
+  }
+
+  #serve(entries: RangeCursor, callback: Callback<[key: Output, value: Output]>): void {
+    const entry = entries.next();
     const { keys, values, keyAsBuffer, valueAsBuffer } = this.#options;
     const key = keys && entry !== undefined ? output(entry.key, keyAsBuffer) : undefined;
     const value = values && entry !== undefined ? output(entry.value, valueAsBuffer) : undefined;
     this.#served += 1;
     if (this.#served % ENTRIES_PER_TURN === 0) setImmediate(callback, undefined, key, value);
     else process.nextTick(callback, undefined, key, value);
-  }
-
-  _seek(target: Bytes): void {
-    if (target.length === 0) throw new Error('cannot seek() to an empty target');
-    this.#entries.seek(target);
   }
 }
 

@@ -89,6 +89,14 @@ export class JsonStore {
   }
 
   /**
+   * False after a batch that failed and may come back at the next start. A `ping` that resolves has ruled
+   * that out; nothing should be read before it, since what was read might not hold.
+   */
+  get certain(): boolean {
+    return this.#generations.usable;
+  }
+
+  /**
    * Applies the operations in their order, all or none. They are seen by `map` once this has resolved, and are
    * on stable storage then if `sync`.
    * @throws LevelError `tooLarge` before anything was written, `unavailable` when the journal cannot be written.
