@@ -16,6 +16,8 @@ export interface TestServer {
   readonly port: number;
   /** Ends it by `signal` and waits until it has gone. */
   readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
+  /** Sends a signal, such as SIGSTOP, and does not wait. */
+  readonly signal: (signal: NodeJS.Signals) => void;
 }
 
 /** The path of `program` in PATH, or `undefined`. */
@@ -62,6 +64,8 @@ export interface TestServerSpec {
   readonly program: string;
   readonly args: readonly string[];
   readonly port: number;
+  /** Laid over this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly startDeadlineMs?: number;
 }
 
@@ -70,7 +74,10 @@ export async function startTestServer(
   t: Pick<TestContext, 'after'>,
   spec: TestServerSpec,
 ): Promise<TestServer> {
-  const child = spawn(spec.program, spec.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(spec.program, spec.args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...spec.env },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -100,7 +107,7 @@ export async function startTestServer(
     if (Date.now() > deadline) throw new Error(`${spec.program} did not listen in time:\n${output}`);
     await sleep(50);
   }
-  return { port: spec.port, stop };
+  return { port: spec.port, stop, signal: signal => void child.kill(signal) };
 }
 
 function answers(port: number): Promise<boolean> {

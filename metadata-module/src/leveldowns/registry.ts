@@ -16,6 +16,7 @@ interface Shipped {
 export const LEVELDOWNS: readonly Shipped[] = [
   { name: 'leveldown', load: async () => (await import('./leveldown.js')).leveldownPlugin },
   { name: 'jsondown', load: async () => (await import('./jsondown/plugin.js')).jsondownPlugin },
+  { name: 'mongodown', load: async () => (await import('./mongodown/index.js')).mongodownPlugin },
 ];
 
 /**

@@ -1,0 +1,136 @@
+/**
+ * An iterator over an open store.
+ *
+ * It reads a page at a time, and the next when the last is used up: nothing is read ahead, and nothing is left
+ * open on the server in between, so hanging up costs nothing. A page is one moment's data: whole batches, and all
+ * that was acknowledged before it was asked for. A later page is of a later moment. So, of changes that are
+ * made while the iterator is open:
+ *
+ * - a key that is there throughout is seen exactly once, with a value that it had since the iterator was made;
+ * - a key that is put or deleted meanwhile is seen once or not at all;
+ * - what was acknowledged before the iterator was made is seen, whole.
+ */
+import { AbstractIterator, type Callback, type StoreBase } from '../abstract-leveldown.js';
+import type { Bounds, PageRequest } from './data-reader.js';
+import { decodeKey, encodeKey } from './key-encoding.js';
+import { isWithin, startingAt, type MergedPage, type PageEntry } from './merged-page.js';
+
+/** Keys of the first page, and of those after it: a short listing reads little, a long one has few round trips. */
+const FIRST_PAGE = 100;
+const NEXT_PAGE = 1000;
+
+export interface IteratorSettings {
+  readonly bounds: Bounds;
+  readonly reverse: boolean;
+  /** -1: none. */
+  readonly limit: number;
+  readonly keys: boolean;
+  readonly values: boolean;
+  readonly keyAsBuffer: boolean;
+  readonly valueAsBuffer: boolean;
+}
+
+export type ReadPage = (request: PageRequest) => Promise<MergedPage>;
+type Next = Callback<[key: Buffer | string, value: Buffer | string]>;
+
+export class MongoIterator extends AbstractIterator {
+  readonly #settings: IteratorSettings;
+  readonly #readPage: ReadPage;
+  #entries: readonly PageEntry[] = [];
+  #at = 0;
+  /** What is not read yet; `undefined` at the end. */
+  #rest: Bounds | undefined;
+  #pageSize = FIRST_PAGE;
+  #left: number;
+  #ended = false;
+  #reading: Promise<void> | undefined;
+
+  constructor(db: StoreBase, settings: IteratorSettings, readPage: ReadPage) {
+    super(db);
+    this.#settings = settings;
+    this.#readPage = readPage;
+    this.#rest = settings.bounds;
+    this.#left = settings.limit < 0 ? Infinity : settings.limit;
+  }
+
+  _next(callback: Next): void {
+    const entry = this.#take();
+    if (
+      entry !== undefined ||
+      this.#left === 0 ||
+      (this.#rest === undefined && this.#reading === undefined)
+    ) {
+      process.nextTick(() => this.#answer(entry, callback));
+      return;
+    }
+    this.#reading = this.#read().then(
+      () => {
+        this.#reading = undefined;
+        this.#answer(this.#take(), callback);
+      },
+      (err: unknown) => {
+        this.#reading = undefined;
+        callback(err instanceof Error ? err : new Error(String(err)));
+      },
+    );
+  }
+
+  _seek(target: Buffer | string): void {
+    const id = encodeKey(target);
+    if (id === '') throw new Error('cannot seek() to an empty target');
+    const { bounds, reverse } = this.#settings;
+    this.#entries = [];
+    this.#at = 0;
+    this.#rest = isWithin(id, bounds) ? startingAt(bounds, id, reverse) : undefined;
+  }
+
+  _end(callback: Callback): void {
+    this.#ended = true;
+    this.#entries = [];
+    this.#rest = undefined;
+    const reading = this.#reading;
+    if (reading === undefined) process.nextTick(callback);
+    else void reading.then(() => callback());
+  }
+
+  #take(): PageEntry | undefined {
+    if (this.#left === 0) return undefined;
+    const entry = this.#entries[this.#at];
+    if (entry === undefined) return undefined;
+    this.#at += 1;
+    this.#left -= 1;
+    return entry;
+  }
+
+  /** Reads until there is an entry, or the end. */
+  async #read(): Promise<void> {
+    const { reverse, values } = this.#settings;
+    while (this.#at >= this.#entries.length && this.#rest !== undefined) {
+      const limit = Math.min(this.#pageSize, this.#left);
+      const page = await this.#readPage({ bounds: this.#rest, reverse, limit, values });
+      this.#pageSize = NEXT_PAGE;
+      if (this.#ended) return;
+      this.#entries = page.entries;
+      this.#at = 0;
+      this.#rest = page.rest;
+    }
+  }
+
+  #answer(entry: PageEntry | undefined, callback: Next): void {
+    if (entry === undefined) {
+      callback(null);
+      return;
+    }
+    const [id, value] = entry;
+    const { keys, values, keyAsBuffer, valueAsBuffer } = this.#settings;
+    callback(
+      null,
+      keys ? asWanted(decodeKey(id), keyAsBuffer) : '',
+      values ? asWanted(value, valueAsBuffer) : '',
+    );
+  }
+}
+
+function asWanted(bytes: Buffer, asBuffer: boolean): Buffer | string {
+  return asBuffer ? bytes : bytes.toString('utf8');
+}

@@ -1,0 +1,67 @@
+/** Trying again what failed for a reason that passes, each wait longer than the one before. */
+import { DeadlineError, sleep, withDeadline } from '@zenko-modules/common/deadline';
+import { isTransient, toLevelError, unavailable } from './errors.js';
+
+const FIRST_WAIT_MS = 25;
+const LONGEST_WAIT_MS = 500;
+
+/** The waits between tries. */
+export class Backoff {
+  #next = FIRST_WAIT_MS;
+
+  /** Resolves after the next wait, or at once when `signal` is aborted. */
+  async wait(signal?: AbortSignal): Promise<void> {
+    const ms = this.#next;
+    this.#next = Math.min(ms * 2, LONGEST_WAIT_MS);
+    await sleep(ms, signal);
+  }
+
+  reset(): void {
+    this.#next = FIRST_WAIT_MS;
+  }
+}
+
+/**
+ * Settles as `work` does, tried again while it fails for a passing reason. After `ms` it rejects with
+ * LevelError `unavailable`; a try that hangs then is left to its own timeout.
+ */
+export async function retryFor<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
+  const overdue = new AbortController();
+  try {
+    return await withDeadline(retryUntilAborted(overdue.signal, work), ms, what);
+  } catch (err) {
+    if (err instanceof DeadlineError) throw unavailable(`MongoDB cannot be reached: ${err.message}`, err);
+    throw toLevelError(err);
+  } finally {
+    overdue.abort();
+  }
+}
+
+/** The same without a deadline; rejects with the last error once `signal` is aborted. */
+export async function retryUntilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const backoff = new Backoff();
+  for (;;) {
+    try {
+      return await work();
+    } catch (err) {
+      if (signal.aborted || !isTransient(err)) throw err;
+    }
+    await backoff.wait(signal);
+  }
+}
+
+/** The same, given up once it has failed for `ms`. A try that takes long is not hurried. */
+export async function retryUnlessAway<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  const backoff = new Backoff();
+  let awaySince: number | undefined;
+  for (;;) {
+    const begun = performance.now();
+    try {
+      return await work();
+    } catch (err) {
+      awaySince ??= begun;
+      if (!isTransient(err) || performance.now() - awaySince >= ms) throw toLevelError(err);
+    }
+    await backoff.wait();
+  }
+}
