@@ -19,7 +19,7 @@ export const FRONT_SETTINGS = {
   ...STOP_SETTINGS,
   S3_PROBE_PORT: setting(port, '4046', 'port of the health and metrics pages of s3-front'),
   S3_MAX_OBJECT_BYTES: setting(
-    integer(0, Number.MAX_SAFE_INTEGER, 'bytes'),
+    integer(1, Number.MAX_SAFE_INTEGER, 'bytes'),
     '5368709120',
     'largest object that s3-front takes in one request; the default is the limit of S3',
   ),

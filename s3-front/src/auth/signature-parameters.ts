@@ -144,3 +144,16 @@ function timestampOf(date: string | undefined): string | undefined {
   const time = new Date(date);
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString().replace(/[-:]|\.\d{3}/g, '');
 }
+
+/**
+ * The headers that a presigned URL stands for: those of S3 that its maker knew stand in its query. Checksums
+ * there are left out, for SDKs compute them when the URL is made, of a body that is not there yet.
+ */
+export function headersFromQuery(query: Query): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    query
+      .names()
+      .filter(name => name.startsWith('x-amz-') && !name.includes('checksum'))
+      .map(name => [name, query.get(name) ?? '']),
+  );
+}

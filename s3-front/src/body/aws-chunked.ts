@@ -54,7 +54,7 @@ export async function* decodeAwsChunked(body: ChunkedBody): AsyncGenerator<Buffe
       }
       if (hash) await signatures.checkChunk(hash.digest('hex'), signature);
       if (size === 0) break;
-      if ((await reader.line(2)) !== '') throw broken('a chunk is longer than its announced size');
+      if (!(await reader.lineEnd())) throw broken('a chunk does not have its announced size');
     }
     await readTrailers(reader, trailer, signed ? signatures : undefined, body.onTrailer);
     if ((await reader.some(1)) !== undefined) {

@@ -32,6 +32,13 @@ export class ByteReader {
     }
   }
 
+  /** Whether the next two bytes are CR and LF; takes them. */
+  async lineEnd(): Promise<boolean> {
+    const first = await this.some(1);
+    const second = await this.some(1);
+    return first?.[0] === 0x0d && second?.[0] === 0x0a;
+  }
+
   /** Lets the source go without reading it to its end. */
   async close(): Promise<void> {
     await this.#source.return?.();

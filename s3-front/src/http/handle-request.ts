@@ -1,6 +1,7 @@
 /** A request from its head to the end of its answer. */
 import type { Logger } from '@zenko-modules/common/logger';
 import { authenticate } from '../auth/authenticate.js';
+import { headersFromQuery } from '../auth/signature-parameters.js';
 import { RequestBody } from '../body/request-body.js';
 import type { FrontMetrics } from '../front-metrics.js';
 import type { Front } from '../operations/operation.js';
@@ -30,7 +31,10 @@ export async function handleRequest({ front, log, metrics }: Handler, exchange: 
   try {
     await answer(front, requestLog, exchange, progress);
   } catch (err) {
-    progress.error = toS3Error(err);
+    if (isClientGone(err)) response.destroy();
+    else progress.error = toS3Error(err);
+  }
+  if (progress.error) {
     const resource = (message.url ?? '/').split('?', 1)[0] ?? '/';
     await respondError(exchange, progress.error, resource).catch((failure: unknown) => {
       requestLog.warn({ err: failure }, 'an error could not be answered');
@@ -44,6 +48,11 @@ export async function handleRequest({ front, log, metrics }: Handler, exchange: 
   logEnd(requestLog, exchange, progress, gone, seconds);
 }
 
+/** The answer could not be written to its end, and not for want of something to write. */
+function isClientGone(err: unknown): boolean {
+  return err instanceof Error && 'code' in err && err.code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
 async function answer(front: Front, log: Logger, exchange: Exchange, progress: Progress): Promise<void> {
   const { message, response, ids } = exchange;
   const method = message.method ?? 'GET';
@@ -53,7 +62,9 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
     { method, target, headers: message.headers, rawHeaders: message.rawHeaders },
     { accessKey, secretKey },
   );
-  const route = routeOf(method, target, message.headers['x-amz-copy-source'] !== undefined);
+  const presigned = authentication.expiresSeconds !== undefined;
+  const headers = presigned ? { ...headersFromQuery(target.query), ...message.headers } : message.headers;
+  const route = routeOf({ method, target, presigned, isCopy: headers['x-amz-copy-source'] !== undefined });
   progress.operation = route.name;
   const onStart = (): void => {
     if (!exchange.awaitsContinue) return;
@@ -65,7 +76,7 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
     bucket: target.bucket ?? '',
     key: target.key ?? '',
     query: target.query,
-    headers: message.headers,
+    headers,
     message,
     authentication,
     reqUids: ids.reqUids,

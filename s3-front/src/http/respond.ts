@@ -90,5 +90,5 @@ async function endWith(exchange: Exchange, body: string): Promise<void> {
 }
 
 function hasUnwantedBody({ message }: Exchange): boolean {
-  return !message.complete && !message.readableEnded;
+  return !message.complete && !message.destroyed;
 }

@@ -24,7 +24,7 @@ export interface S3Server {
 /** @throws StartError when S3_PORT cannot be bound */
 export async function startS3Server(handler: Handler): Promise<S3Server> {
   const { settings } = handler.front;
-  const inFlight = new Set<Promise<void>>();
+  const inFlight = new Map<http.ServerResponse, Promise<void>>();
   const handle = (message: http.IncomingMessage, response: http.ServerResponse, awaits: boolean): void => {
     const exchange = {
       message,
@@ -33,8 +33,9 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
       awaitsContinue: awaits,
       idleTimeoutMs: settings.S3_IDLE_TIMEOUT_MS,
     };
-    const handled = handleRequest(handler, exchange).finally(() => inFlight.delete(handled));
-    inFlight.add(handled);
+    const handled = handleRequest(handler, exchange).finally(() => inFlight.delete(response));
+    inFlight.set(response, handled);
+    if (!server.listening) response.shouldKeepAlive = false;
   };
   const server = http.createServer({
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -56,12 +57,13 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
     port,
     close: async graceMs => {
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
+      for (const response of inFlight.keys()) response.shouldKeepAlive = false;
       const stop = new AbortController();
-      await Promise.race([Promise.all([closed, ...inFlight]), sleep(graceMs, stop.signal)]);
+      await Promise.race([closed, sleep(graceMs, stop.signal)]);
       stop.abort();
       server.closeAllConnections();
       await closed;
-      await Promise.all(inFlight);
+      await Promise.all(inFlight.values());
     },
   };
 }

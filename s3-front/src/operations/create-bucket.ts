@@ -60,8 +60,9 @@ async function finishCreation(
 
 /** @throws S3Error MalformedXML, InvalidLocationConstraint, NotImplemented */
 async function readLocation(request: S3Request): Promise<string> {
-  const xml =
-    request.headers['content-length'] === undefined ? '' : await request.body().text(MAX_BODY_BYTES);
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  const hasBody = length !== undefined || encoding !== undefined;
+  const xml = hasBody ? await request.body().text(MAX_BODY_BYTES) : '';
   if (xml.trim() === '') return DEFAULT_LOCATION;
   const configuration = parseXml(xml, 'CreateBucketConfiguration');
   if (['Location', 'Bucket', 'Tags'].some(name => childrenOf(configuration, name).length > 0)) {

@@ -57,15 +57,28 @@ const ROUTES = {
 /** Parameters of every operation: the signature of a presigned URL, and the name that SDKs add. */
 const COMMON_PARAMETERS = /^(x-id|X-Amz-[A-Za-z0-9-]+)$/;
 
+export interface RoutedRequest {
+  readonly method: string;
+  readonly target: RequestTarget;
+  /** Headers of S3 may stand in the query. */
+  readonly presigned: boolean;
+  readonly isCopy: boolean;
+}
+
 /** @throws S3Error MethodNotAllowed, NotImplemented, InvalidBucketName */
-export function routeOf(method: string, target: RequestTarget, isCopy: boolean): Route {
+export function routeOf({ method, target, presigned, isCopy }: RoutedRequest): Route {
   if (target.bucket === undefined && target.key !== undefined) {
     throw new S3Error('InvalidBucketName', 'The path must begin with the name of a bucket');
   }
   if (target.bucket !== undefined) checkBucketName(target.bucket);
   const route = find(method, target, isCopy);
   const known: readonly string[] = route?.parameters ?? [];
-  const other = target.query.names().find(name => !COMMON_PARAMETERS.test(name) && !known.includes(name));
+  const other = target.query
+    .names()
+    .find(
+      name =>
+        !COMMON_PARAMETERS.test(name) && !known.includes(name) && !(presigned && name.startsWith('x-amz-')),
+    );
   if (other !== undefined) {
     throw new S3Error('NotImplemented', `This endpoint does not offer ${method} with ${other.slice(0, 100)}`);
   }
