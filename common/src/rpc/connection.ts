@@ -3,18 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'socket.io';
 import { CatalogueError, type ErrorType, toCatalogueError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { RPC_LIMITS, type RpcLimits } from './limits.js';
 import { type RpcCall, type RpcHandler, type RpcService, StreamResult } from './service.js';
 import { StreamSender, type StreamSocket } from './stream-sender.js';
 import { type Manifest, type StreamReference, toWireError } from './wire.js';
 
-/** More calls than this at once on one socket are answered with SlowDown. */
-const MAX_CALLS_IN_FLIGHT = 4096;
-/** More streams than this at once on one socket are answered with SlowDown, … */
-const MAX_STREAMS = 512;
-/** … and more than this on all sockets together. */
-const MAX_STREAMS_IN_ALL = 4096;
-/** A call that takes longer is answered with ServiceUnavailable: the store behind it does not answer. */
-const CALL_DEADLINE_MS = 10_000;
 /** No more of a client's text than this goes into a log or an answer. */
 const MAX_QUOTED = 256;
 
@@ -23,8 +16,10 @@ export interface RpcObserver {
   callAnswered(namespace: string, call: string, outcome: 'ok' | ErrorType, seconds: number): void;
 }
 
-interface ConnectionOptions {
+export interface ConnectionOptions {
   readonly log: Logger;
+  /** Laid over `RPC_LIMITS`, for tests that are in a hurry. */
+  readonly limits?: Partial<RpcLimits>;
   readonly observer?: RpcObserver;
 }
 
@@ -34,6 +29,7 @@ export class RpcConnection {
   readonly #socket: Socket;
   readonly #service: RpcService;
   readonly #options: ConnectionOptions;
+  readonly #limits: RpcLimits;
   readonly #all: ReadonlySet<RpcConnection>;
   readonly #handlers: ReadonlyMap<string, RpcHandler>;
   readonly #streams = new Map<string, StreamSender>();
@@ -50,6 +46,7 @@ export class RpcConnection {
     this.#socket = socket;
     this.#service = service;
     this.#options = options;
+    this.#limits = { ...RPC_LIMITS, ...options.limits };
     this.#all = all;
     this.#handlers = new Map(Object.entries(service.calls));
     socket.on('call', (...received: unknown[]) => this.#onCall(received));
@@ -121,13 +118,11 @@ export class RpcConnection {
       refuse(err, this.#options.log);
       return;
     }
+    const { callMs } = this.#limits;
     const deadline = setTimeout(() => {
       controller.abort();
-      refuse(
-        new CatalogueError('ServiceUnavailable', `the call took longer than ${CALL_DEADLINE_MS} ms`),
-        call.log,
-      );
-    }, CALL_DEADLINE_MS);
+      refuse(new CatalogueError('ServiceUnavailable', `the call took longer than ${callMs} ms`), call.log);
+    }, callMs);
     const work = invoke(handler, call)
       .then(
         result => {
@@ -152,11 +147,9 @@ export class RpcConnection {
       throw new CatalogueError('InvalidArgument', `call: ${shown} is unknown: known are ${known}`);
     }
     if (this.#draining) throw stopping();
-    if (this.#calls.size >= MAX_CALLS_IN_FLIGHT) {
-      throw new CatalogueError(
-        'SlowDown',
-        `more than ${MAX_CALLS_IN_FLIGHT} calls at once on one connection`,
-      );
+    const { callsInFlight } = this.#limits;
+    if (this.#calls.size >= callsInFlight) {
+      throw new CatalogueError('SlowDown', `more than ${callsInFlight} calls at once on one connection`);
     }
     return handler;
   }
@@ -200,12 +193,13 @@ export class RpcConnection {
   #streamRefusal(wanted: number): CatalogueError | undefined {
     if (!this.#socket.connected) return new CatalogueError('ServiceUnavailable', 'the client has gone');
     if (this.#draining) return stopping();
-    if (this.openStreams + wanted > MAX_STREAMS) {
-      return new CatalogueError('SlowDown', `more than ${MAX_STREAMS} streams at once on one connection`);
+    const { streams, streamsInAll } = this.#limits;
+    if (this.openStreams + wanted > streams) {
+      return new CatalogueError('SlowDown', `more than ${streams} streams at once on one connection`);
     }
     const all = [...this.#all].reduce((sum, connection) => sum + connection.openStreams, 0);
-    if (all + wanted > MAX_STREAMS_IN_ALL) {
-      return new CatalogueError('SlowDown', `more than ${MAX_STREAMS_IN_ALL} streams at once`);
+    if (all + wanted > streamsInAll) {
+      return new CatalogueError('SlowDown', `more than ${streamsInAll} streams at once`);
     }
     return undefined;
   }
@@ -223,7 +217,9 @@ export class RpcConnection {
       this.#streams.delete(streamId);
       if (err !== undefined) this.#options.log.warn({ err, streamId }, 'a stream failed');
     };
-    this.#streams.set(streamId, new StreamSender({ streamId, socket, items: source.items, onClosed }));
+    const { items } = source;
+    const limits = this.#limits;
+    this.#streams.set(streamId, new StreamSender({ streamId, socket, items, limits, onClosed }));
   }
 
   #manifest(): Manifest {

@@ -8,20 +8,16 @@ import http from 'node:http';
 import { Server, type Namespace, type Socket } from 'socket.io';
 import { CatalogueError, toCatalogueError } from '../errors.js';
 import { listen } from '../listen.js';
-import type { Logger } from '../logger.js';
-import { RpcConnection, type RpcObserver } from './connection.js';
+import { type ConnectionOptions, RpcConnection } from './connection.js';
 import type { RpcService } from './service.js';
 import { MAX_MESSAGE_BYTES, toWireError } from './wire.js';
 
-export interface RpcServerOptions {
+export interface RpcServerOptions extends ConnectionOptions {
   readonly address: string;
   readonly port: number;
   /** The setting that the port came from, for the message when it is in use. */
   readonly portSetting: string;
   readonly services: readonly RpcService[];
-  readonly log: Logger;
-  /** Told of every call that was answered and every stream that ended, for metrics. */
-  readonly observer?: RpcObserver;
 }
 
 export interface RpcServer {

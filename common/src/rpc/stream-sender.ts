@@ -5,15 +5,13 @@
  * other; a message is bounded in items and in bytes, and so is the number of messages on the way.
  */
 import { CatalogueError } from '../errors.js';
-import { STREAM_ACK_TIMEOUT_MS, STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
+import type { RpcLimits } from './limits.js';
+import { STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
 
 /** A message is sent when it holds this many items, … */
 const MAX_ITEMS = 64;
 /** … or, roughly, this many bytes. A larger item travels alone. */
 const MAX_BYTES = 256 * 1024;
-/** A stream that makes no step for this long is given up: the store behind it does not answer. */
-const STEP_TIMEOUT_MS = 10_000;
-
 /** What a stream needs of a socket. */
 export interface StreamSocket {
   /** Sends an event; `onAck` is called once, with an error when no acknowledgement came within `timeoutMs`. */
@@ -26,6 +24,7 @@ export interface StreamSenderOptions {
   readonly streamId: string;
   readonly socket: StreamSocket;
   readonly items: AsyncIterator<unknown>;
+  readonly limits: Pick<RpcLimits, 'ackMs' | 'stepMs'>;
   /** Called once, when the stream is over and its iterator has been told to end; with the error of one that failed. */
   readonly onClosed: (err?: unknown) => void;
 }
@@ -43,9 +42,10 @@ export class StreamSender {
   /** Starts to send at once. */
   constructor(options: StreamSenderOptions) {
     this.#options = options;
+    const { stepMs } = options.limits;
     this.#steps = setTimeout(() => {
-      this.fail(new CatalogueError('ServiceUnavailable', `a stream made no step for ${STEP_TIMEOUT_MS} ms`));
-    }, STEP_TIMEOUT_MS);
+      this.fail(new CatalogueError('ServiceUnavailable', `a stream made no step for ${stepMs} ms`));
+    }, stepMs);
     this.#steps.unref();
     void this.#pump();
   }
@@ -109,8 +109,8 @@ export class StreamSender {
     this.#batch = [];
     this.#batchBytes = 0;
     this.#inFlight += 1;
-    const { socket, streamId } = this.#options;
-    socket.request('stream-data', { streamId, data }, STREAM_ACK_TIMEOUT_MS, err => this.#onAck(err));
+    const { socket, streamId, limits } = this.#options;
+    socket.request('stream-data', { streamId, data }, limits.ackMs, err => this.#onAck(err));
   }
 
   #onAck(err: Error | null): void {
@@ -119,7 +119,7 @@ export class StreamSender {
       this.fail(
         new CatalogueError(
           'ServiceUnavailable',
-          `the client did not acknowledge a part of the stream within ${STREAM_ACK_TIMEOUT_MS} ms`,
+          `the client did not acknowledge a part of the stream within ${this.#options.limits.ackMs} ms`,
         ),
       );
       return;
@@ -132,9 +132,9 @@ export class StreamSender {
 
   #end(): void {
     if (this.#closed) return;
-    const { socket, streamId } = this.#options;
+    const { socket, streamId, limits } = this.#options;
     // The iterator is at its end whether or not the reader confirms that it saw it.
-    socket.request('stream-end', { streamId }, STREAM_ACK_TIMEOUT_MS, () => undefined);
+    socket.request('stream-end', { streamId }, limits.ackMs, () => undefined);
     this.#close();
   }
 

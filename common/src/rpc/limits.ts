@@ -1,0 +1,19 @@
+/** What one client may ask of the RPC server, so that no client can exhaust it. Far beyond what CloudServer does. */
+import { STREAM_ACK_TIMEOUT_MS } from './wire.js';
+
+export const RPC_LIMITS = {
+  /** More calls than this at once on one socket are answered with SlowDown. */
+  callsInFlight: 4096,
+  /** More streams than this at once on one socket are answered with SlowDown, … */
+  streams: 512,
+  /** … and more than this on all sockets together. */
+  streamsInAll: 4096,
+  /** A call that takes longer is answered with ServiceUnavailable: the store behind it does not answer. */
+  callMs: 10_000,
+  /** A stream whose client does not acknowledge for this long is ended. */
+  ackMs: STREAM_ACK_TIMEOUT_MS,
+  /** A stream that makes no step for this long is ended: the store behind it does not answer. */
+  stepMs: 10_000,
+} as const;
+
+export type RpcLimits = Readonly<Record<keyof typeof RPC_LIMITS, number>>;
