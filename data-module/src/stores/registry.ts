@@ -7,7 +7,7 @@ import { diskStore } from './disk-store.js';
 import type { StorePlugin } from './plugin.js';
 
 /** One line for each. */
-const SHIPPED: readonly StorePlugin[] = [diskStore];
+export const SHIPPED: readonly StorePlugin[] = [diskStore];
 
 /**
  * The store that `backend` names: one that we ship, else the default export of a package, or of a file when

@@ -1,0 +1,64 @@
+/** The README, and the reference tables that belong into it. */
+import { fileURLToPath } from 'node:url';
+import { DAEMON_SETTINGS } from '@zenko-modules/common/daemon';
+import { createDataMetrics } from '@zenko-modules/data-module/data-metrics';
+import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
+import { SHIPPED } from '@zenko-modules/data-module/stores/registry';
+import { createPopulatorMetrics, createProcessorMetrics } from '@zenko-modules/extensions/extension-metrics';
+import { POPULATOR_SETTINGS, PROCESSOR_SETTINGS } from '@zenko-modules/extensions/extension-settings';
+import { LEVELDOWNS } from '@zenko-modules/metadata-module/leveldowns/registry';
+import { createMetrics } from '@zenko-modules/metadata-module/metadata-metrics';
+import { METADATA_SETTINGS } from '@zenko-modules/metadata-module/metadata-settings';
+import { createFrontMetrics } from '@zenko-modules/s3-front/front-metrics';
+import { FRONT_SETTINGS } from '@zenko-modules/s3-front/front-settings';
+import { format, resolveConfig } from 'prettier';
+import { Registry } from 'prom-client';
+import {
+  errorTable,
+  metricTable,
+  type MetricRow,
+  replaceBetweenMarks,
+  settingsTables,
+  type SettingsGroup,
+} from './reference-tables.js';
+
+export const README = fileURLToPath(new URL('../../../README.md', import.meta.url));
+
+export async function withReferenceTables(page: string): Promise<string> {
+  const settings = replaceBetweenMarks(page, 'settings', settingsTables(await settingsGroups()));
+  const errors = replaceBetweenMarks(settings, 'errors', errorTable());
+  const whole = replaceBetweenMarks(errors, 'metrics', metricTable(await metrics()));
+  return format(whole, { ...(await resolveConfig(README)), parser: 'markdown' });
+}
+
+async function settingsGroups(): Promise<SettingsGroup[]> {
+  const levelDowns = await Promise.all(LEVELDOWNS.map(({ load }) => load()));
+  return [
+    { title: 'Every part', settings: DAEMON_SETTINGS },
+    { title: 'data-module', settings: DATA_SETTINGS },
+    ...SHIPPED.map(({ name, settings }) => ({ title: `data-module, \`DATA_BACKEND=${name}\``, settings })),
+    { title: 'metadata-module', settings: METADATA_SETTINGS },
+    ...levelDowns.map(({ name, settings }) => ({
+      title: `metadata-module, \`METADATA_BACKEND=${name}\``,
+      settings,
+    })),
+    { title: 's3-front', settings: FRONT_SETTINGS },
+    { title: 'populator', settings: POPULATOR_SETTINGS },
+    { title: 'processors', settings: PROCESSOR_SETTINGS },
+  ];
+}
+
+/** Read off the text that `/metrics` answers, which begins each metric with its help and its type. */
+async function metrics(): Promise<MetricRow[]> {
+  const registry = new Registry();
+  createDataMetrics(registry);
+  createFrontMetrics(registry);
+  createPopulatorMetrics(registry);
+  createProcessorMetrics(registry);
+  const texts = [await registry.metrics(), await createMetrics(() => undefined).registry.metrics()];
+  return texts
+    .flatMap(text => [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)])
+    .map(([, name = '', help = '', type = '']) => ({ name, help, type }))
+    .filter(({ name }) => !/^(process|nodejs)_/.test(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
