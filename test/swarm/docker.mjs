@@ -23,6 +23,7 @@ export function docker(args, { node = MANAGER, deadlineMs = 60_000, input, env =
 /** The same for any program. */
 export function run(program, args, { deadlineMs, input, env = {}, cwd } = {}) {
   return new Promise((resolve, reject) => {
+    let unread;
     const child = execFile(
       program,
       args,
@@ -33,17 +34,20 @@ export function run(program, args, { deadlineMs, input, env = {}, cwd } = {}) {
         maxBuffer: 64 * 1024 * 1024,
         env: { ...process.env, DOCKER_API_VERSION: API_VERSION, DOCKER_BUILDKIT: '0', ...env },
       },
-      (err, stdout, stderr) => {
-        if (err === null) resolve(stdout.trim());
-        else {
-          const why = err.killed
-            ? `took longer than ${deadlineMs} ms`
-            : (stderr || stdout).trim().slice(-2000);
-          reject(new Error(`${program} ${args.join(' ')}: ${why}`, { cause: err }));
+      (failure, stdout, stderr) => {
+        const cause = failure ?? unread;
+        if (cause === undefined) {
+          resolve(stdout.trim());
+          return;
         }
+        const why = cause.killed
+          ? `took longer than ${deadlineMs} ms`
+          : `${cause.message}\n${stdout}\n${stderr}`.trim().slice(-3000);
+        reject(new Error(`${program} ${args.join(' ')}: ${why}`));
       },
     );
-    child.stdin.end(input ?? '');
+    if (input === undefined) child.stdin.destroy();
+    else child.stdin.on('error', err => (unread = err)).end(input);
   });
 }
 

@@ -2,7 +2,8 @@
  * `npm run test:swarm`: the stacks on a real two-node Swarm, as docs/swarm.md describes them.
  *
  * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up).
- * `--write` puts the figures into docs/swarm.md when everything has passed.
+ * `--write` puts the figures into docs/swarm.md when everything has passed; `--only full` or `--only minimal` tries
+ * one stack.
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -31,7 +32,7 @@ const SWARM = fileURLToPath(new URL('../../../shared/swarm/', import.meta.url));
 const PAGE = fileURLToPath(new URL('../../docs/swarm.md', import.meta.url));
 
 const { values: options } = parseArgs({
-  options: { keep: { type: 'boolean' }, write: { type: 'boolean' } },
+  options: { keep: { type: 'boolean' }, write: { type: 'boolean' }, only: { type: 'string' } },
 });
 
 async function full(transcript, bucket) {
@@ -144,8 +145,8 @@ async function main() {
     await transcript.step('images', () => buildAndPush(transcript));
     await transcript.step('what the images hold', () => inspectImages(transcript));
     await createSecrets();
-    await withStack(transcript, full);
-    await withStack(transcript, minimal);
+    if (options.only !== 'minimal') await withStack(transcript, full);
+    if (options.only !== 'full') await withStack(transcript, minimal);
     await removeSecrets();
   } finally {
     if (!options.keep) await run(`${SWARM}down.sh`, [], { deadlineMs: 300_000 });
