@@ -14,6 +14,8 @@ export const RPC_LIMITS = {
   ackMs: STREAM_ACK_TIMEOUT_MS,
   /** A stream that makes no step for this long is ended: the store behind it does not answer. */
   stepMs: 10_000,
+  /** A client before socket.io 3 has so long to move on to websocket. */
+  upgradeMs: 5000,
 } as const;
 
 export type RpcLimits = Readonly<Record<keyof typeof RPC_LIMITS, number>>;

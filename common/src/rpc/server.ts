@@ -9,6 +9,8 @@ import { Server, type Namespace, type Socket } from 'socket.io';
 import { CatalogueError, toCatalogueError } from '../errors.js';
 import { listen } from '../listen.js';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
+import { RPC_LIMITS } from './limits.js';
+import { awaitUpgrade } from './old-clients.js';
 import type { RpcService } from './service.js';
 import { MAX_MESSAGE_BYTES, toWireError } from './wire.js';
 
@@ -41,15 +43,18 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     serveClient: false,
   });
   const connections = new Set<RpcConnection>();
+  const upgraded = awaitUpgrade(io, { ...RPC_LIMITS, ...options.limits }.upgradeMs);
   for (const service of options.services) {
-    io.of(service.namespace).on('connection', (socket: Socket) => {
-      const connection = new RpcConnection(socket, service, options, connections);
-      connections.add(connection);
-      socket.once('disconnect', () => {
-        connections.delete(connection);
-        connection.end();
+    io.of(service.namespace)
+      .use(upgraded)
+      .on('connection', (socket: Socket) => {
+        const connection = new RpcConnection(socket, service, options, connections);
+        connections.add(connection);
+        socket.once('disconnect', () => {
+          connections.delete(connection);
+          connection.end();
+        });
       });
-    });
   }
   refuseCalls(io.of('/'), options.services);
   io.engine.on('connection_error', (err: { message: string }) => {
