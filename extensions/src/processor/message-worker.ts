@@ -138,7 +138,13 @@ export class MessageWorker {
   }
 
   /** While S3 is away every message fails all the time: one line now and then says it. */
-  #tell(about: { readonly kind: FailureKind; readonly again: boolean }): void {
+  #tell(about: {
+    readonly err: Error;
+    readonly kind: FailureKind;
+    readonly key: string;
+    readonly attempt: number;
+    readonly again: boolean;
+  }): void {
     const { log } = this.#options;
     const waits = about.again && isWaitedFor(about.kind);
     if (!waits) log.warn(about, 'an attempt failed');

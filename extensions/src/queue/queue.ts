@@ -69,8 +69,8 @@ export interface Queue {
   /** Appends messages, in this order, to a topic, which is made when it is missing. @throws QueueError */
   publish(topic: string, messages: readonly Message[]): Promise<void>;
   /**
-   * Joins a group of a topic, which is made when it is missing. Resolves when the consumer is set up; it
-   * waits for a broker that is away.
+   * Joins a group of a topic, which is made when it is missing. Resolves at once; joining goes on in the
+   * background, and waits for a broker that is away.
    * @throws QueueError
    */
   consume(options: ConsumeOptions): Promise<Consumer>;
@@ -92,7 +92,7 @@ export interface QueueContext {
 export type QueueErrorCode =
   /** A topic's name is not usable. */
   | 'INVALID_TOPIC'
-  /** One of the messages is larger than the transport takes; none was published. Not worth a retry. */
+  /** One of the messages is larger than the transport takes: not worth a retry. */
   | 'MESSAGE_TOO_LARGE'
   /** The broker or the file system does not take the messages at the moment. */
   | 'UNAVAILABLE'

@@ -1,0 +1,68 @@
+/** Apache Kafka for tests: a broker of the test's own where one can be started, else that of KAFKA_TEST_HOSTS. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { after } from 'node:test';
+import {
+  findInPath,
+  findInShared,
+  freePort,
+  skipReason,
+  startTestServer,
+  type TestServer,
+} from '@zenko-modules/common/testing/test-server';
+
+const PROGRAM = findInPath('java') === undefined ? undefined : findInShared('kafka/start');
+const HOSTS = process.env.KAFKA_TEST_HOSTS;
+const REASON = 'needs ../shared/bin/kafka/start and Java 17, or KAFKA_TEST_HOSTS';
+
+/** Why tests that need Kafka cannot run here, as node:test's `skip` takes it; `false` when they can, or must. */
+export const kafkaMissing: string | false = skipReason(PROGRAM !== undefined || HOSTS !== undefined, REASON);
+
+/** Why tests that stop and start the broker cannot run here. */
+export const ownKafkaMissing: string | false = skipReason(
+  PROGRAM !== undefined,
+  'needs ../shared/bin/kafka/start and Java 17',
+);
+
+export interface KafkaBroker {
+  /** `host:port`, as KAFKA_HOSTS takes it. */
+  readonly hosts: string;
+  /** Ends a broker of our own. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
+  /** Starts it again, on the same port and data. */
+  readonly start: () => Promise<void>;
+}
+
+let shared: Promise<KafkaBroker> | undefined;
+
+/** The one broker of a test file; it ends with the file. */
+export function sharedKafka(): Promise<KafkaBroker> {
+  if (PROGRAM === undefined && HOSTS !== undefined) {
+    const cannot = (): Promise<void> =>
+      Promise.reject(new Error('the broker of KAFKA_TEST_HOSTS is not ours'));
+    return Promise.resolve({ hosts: HOSTS, stop: cannot, start: cannot });
+  }
+  return (shared ??= startKafka());
+}
+
+const cleanUps: (() => Promise<void>)[] = [];
+after(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+});
+
+async function startKafka(): Promise<KafkaBroker> {
+  if (PROGRAM === undefined) throw new Error(REASON);
+  const program = PROGRAM;
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'zenko-kafka-'));
+  cleanUps.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const [port, controllerPort] = [await freePort(), await freePort()];
+  const owner = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) };
+  let server: TestServer;
+  const start = async (): Promise<void> => {
+    const args = [folder, String(port), String(controllerPort)];
+    server = await startTestServer(owner, { program, args, port });
+  };
+  await start();
+  return { hosts: `127.0.0.1:${port}`, start, stop: signal => server.stop(signal) };
+}
