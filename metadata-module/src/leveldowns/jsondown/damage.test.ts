@@ -165,7 +165,7 @@ test('a missing file is named', async t => {
   await rm(path.join(folder, SNAPSHOT));
   await assertCorrupt(folder, new RegExp(`${journal}: holds changes, but the snapshot .* is missing`));
   await rm(path.join(copy, journal));
-  await assertCorrupt(copy, new RegExp(`${journal}: is missing, though .*data\\.json names it`));
+  await assertCorrupt(copy, new RegExp(`${journal} is missing: .*data\\.json leads to it`));
 });
 
 test('a snapshot and a journal that do not belong together are refused', async t => {
@@ -182,7 +182,7 @@ test('an older snapshot beside a newer journal is refused', async t => {
   await openLevel(store);
   await new Promise<void>(resolve => store.close(() => resolve()));
   await writeFile(path.join(folder, SNAPSHOT), old);
-  await assertCorrupt(folder, /is missing, though .*data\.json names it/);
+  await assertCorrupt(folder, /is missing: .*data\.json leads to it/);
 });
 
 test('batches that are missing in the middle of a journal are noticed', async t => {
@@ -230,7 +230,7 @@ test('a journal whose end was lost is refused when a newer one goes on from it',
     else await assertCorrupt(copy, new RegExp(`${newer}: holds changes, but the journal before it`));
   }
   await rm(path.join(folder, newer));
-  await assertCorrupt(folder, new RegExp(`${newer}: is missing, though .*${older} names it`));
+  await assertCorrupt(folder, new RegExp(`${newer} is missing: .*${older} leads to it`));
 });
 
 test('a folder in which a store was being made when it crashed gets a new store', async t => {

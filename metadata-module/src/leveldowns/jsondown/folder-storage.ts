@@ -6,19 +6,18 @@
  * - `lock/`: taken by the process that has the store open.
  */
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '@zenko-modules/common/errors';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
-import { isMissing, orUnavailable } from './files.js';
+import { isThere, orUnavailable, replaceFile, TEMPORARY } from './files.js';
 import { FolderJournal } from './folder-journal.js';
 import { FolderLock } from './folder-lock.js';
 import { splitLines } from './lines.js';
 import type { JsonJournal, JsonStorage, StoredLine, StoredText } from './storage.js';
 
 const SNAPSHOT = 'data.json';
-const TEMPORARY = '.tmp';
 /** How much is read at a time. */
 const PIECE_BYTES = 262_144;
 const JOURNAL = /^journal-(\d{6,15})\.jsonl$/;
@@ -66,7 +65,7 @@ export class FolderStorage implements JsonStorage {
     text: AsyncIterable<string>,
     signal: AbortSignal,
   ): Promise<number> {
-    return this.#replace(SNAPSHOT, text, signal);
+    return replaceFile(this.#path(SNAPSHOT), text, signal);
   }
 
   async journals(): Promise<readonly number[]> {
@@ -83,9 +82,9 @@ export class FolderStorage implements JsonStorage {
   }
 
   async createJournal(generation: number, firstLine: string): Promise<JsonJournal> {
-    const name = journalName(generation);
-    const bytes = await this.#replace(name, [`${firstLine}\n`]);
-    return orUnavailable(this.#path(name), () => FolderJournal.resume(this.#path(name), bytes, true));
+    const file = this.#path(journalName(generation));
+    const bytes = await replaceFile(file, [`${firstLine}\n`]);
+    return orUnavailable(file, () => FolderJournal.resume(file, bytes, true));
   }
 
   async resumeJournal(generation: number, last: StoredLine): Promise<JsonJournal> {
@@ -104,39 +103,7 @@ export class FolderStorage implements JsonStorage {
 
   #text(name: string): StoredText {
     const file = this.#path(name);
-    return { name: file, lines: () => splitLines(readPieces(file)) };
-  }
-
-  /** Leaves either the old file or the new one under `name`, whenever this process or the machine stops. */
-  async #replace(
-    name: string,
-    text: AsyncIterable<string> | Iterable<string>,
-    signal?: AbortSignal,
-  ): Promise<number> {
-    const target = this.#path(name);
-    const temporary = target + TEMPORARY;
-    return orUnavailable(`${target} cannot be written`, async () => {
-      try {
-        const handle = await open(temporary, 'w');
-        let bytes = 0;
-        try {
-          for await (const piece of text) {
-            signal?.throwIfAborted();
-            await handle.writeFile(piece);
-            bytes += Buffer.byteLength(piece);
-          }
-          await handle.sync();
-        } finally {
-          await handle.close();
-        }
-        await rename(temporary, target);
-        await syncFolder(this.#folder);
-        return bytes;
-      } catch (err) {
-        await rm(temporary, { force: true });
-        throw err;
-      }
-    });
+    return { name: file, missing: `${file} is missing`, lines: () => splitLines(readPieces(file)) };
   }
 
   /** Removes what a crash left half-written under temporary names. */
@@ -150,16 +117,6 @@ export class FolderStorage implements JsonStorage {
 
 function journalName(generation: number): string {
   return `journal-${String(generation).padStart(6, '0')}.jsonl`;
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (err) {
-    if (isMissing(err)) return false;
-    throw err;
-  }
 }
 
 async function* readPieces(file: string): AsyncGenerator<Buffer> {

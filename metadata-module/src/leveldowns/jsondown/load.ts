@@ -83,7 +83,7 @@ async function readJournals(
   let next: number | undefined = snapshot.generation;
   while (next !== undefined) {
     const text = storage.journal(next);
-    if (!present.includes(next)) throw corrupt(text.name, `is missing, though ${namedBy} names it`);
+    if (!present.includes(next)) throw corrupt(text.missing, `${namedBy} leads to it`);
     const journal = await JournalReader.read(text, next, state);
     journals.push(journal);
     ({ state, continuedIn: next, name: namedBy } = journal);

@@ -21,6 +21,8 @@ export interface StoredLine {
 export interface StoredText {
   /** For messages: the file or item. */
   readonly name: string;
+  /** What to say when it is not there though it should be. */
+  readonly missing: string;
   /** The lines in their order, some at a time. A part that is missing rejects as corrupt, with its name. */
   lines(): AsyncIterable<readonly StoredLine[]>;
 }

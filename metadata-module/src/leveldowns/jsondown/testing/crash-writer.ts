@@ -1,16 +1,27 @@
 /**
  * Writes numbered batches without end until it is killed, and prints each number once it is acknowledged:
- * `node crash-writer.js <folder> <first number>`. Batch n puts `count` to n and, under ten keys that other
- * batches share, n; some are joined, some not synced, and snapshots are taken all the time.
+ * `node crash-writer.js <spec as JSON>`. Batch n puts `count` to n and, under ten keys that other batches
+ * share, n; some are joined, and snapshots are taken all the time.
  */
 import { writeSync } from 'node:fs';
 import { openLevel, writeBatch } from '../../level-calls.js';
-import { JsonDown } from '../json-down.js';
+import type { LevelDown } from '../../plugin.js';
 
-const [folder = '', first = '0'] = process.argv.slice(2);
-const store = new JsonDown(folder, { journalMinBytes: 4096 });
+export interface WriterSpec {
+  /** URL of a module that exports `open(options)`, which makes the store. */
+  readonly module: string;
+  readonly options: unknown;
+  readonly first: number;
+}
+
+export interface WriterModule {
+  readonly open: (options: unknown) => LevelDown;
+}
+
+const { module, options, first } = JSON.parse(process.argv[2] ?? '') as WriterSpec;
+const store = ((await import(module)) as WriterModule).open(options);
 await openLevel(store);
-let number = Number(first);
+let number = first;
 for (;;) {
   const together = Array.from({ length: 1 + (number % 4) }, (_, index) => number + index);
   number += together.length;
