@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 
-/** The keys of all blobs that a data module keeps anywhere below `folder`. */
+/** The keys of all complete blobs that a data module keeps anywhere below `folder`: `<number>/<key>`. */
 export async function storedBlobs(folder: string): Promise<string[]> {
   const files = await readdir(folder, { recursive: true });
-  return files.map(file => file.split('/').at(-1) ?? '').filter(name => /^[0-9a-f]{40}$/.test(name));
+  return files.flatMap(file => /(?:^|\/)\d+\/([0-9a-f]{40})$/.exec(file)?.[1] ?? []);
 }
