@@ -58,6 +58,9 @@ export interface ExtensionApi {
   readonly QueuePopulatorExtension: typeof QueuePopulatorExtension;
   readonly PermanentError: typeof PermanentError;
   readonly describeObject: typeof import('./object-event.js').describeObject;
+  readonly parseEntry: typeof import('./queue-populator-extension.js').parseEntry;
+  /** `@aws-sdk/client-s3`, for the commands that the clients send. */
+  readonly s3: typeof import('@aws-sdk/client-s3');
 }
 
 export type ExtensionFactory = (api: ExtensionApi) => Extension;

@@ -2,6 +2,7 @@
  * The extensions that there are: those of this repository, listed here, and those in the folders of
  * EXTENSIONS_PATH. Their sections of the configuration are checked before any of them runs.
  */
+import * as s3 from '@aws-sdk/client-s3';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -19,14 +20,16 @@ import {
 import type { Extension, ExtensionApi, ExtensionFactory } from '../contract/extension.js';
 import { describeObject } from '../contract/object-event.js';
 import { PermanentError } from '../contract/processor-errors.js';
-import { QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
+import { parseEntry, QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
 import type { ConfigSettings, QueueSettings } from '../extension-settings.js';
 import { helloWorld } from '../helloWorld/index.js';
+import { sortByType } from '../sortByType/index.js';
+import { sortMusic } from '../sortMusic/index.js';
 
 /** The extensions that we ship. */
-export const BUNDLED: readonly Extension[] = [helloWorld];
+export const BUNDLED: readonly Extension[] = [helloWorld, sortByType, sortMusic];
 
-const API: ExtensionApi = { QueuePopulatorExtension, PermanentError, describeObject };
+const API: ExtensionApi = { QueuePopulatorExtension, PermanentError, describeObject, parseEntry, s3 };
 const INDEX_FILES = ['index.js', 'index.mjs', 'index.cjs'];
 
 /** An extension that runs, with its section as its validator returned it. */

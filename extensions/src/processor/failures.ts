@@ -4,7 +4,7 @@
  * | kind | examples | what happens |
  * |---|---|---|
  * | `gone` | NoSuchKey, NoSuchVersion, NoSuchBucket, a delete marker | done: there is nothing left to do |
- * | `permanent` | `PermanentError`, a message that is no JSON | parked at once |
+ * | `permanent` | `PermanentError`, a message that is no JSON, NotImplemented | parked at once |
  * | `denied` | AccessDenied | parked at once: someone must change a policy, then re-drive |
  * | `credentials` | InvalidAccessKeyId, SignatureDoesNotMatch | waited for, as every message would fail; not ready |
  * | `throttled` | SlowDown, 429 | waited for, with growing pauses |
@@ -24,6 +24,7 @@ export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 const KIND_OF_NAME: Readonly<Record<string, FailureKind>> = {
   PermanentError: 'permanent',
+  NotImplemented: 'permanent',
   NoSuchKey: 'gone',
   NoSuchVersion: 'gone',
   NoSuchBucket: 'gone',

@@ -1,0 +1,13 @@
+/** sortMusic: music files that arrive in configured buckets are moved into buckets or prefixes by artist. */
+import type { Extension } from '../contract/extension.js';
+import { validateSortMusicConfig } from './config.js';
+import { SortMusicPopulator } from './populator.js';
+import { SortMusicProcessor } from './processor.js';
+
+export const sortMusic: Extension = {
+  name: 'sortMusic',
+  version: '1.0.0',
+  configValidator: validateSortMusicConfig,
+  queuePopulatorExtension: SortMusicPopulator,
+  queueProcessor: SortMusicProcessor,
+};
