@@ -87,7 +87,13 @@ export function findActive(
   throw new StartError(`${wanted}: known are ${[...active.keys(), ...inactive].join(', ')}`);
 }
 
-function activate(
+/** The group in which an extension reads its topic. */
+export function groupOf({ extension, section }: ActiveExtension): string {
+  return section.queueProcessor?.groupId ?? `${extension.name}-group`;
+}
+
+/** Checks the section of an extension that is switched on. @throws StartError naming the field that is wrong. */
+export function activate(
   extension: Extension,
   raw: Readonly<Record<string, unknown>>,
   config: BackbeatConfig,

@@ -12,6 +12,7 @@ import type { ProcessorSettings } from '../extension-settings.js';
 import {
   type ActiveExtension,
   findActive,
+  groupOf,
   type LoadedExtensions,
   loadExtensions,
 } from '../loader/load-extensions.js';
@@ -22,11 +23,6 @@ import { MessageWorker } from './message-worker.js';
 
 /** Part of STOP_GRACE_MS that attempts have to end by themselves. */
 const FINISH_MS = 4000;
-
-/** The group in which an extension reads its topic. */
-export function groupOf({ extension, section }: ActiveExtension): string {
-  return section.queueProcessor?.groupId ?? `${extension.name}-group`;
-}
 
 /** Listens at once; processes when the queue is there. */
 export async function startProcessor(

@@ -5,7 +5,7 @@
  * A segment is removed when all groups of its topic have committed past it. A topic that no group reads,
  * such as a failed topic, is kept whole.
  */
-import { access, constants, mkdir, unlink } from 'node:fs/promises';
+import { access, constants, mkdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
@@ -20,7 +20,7 @@ import {
 } from '../queue.js';
 import { EmbeddedConsumer } from './embedded-consumer.js';
 import { groupsFolder, lowestNeededSegment, readCommitted, registerGroup } from './group-offsets.js';
-import { formatPosition, listSegments, segmentPath, START } from './segments.js';
+import { formatPosition, listSegments, type Position, segmentPath, START } from './segments.js';
 import { TopicReader } from './topic-reader.js';
 import { TopicWriter } from './topic-writer.js';
 
@@ -75,8 +75,8 @@ export class EmbeddedQueue implements Queue {
   async progress(topic: string, group: string): Promise<readonly Progress[]> {
     checkTopicName(group);
     const folder = await this.#topicFolder(topic);
+    const end = await endOf(folder);
     const committed = await readCommitted(folder, group);
-    const newest = (await listSegments(folder)).at(-1) ?? START.segment;
     const reader = new TopicReader(folder, committed ?? START, this.#options.log);
     try {
       const unread = await reader.read();
@@ -84,8 +84,7 @@ export class EmbeddedQueue implements Queue {
         {
           partition: 0,
           committed: committed && formatPosition(committed),
-          // Records of the newest segment start below this.
-          end: formatPosition({ segment: newest + 1, byte: 0 }),
+          end: formatPosition(end),
           finished: unread.length === 0,
         },
       ];
@@ -137,4 +136,11 @@ export class EmbeddedQueue implements Queue {
       this.#options.log.warn({ err, folder }, 'cannot remove segments that all groups have read');
     });
   }
+}
+
+/** After the last byte that the topic has now. */
+async function endOf(folder: string): Promise<Position> {
+  const segment = (await listSegments(folder)).at(-1);
+  if (segment === undefined) return START;
+  return { segment, byte: (await stat(segmentPath(folder, segment))).size };
 }

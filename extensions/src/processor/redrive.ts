@@ -1,0 +1,73 @@
+/**
+ * Puts parked messages back into their topic, in their order, to be processed again. Only those that were
+ * parked when it began: what fails again at once is not taken in circles.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { failedTopicOf, type Progress, type Queue, type ReceivedMessage } from '../queue/queue.js';
+
+const LOOK_EVERY_MS = 100;
+/** Headers that tell of the failure, not of the message. */
+const FAILURE_HEADERS = [
+  'extension',
+  'error-kind',
+  'error-name',
+  'error-message',
+  'attempts',
+  'original-topic',
+  'original-offset',
+  'published-at',
+  'failed-at',
+];
+
+/** The group in which the failed topic of `group` is read. */
+export function redriveGroupOf(group: string): string {
+  return `${group}-redrive`;
+}
+
+/**
+ * Resolves with the number of messages that were put back, when all are on stable storage and marked as
+ * re-driven. After a crash, begin again: at most some are put back twice. @throws QueueError
+ */
+export async function redrive(queue: Queue, topic: string, processorGroup: string): Promise<number> {
+  const failed = failedTopicOf(topic);
+  const group = redriveGroupOf(processorGroup);
+  const begin = await queue.progress(failed, group);
+  const ends = new Map(begin.map(({ partition, end }) => [partition, end]));
+  const isBefore = (offset: string | undefined, partition: number): boolean => {
+    const end = ends.get(partition);
+    return end !== undefined && offset !== undefined && queue.compareOffsets(offset, end) < 0;
+  };
+  const isDone = ({ partition, committed, finished }: Progress): boolean =>
+    finished || !ends.has(partition) || (committed !== undefined && !isBefore(committed, partition));
+  if (begin.every(isDone)) return 0;
+  let count = 0;
+  const consumer = await queue.consume({
+    topic: failed,
+    group,
+    concurrency: 1,
+    handle: async (message, signal) => {
+      if (!isBefore(message.offset, message.partition)) return leave(signal);
+      await queue.publish(topic, [withoutFailure(message)]);
+      count++;
+    },
+  });
+  try {
+    while (!(await queue.progress(failed, group)).every(isDone)) await pause(LOOK_EVERY_MS);
+  } finally {
+    await consumer.close();
+  }
+  return count;
+}
+
+/** Holds a message that was parked later until the consumer closes, so that it stays parked. */
+function leave(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('left for the next time')), { once: true });
+  });
+}
+
+function withoutFailure({ key, value, headers }: ReceivedMessage) {
+  const kept = Object.entries(headers).filter(([name]) => !FAILURE_HEADERS.includes(name));
+  const redriven = String(Number(headers.redriven ?? 0) + 1);
+  return { key, value, headers: { ...Object.fromEntries(kept), redriven } };
+}
