@@ -31,7 +31,7 @@ export const STAND_IN_IMAGES = {
   CLOUDSERVER_IMAGE: imageName('zenko-s3-front', '1'),
   MONGODB_IMAGE: imageName('zenko-test-mongodb', '1'),
   KAFKA_IMAGE: imageName('zenko-test-kafka', '1'),
-  MEMCACHED_IMAGE: `${REGISTRY}/memcached:1.6-alpine`,
+  MEMCACHED_IMAGE: imageName('zenko-test-memcached', '1'),
 };
 
 export async function buildAndPush(transcript) {
@@ -48,18 +48,19 @@ export async function buildAndPush(transcript) {
     }
     transcript.say(`OK  ${name}: built and pushed`);
   }
-  await buildServer('mongodb', 'mongodb-standin', ['lib', 'classes']);
-  await buildServer('kafka', 'kafka', ['lib']);
-  transcript.say('OK  stand-ins for MongoDB and Kafka: built and pushed');
+  await buildServer('mongodb', ['mongodb-standin/lib', 'mongodb-standin/classes']);
+  await buildServer('kafka', ['kafka/lib']);
+  await buildServer('memcached', []);
+  transcript.say('OK  stand-ins for MongoDB, Kafka and memcached: built and pushed');
 }
 
 /** A server of the tests as an image: its own files and ours in one build context. */
-async function buildServer(name, folder, parts) {
+async function buildServer(name, parts) {
   const context = await mkdtemp(path.join(os.tmpdir(), 'swarm-image-'));
   try {
     await cp(path.join(STAND_INS, name), context, { recursive: true });
     for (const part of parts) {
-      await cp(path.join(SERVERS, folder, part), path.join(context, part), { recursive: true });
+      await cp(path.join(SERVERS, part), path.join(context, path.basename(part)), { recursive: true });
     }
     const image = imageName(`zenko-test-${name}`, '1');
     await docker(['build', '-t', image, ...buildArguments([`NODE_IMAGE=${NODE_IMAGE}`]), context], {

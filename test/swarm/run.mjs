@@ -3,7 +3,7 @@
  *
  * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up).
  * `--write` puts the figures into docs/swarm.md when everything has passed; `--only full` or `--only minimal` tries
- * one stack.
+ * one stack; `--built` takes the images that an earlier run has pushed.
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -32,7 +32,12 @@ const SWARM = fileURLToPath(new URL('../../../shared/swarm/', import.meta.url));
 const PAGE = fileURLToPath(new URL('../../docs/swarm.md', import.meta.url));
 
 const { values: options } = parseArgs({
-  options: { keep: { type: 'boolean' }, write: { type: 'boolean' }, only: { type: 'string' } },
+  options: {
+    built: { type: 'boolean' },
+    keep: { type: 'boolean' },
+    only: { type: 'string' },
+    write: { type: 'boolean' },
+  },
 });
 
 async function full(transcript, bucket) {
@@ -61,16 +66,16 @@ async function full(transcript, bucket) {
     scenarios.noSecondWriter(transcript, ['data-module', 'metadata-module', 'populator']),
   );
   await transcript.step('containers killed', async () =>
-    scenarios.killEach(
-      transcript,
-      bucket,
-      (await services()).map(service => service.name),
-    ),
+    scenarios.killEach(transcript, bucket, 'full stack', await names()),
   );
   await transcript.step('the worker drained', () => scenarios.drainWorker(transcript, bucket));
   await transcript.step('the worker lost', () => scenarios.loseWorker(transcript, bucket));
   await transcript.step('every part updated', () => scenarios.updateEach(transcript, bucket));
   await transcript.step('removed and deployed again', () => again(transcript, bucket, FULL, 'full stack'));
+}
+
+async function names() {
+  return (await services()).map(service => service.name);
 }
 
 async function minimal(transcript, bucket) {
@@ -142,7 +147,7 @@ async function main() {
     );
     await removeStack();
     await removeVolumes();
-    await transcript.step('images', () => buildAndPush(transcript));
+    if (!options.built) await transcript.step('images', () => buildAndPush(transcript));
     await transcript.step('what the images hold', () => inspectImages(transcript));
     await createSecrets();
     if (options.only !== 'minimal') await withStack(transcript, full);

@@ -88,9 +88,9 @@ export async function noSecondWriter(transcript, names) {
   await allHealthy();
 }
 
-export async function killEach(transcript, bucket, names) {
+export async function killEach(transcript, bucket, stack, names) {
   for (const name of names) {
-    await underLoad(transcript, bucket, `${name} killed`, async () => {
+    await underLoad(transcript, bucket, `${stack}, ${name} killed`, async () => {
       const [{ id, node }] = await containersOf(serviceName(name));
       const { seconds } = await timed(async () => {
         await docker(['kill', '-s', 'KILL', id], { node });
@@ -101,7 +101,7 @@ export async function killEach(transcript, bucket, names) {
         });
         await allHealthy();
       });
-      transcript.figure(`${name} killed: all healthy again after`, `${seconds.toFixed(1)} s`);
+      transcript.figure(`${stack}, ${name} killed: all healthy again after`, `${seconds.toFixed(1)} s`);
     });
     const { seconds } = await timed(() => bucket.putAndSeeTag(`after killing ${name}`));
     transcript.check(`after killing ${name}, a new helloworld is tagged`, true, `${seconds.toFixed(1)} s`);

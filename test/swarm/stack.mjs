@@ -10,8 +10,8 @@ const STACK = 'zenko';
 /** Not 8000: the routing mesh would take that port from whatever else listens on this machine. */
 export const S3_PORT = 18_080;
 
-export const FULL = { files: ['docker-stack.yml', 'test/swarm/stand-ins.yml'] };
-export const MINIMAL = { files: ['docker-stack.minimal.yml'] };
+export const FULL = 'docker-stack.yml';
+export const MINIMAL = 'docker-stack.minimal.yml';
 
 const HEALTHY_DEADLINE_MS = 300_000;
 
@@ -44,11 +44,10 @@ export async function removeSecrets() {
   }
 }
 
-/** @param {{ files: string[] }} stack @param {Record<string, string>} variables laid over those of the test */
-export async function deploy({ files }, variables = {}) {
-  await docker(['stack', 'deploy', ...files.flatMap(file => ['-c', file]), STACK], {
+export async function deploy(file) {
+  await docker(['stack', 'deploy', '-c', file, STACK], {
     cwd: PROJECT,
-    env: { ...STAND_IN_IMAGES, REGISTRY, TAG: '1', S3_PORT: String(S3_PORT), ...variables },
+    env: { ...STAND_IN_IMAGES, REGISTRY, TAG: '1', S3_PORT: String(S3_PORT) },
     deadlineMs: 120_000,
   });
 }
