@@ -41,7 +41,7 @@ function fillIn(text: string, name: string): string {
   const words = name.replace(/[A-Z]+/g, letters => `-${letters.toLowerCase()}`);
   return text
     .replaceAll('myExtension', name)
-    .replaceAll('MyExtension', name[0]?.toUpperCase() + name.slice(1))
+    .replaceAll('MyExtension', name.charAt(0).toUpperCase() + name.slice(1))
     .replaceAll('MYEXTENSION', name.toUpperCase())
     .replaceAll('my-extension', words);
 }
@@ -62,7 +62,7 @@ function nextSteps(name: string, parent: string): string {
   return [
     `wrote ${path.join(parent, name)}`,
     'Test it, then, in the folder of this project, run it beside the modules:',
-    `  node --test ${path.join(parent, name)}/`,
+    `  node --test ${path.join(parent, name, 'index.test.js')}`,
     `  EXTENSIONS_PATH=${parent} npm run populator`,
     `  EXTENSIONS_PATH=${parent} npm run processor -- ${name}`,
     '',

@@ -125,10 +125,11 @@ function fieldOf(object: JsonObject, path: readonly string[]): { name: string; u
   return { name: (path[0] ?? '').toLowerCase(), used: 1 };
 }
 
-/** The object under `name`; an empty one takes the place of anything else. */
+/** The object under `name`, made when there is nothing. @throws StartError when there is something else. */
 function objectAt(parent: JsonObject, name: string): JsonObject {
   const found = Object.hasOwn(parent, name) ? parent[name] : undefined;
   if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found as JsonObject;
+  if (found !== undefined) throw new StartError(`${name}: expected an object in the configuration`);
   const made: JsonObject = {};
   parent[name] = made;
   return made;

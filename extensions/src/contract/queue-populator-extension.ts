@@ -72,7 +72,8 @@ export class QueuePopulatorExtension<Config = unknown> {
 /** What the populator calls; a class that extends `QueuePopulatorExtension` has one of the two. */
 export interface EntryFilter {
   filter?(entry: LogEntry): unknown;
-  filterAsync?(entry: LogEntry, callback?: (err?: unknown) => void): unknown;
+  /** Either returns a promise, or takes and calls the callback. */
+  filterAsync?(entry: LogEntry, callback: (err?: Error | null) => void): unknown;
 }
 
 /** Runs a filter on one entry and returns what it published. Rejects with what the filter threw. */
@@ -81,19 +82,25 @@ export async function runFilter(extension: EntryFilter, entry: LogEntry): Promis
   try {
     await current.run(publications, () => {
       if (!extension.filterAsync) return extension.filter?.(entry);
-      if (extension.filterAsync.length < 2) return extension.filterAsync(entry);
-      return new Promise<void>((resolve, reject) => {
-        const settle = (err?: unknown): void => {
-          if (err === undefined || err === null) resolve();
-          else reject(err instanceof Error ? err : new Error(`the filter reported ${JSON.stringify(err)}`));
-        };
-        extension.filterAsync?.(entry, settle);
-      });
+      const { promise, settle } = callbackPromise();
+      const returned = extension.filterAsync(entry, settle);
+      return extension.filterAsync.length < 2 ? returned : promise;
     });
     return publications.list;
   } finally {
     publications.open = false;
   }
+}
+
+function callbackPromise(): { promise: Promise<void>; settle: (err?: Error | null) => void } {
+  let settle: (err?: Error | null) => void = () => undefined;
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = err => {
+      if (err) reject(err);
+      else resolve();
+    };
+  });
+  return { promise, settle };
 }
 
 /** The entry that a message holds whose filter published it as JSON. @throws PermanentError when it holds none. */
