@@ -1,0 +1,163 @@
+/** Each fault of memjs 1.3 that must not reach a user, provoked through a proxy. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import test, { type TestContext } from 'node:test';
+import memjs from 'memjs';
+import { DeadlineError, withDeadline } from '../deadline.js';
+import { silentLogger } from '../logger.js';
+import { memcachedMissing, startMemcached } from '../testing/memcached-server.js';
+import { type Harm, startTcpProxy, type TcpProxy } from '../testing/tcp-proxy.js';
+import { MemcachedClient } from './memcached-client.js';
+import { MemcachedError } from './memcached-error.js';
+
+const HARMS: readonly Harm[] = ['reset', 'close', 'stall'];
+const DEADLINE_MS = 700;
+const VALUE = randomBytes(300_000);
+const OTHER = randomBytes(300_000);
+const options = { skip: memcachedMissing };
+
+async function throughProxy(
+  t: TestContext,
+): Promise<{ client: MemcachedClient; proxy: TcpProxy; port: number }> {
+  const { port } = await startMemcached(t);
+  const proxy = await startTcpProxy(t, port);
+  const servers = [{ host: '127.0.0.1', port: proxy.port }];
+  const client = new MemcachedClient({
+    servers,
+    deadlineMs: DEADLINE_MS,
+    maxInFlightPerServer: 8,
+    log: silentLogger(),
+  });
+  t.after(() => client.close());
+  await client.set('value', VALUE);
+  await client.set('other', OTHER);
+  return { client, proxy, port };
+}
+
+function isUnavailable(err: unknown): boolean {
+  assert.ok(err instanceof MemcachedError, String(err));
+  assert.equal(err.code, 'UNAVAILABLE');
+  return true;
+}
+
+test('memjs itself has the faults that this layer is here for', options, async t => {
+  const { port } = await startMemcached(t);
+  const proxy = await startTcpProxy(t, port);
+  const quiet = { retries: 2, timeout: 2, logger: { log: () => undefined } };
+  const bare = (): memjs.Client => {
+    const client = memjs.Client.create(`127.0.0.1:${proxy.port}`, quiet);
+    t.after(() => client.close());
+    return client;
+  };
+  await bare().set('value', VALUE);
+
+  const reset = bare();
+  proxy.arm({ harm: 'reset', afterBytes: 100_000 });
+  const { value } = await reset.get('value');
+  assert.ok(value !== null && !value.equals(VALUE), 'after a reset in a value: success, with wrong bytes');
+
+  const closed = bare();
+  proxy.arm({ harm: 'close', afterBytes: 100_000 });
+  await assert.rejects(
+    withDeadline(closed.get('value'), 5000, 'the call'),
+    DeadlineError,
+    'after a close: no end',
+  );
+});
+
+for (const harm of HARMS) {
+  test(
+    `a ${harm} in the midst of a value does not reach the caller: the value is read again`,
+    options,
+    async t => {
+      const { client, proxy } = await throughProxy(t);
+      for (const afterBytes of [0, 1, 23, 24, 28, 40, 100_000, 299_999, 300_035]) {
+        proxy.arm({ harm, afterBytes });
+        const before = proxy.harmed();
+        assert.ok((await client.get('value'))?.equals(VALUE), `after ${afterBytes} bytes`);
+        assert.equal(proxy.harmed(), before + 1);
+        assert.ok((await client.get('other'))?.equals(OTHER));
+      }
+    },
+  );
+
+  test(`a ${harm} that comes every time is UNAVAILABLE, and the next call is served`, options, async t => {
+    const { client, proxy } = await throughProxy(t);
+    proxy.arm({ harm, afterBytes: 100_000, times: 2 });
+    await assert.rejects(client.get('value'), isUnavailable);
+    assert.equal(proxy.harmed(), 2);
+    assert.ok((await client.get('value'))?.equals(VALUE));
+  });
+
+  test(
+    `a ${harm} while many calls are on their way gives each its own value or an error`,
+    options,
+    async t => {
+      const { client, proxy } = await throughProxy(t);
+      const keys = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 'value' : 'other'));
+      proxy.arm({ harm, afterBytes: 700_000, times: 2 });
+      const results = await Promise.allSettled(keys.map(key => client.get(key)));
+      for (const [i, result] of results.entries()) {
+        if (result.status === 'rejected') isUnavailable(result.reason);
+        else assert.ok(result.value?.equals(keys[i] === 'value' ? VALUE : OTHER), `call ${i}`);
+      }
+      assert.ok((await client.get('value'))?.equals(VALUE));
+    },
+  );
+
+  test(`a ${harm} in the midst of a set is made good, and an add is not made twice`, options, async t => {
+    const { client, proxy } = await throughProxy(t);
+    proxy.arm({ harm, of: 'requests', afterBytes: 100_000 });
+    await client.set('value', OTHER);
+    assert.ok((await client.get('value'))?.equals(OTHER));
+    // The server has carried it out, but its answer is lost.
+    proxy.arm({ harm, afterBytes: 0 });
+    await assert.rejects(client.add('added', VALUE), isUnavailable);
+    assert.equal(await client.add('added', OTHER), false);
+    assert.ok((await client.get('added'))?.equals(VALUE));
+  });
+
+  test(`a ${harm} while nothing is asked for goes unnoticed`, options, async t => {
+    const { client, proxy } = await throughProxy(t);
+    for (let i = 0; i < 3; i += 1) {
+      proxy.harmAll(harm);
+      assert.ok((await client.get('value'))?.equals(VALUE));
+    }
+  });
+}
+
+test('a connection that stood still is not kept', options, async t => {
+  const { client, proxy } = await throughProxy(t);
+  proxy.harmAll('stall');
+  assert.ok((await client.get('value'))?.equals(VALUE));
+  while (proxy.open() > 1) await new Promise(resolve => setTimeout(resolve, 10));
+});
+
+test('an answer that is slow but within the deadline is waited for', options, async t => {
+  const { client, proxy } = await throughProxy(t);
+  proxy.delayAnswers(50);
+  assert.equal(await client.delete('value'), true);
+  assert.equal(proxy.accepted(), 1);
+});
+
+test('calls that wait for a turn behind a server that stands still fail too', options, async t => {
+  const { client, proxy } = await throughProxy(t);
+  proxy.arm({ harm: 'stall', afterBytes: 0, times: 1000 });
+  const results = await Promise.allSettled(Array.from({ length: 50 }, () => client.get('value')));
+  for (const result of results) assert.ok(result.status === 'rejected' && isUnavailable(result.reason));
+  proxy.arm({ harm: 'stall', afterBytes: 0, times: 0 });
+  assert.ok((await client.get('value'))?.equals(VALUE));
+});
+
+test('bytes that were changed on their way, or in the server, do not come through', options, async t => {
+  const { client, port } = await throughProxy(t);
+  const foreign = memjs.Client.create(`127.0.0.1:${port}`, { logger: { log: () => undefined } });
+  t.after(() => foreign.close());
+  const item = (await foreign.get('value')).value ?? Buffer.alloc(0);
+  item.writeUInt8(item.readUInt8(200_000) ^ 1, 200_000);
+  await foreign.set('value', item);
+  await assert.rejects(client.get('value'), err => err instanceof MemcachedError && err.code === 'CORRUPT');
+  await foreign.set('value', (await foreign.get('other')).value ?? '');
+  await assert.rejects(client.get('value'), err => err instanceof MemcachedError && err.code === 'CORRUPT');
+  assert.ok((await client.get('other'))?.equals(OTHER));
+});
