@@ -34,7 +34,7 @@ test('objects that are written, copied, tagged and deleted at once stay whole', 
     },
   ];
   const worker = async (): Promise<void> => {
-    for (let count = 0; count < 30; count += 1) {
+    for (let count = 0; count < 20; count += 1) {
       try {
         await steps[random.integer(0, steps.length - 1)]?.();
       } catch (err) {

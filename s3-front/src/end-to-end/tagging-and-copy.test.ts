@@ -18,7 +18,7 @@ test('tags and copies', async t => {
     s3.putObjectTagging({ Bucket, Key, Tagging: { TagSet } });
   const tagsOf = async (Key: string, bucket = Bucket): Promise<Record<string, string>> => {
     const { TagSet = [] } = await s3.getObjectTagging({ Bucket: bucket, Key });
-    return Object.fromEntries(TagSet.map(tag => [tag.Key, tag.Value ?? '']));
+    return Object.fromEntries(TagSet.map(({ Key: name = '', Value = '' }) => [name, Value]));
   };
   const read = async (Key: string, bucket = Bucket): Promise<string | undefined> =>
     (await s3.getObject({ Bucket: bucket, Key })).Body?.transformToString();

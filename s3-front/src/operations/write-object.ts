@@ -2,6 +2,7 @@
  * The one way in which the front changes what a key stands for. A key has one writer at a time, so that no
  * change is made from a value that another has replaced; data goes only after nothing refers to it any more.
  */
+import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
 import type { BucketAttributes } from '../bucket-attributes.js';
 import { surelyNotMade } from '../metadata-client.js';
 import { isFileLocation, type Location, type ObjectValue } from '../object-value.js';
@@ -57,7 +58,11 @@ export async function putCurrent(
   }
   const replaced = await lookUpReplaced(front, request, key, plan);
   const options = { ...plan.putOptions, ...(replaced.byPut ? { deleteNullKey: true as const } : {}) };
-  await metadata.putObject(name, key, value, options, reqUids);
+  try {
+    await metadata.putObject(name, key, value, options, reqUids);
+  } catch (err) {
+    throw surelyNotMade(err) ? err : new UncertainWriteError(toCatalogueError(err));
+  }
   if (replaced.drop !== undefined && !(await dropVersion(front, request, key, replaced.drop))) return [];
   return unreferenced([...plan.freed, ...replaced.freed], value);
 }
@@ -129,9 +134,16 @@ export async function removeData(
   }
 }
 
+/** The error of a call after which a value may have been stored, or be stored yet. */
+class UncertainWriteError extends CatalogueError {
+  constructor(cause: CatalogueError) {
+    super(cause.type, cause.message, { cause });
+  }
+}
+
 /**
- * Runs `store` for data that has just been written. When it fails, the data is removed again, unless the
- * change may have been made all the same: then it stays, for an object may refer to it.
+ * Runs `store` for data that has just been written. When it fails, the data is removed again, unless an
+ * object may refer to it all the same: then it stays.
  */
 export async function withNewData<T>(
   front: Front,
@@ -142,11 +154,12 @@ export async function withNewData<T>(
   try {
     return await store();
   } catch (err) {
-    if (err instanceof S3Error || surelyNotMade(err)) await removeData(front, request, locations);
-    else {
-      const dataKeys = locations.map(({ key }) => key);
-      request.log.warn({ dataKeys }, 'data stays, for its object may have been stored');
+    if (!(err instanceof UncertainWriteError)) {
+      await removeData(front, request, locations);
+      throw err;
     }
+    const dataKeys = locations.map(({ key }) => key);
+    request.log.warn({ dataKeys }, 'data stays, for its object may have been stored');
     throw err;
   }
 }

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { seededRandom } from '@zenko-modules/common/testing/random';
+import { KeyedLocks } from './keyed-locks.js';
+
+test('a writer is alone, readers are together, and the order is that of asking', async () => {
+  const locks = new KeyedLocks();
+  const log: string[] = [];
+  const step = (name: string) => async (): Promise<void> => {
+    log.push(`+${name}`);
+    await turn();
+    await turn();
+    log.push(`-${name}`);
+  };
+  await Promise.all([
+    locks.shared('x', step('r1')),
+    locks.shared('x', step('r2')),
+    locks.exclusive('x', step('w1')),
+    locks.shared('x', step('r3')),
+    locks.exclusive('x', step('w2')),
+    locks.exclusive('y', step('other')),
+  ]);
+  assert.deepEqual(
+    log.filter(entry => !entry.includes('other')),
+    ['+r1', '+r2', '-r1', '-r2', '+w1', '-w1', '+r3', '-r3', '+w2', '-w2'],
+  );
+  assert.ok(log.indexOf('+other') < log.indexOf('+w1'), 'another name does not wait');
+  assert.equal(locks.size, 0);
+});
+
+test('a lock is let go when the work fails', async () => {
+  const locks = new KeyedLocks();
+  const fail = (): Promise<never> => Promise.reject(new Error('failed'));
+  await assert.rejects(locks.exclusive('x', fail), /failed/);
+  await assert.rejects(locks.shared('x', fail), /failed/);
+  assert.equal(await locks.exclusive('x', () => Promise.resolve(1)), 1);
+  assert.equal(locks.size, 0);
+});
+
+test('however work is mixed, a writer never meets anybody', async t => {
+  const random = seededRandom(t);
+  const locks = new KeyedLocks();
+  let writers = 0;
+  let readers = 0;
+  const work = (isWriter: boolean) => async (): Promise<void> => {
+    if (isWriter) writers += 1;
+    else readers += 1;
+    assert.ok(writers === 0 || (writers === 1 && readers === 0));
+    for (let left = random.integer(0, 3); left > 0; left -= 1) await turn();
+    if (isWriter) writers -= 1;
+    else readers -= 1;
+  };
+  await Promise.all(
+    Array.from({ length: 300 }, async () => {
+      for (let left = random.integer(0, 20); left > 0; left -= 1) await turn();
+      const isWriter = random.integer(0, 2) === 0;
+      await (isWriter ? locks.exclusive('x', work(true)) : locks.shared('x', work(false)));
+    }),
+  );
+  assert.equal(locks.size, 0);
+});

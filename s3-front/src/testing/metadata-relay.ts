@@ -1,0 +1,65 @@
+/**
+ * A metadata module that is unreliable in the way that a test asks for: an RPC server that passes every call
+ * on to the real module, but loses a call, or the answer to it.
+ */
+import type { TestContext } from 'node:test';
+import { CatalogueError, type ErrorType } from '@zenko-modules/common/errors';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
+import { startRpcServer } from '@zenko-modules/common/rpc/server';
+import { type RpcCall, StreamResult } from '@zenko-modules/common/rpc/service';
+import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+
+export interface RelayedCall {
+  readonly name: 'get' | 'put' | 'del' | 'createReadStream';
+  readonly database: string;
+  readonly args: readonly unknown[];
+}
+
+/** What becomes of a call: nothing special, an error in its place, or an error though it was made. */
+export type Fate = 'passed' | { readonly refused: ErrorType } | { readonly answerLost: ErrorType };
+
+export interface MetadataRelay {
+  readonly port: number;
+  /** Decides about every call from now on. */
+  fate: (call: RelayedCall) => Fate;
+}
+
+export async function startMetadataRelay(
+  t: Pick<TestContext, 'after'>,
+  target: number,
+): Promise<MetadataRelay> {
+  const client = new RpcClient({ url: `http://127.0.0.1:${target}`, namespace: METADATA_NAMESPACE });
+  const relay = { port: 0, fate: (): Fate => 'passed' } as { port: number; fate: MetadataRelay['fate'] };
+  const pass = async (name: RelayedCall['name'], { args, subLevel }: RpcCall): Promise<unknown> => {
+    const database = subLevel as readonly string[];
+    const fate = relay.fate({ name, database: database[0] ?? '', args });
+    if (fate !== 'passed' && 'refused' in fate) throw new CatalogueError(fate.refused);
+    const result = await client.call(name, { rpcArgs: args, subLevel: database });
+    if (fate !== 'passed') throw new CatalogueError(fate.answerLost);
+    return result instanceof RpcStream ? new StreamResult(result[Symbol.asyncIterator]()) : result;
+  };
+  const server = await startRpcServer({
+    address: '127.0.0.1',
+    port: 0,
+    portSetting: 'METADATA_PORT',
+    log: silentLogger(),
+    services: [
+      {
+        namespace: METADATA_NAMESPACE,
+        calls: {
+          get: call => pass('get', call),
+          put: call => pass('put', call),
+          del: call => pass('del', call),
+          createReadStream: call => pass('createReadStream', call),
+        },
+      },
+    ],
+  });
+  t.after(async () => {
+    await server.close();
+    client.close();
+  });
+  relay.port = server.port;
+  return relay;
+}
