@@ -34,12 +34,14 @@ const withCode =
     return true;
   };
 
-test('items are set, added, read, touched and deleted', { skip: memcachedMissing }, async t => {
+test('items are set, added, replaced, read, touched and deleted', { skip: memcachedMissing }, async t => {
   const { port } = await startMemcached(t);
   const client = clientOf(t, [port]);
   assert.equal(await client.get('key'), undefined);
   assert.equal(await client.delete('key'), false);
   assert.equal(await client.touch('key', 0), false);
+  assert.equal(await client.replace('key', Buffer.from('new')), false);
+  assert.equal(await client.get('key'), undefined);
   for (const value of [Buffer.alloc(0), Buffer.from('\0\xff', 'latin1'), randomBytes(300_000)]) {
     await client.set('key', value);
     assert.ok((await client.get('key'))?.equals(value));
@@ -49,7 +51,8 @@ test('items are set, added, read, touched and deleted', { skip: memcachedMissing
   assert.equal(await client.touch('key', 60), true);
   assert.equal(await client.delete('key'), true);
   assert.equal(await client.add('key', Buffer.from('other')), true);
-  assert.equal((await client.get('key'))?.toString(), 'other');
+  assert.equal(await client.replace('key', Buffer.from('new')), true);
+  assert.equal((await client.get('key'))?.toString(), 'new');
 });
 
 test('an item expires when it was told to, unless it is touched', { skip: memcachedMissing }, async t => {
@@ -93,7 +96,8 @@ test(
       for (let i = 0; i < 100; i += 1) await client.set(`fill ${i}`, Buffer.alloc(200_000));
     };
     await assert.rejects(fill(), withCode('OUT_OF_MEMORY'));
-    assert.ok((await client.get('fill 0'))?.equals(Buffer.alloc(200_000)));
+    await assert.rejects(client.replace('fill 0', Buffer.alloc(200_000, 1)), withCode('OUT_OF_MEMORY'));
+    assert.ok((await client.get('fill 0'))?.equals(Buffer.alloc(200_000)), 'what was to be replaced stays');
   },
 );
 

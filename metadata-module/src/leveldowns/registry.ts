@@ -16,6 +16,10 @@ interface Shipped {
 export const LEVELDOWNS: readonly Shipped[] = [
   { name: 'leveldown', load: async () => (await import('./leveldown.js')).leveldownPlugin },
   { name: 'jsondown', load: async () => (await import('./jsondown/plugin.js')).jsondownPlugin },
+  {
+    name: 'jsonmemcached',
+    load: async () => (await import('./jsonmemcached/plugin.js')).jsonmemcachedPlugin,
+  },
   { name: 'mongodown', load: async () => (await import('./mongodown/index.js')).mongodownPlugin },
 ];
 

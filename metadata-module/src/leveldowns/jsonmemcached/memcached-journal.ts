@@ -1,0 +1,107 @@
+/** A journal in memcached that is open for appending. */
+import { MemcachedError } from '@zenko-modules/common/memcached/memcached-error';
+import type { JsonJournal } from '../jsondown/storage.js';
+import { LEVEL_ERRORS, LevelError } from '../plugin.js';
+import type { Items } from './items.js';
+import type { JournalItems } from './journal-items.js';
+
+/** Items whose presence one `check` makes sure of, in turn. */
+const KEYS_PER_CHECK = 64;
+
+export interface MemcachedJournalOptions {
+  readonly items: Items;
+  readonly journal: JournalItems;
+  readonly bytes: number;
+  /** Tells this process's items from those of another one. */
+  readonly writer: string;
+  /** Every item that the store consists of at the moment. */
+  readonly keys: () => readonly string[];
+  /** Ends all writing by this process. */
+  readonly fence: () => LevelError;
+}
+
+export class MemcachedJournal implements JsonJournal {
+  readonly #options: MemcachedJournalOptions;
+  #bytes: number;
+  #usable = true;
+  #checked = 0;
+
+  constructor(options: MemcachedJournalOptions) {
+    this.#options = options;
+    this.#bytes = options.bytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  async append(line: string): Promise<void> {
+    const { items, journal, writer } = this.#options;
+    if (!this.#usable) throw unavailable(`${journal.key} cannot be written since an earlier failure`);
+    const bytes = Buffer.from(line);
+    try {
+      if (!(await journal.append(bytes))) throw this.#fenced();
+    } catch (err) {
+      this.#usable = isRefusal(err);
+      throw err;
+    }
+    this.#usable = false;
+    try {
+      if (!(await journal.writeHead(writer))) throw unavailable(items.missing(journal.key));
+    } catch (err) {
+      if (isRefusal(err)) await this.#takeBack();
+      throw err;
+    }
+    this.#usable = true;
+    this.#bytes += bytes.length + 1;
+  }
+
+  async check(): Promise<void> {
+    const { items, journal, writer } = this.#options;
+    const head = await journal.head();
+    if (head === undefined) throw this.#lost(journal.key);
+    if (head.writer !== writer) throw this.#fenced();
+    if (head.lines !== journal.lines) await journal.writeHead(writer);
+    const keys = this.#options.keys();
+    const from = this.#checked >= keys.length ? 0 : this.#checked;
+    this.#checked = from + KEYS_PER_CHECK;
+    const some = keys.slice(from, this.#checked);
+    const there = await Promise.all(some.map(key => items.touch(key)));
+    const missing = some.find((_, index) => there[index] === false);
+    if (missing !== undefined) throw this.#lost(missing);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A line that the head cannot count is removed again, which takes no memory. */
+  async #takeBack(): Promise<void> {
+    await this.#options.journal.removeLast();
+    this.#usable = true;
+  }
+
+  #lost(key: string): LevelError {
+    this.#usable = false;
+    return unavailable(this.#options.items.missing(key));
+  }
+
+  #fenced(): LevelError {
+    this.#usable = false;
+    return this.#options.fence();
+  }
+}
+
+/** Whether the server answered that it stores nothing: it is full, or the item is too large for it. */
+function isRefusal(err: unknown): boolean {
+  const cause = err instanceof LevelError ? err.cause : undefined;
+  return cause instanceof MemcachedError && (cause.code === 'OUT_OF_MEMORY' || cause.code === 'TOO_LARGE');
+}
+
+function unavailable(message: string): LevelError {
+  return new LevelError(LEVEL_ERRORS.unavailable, message);
+}
