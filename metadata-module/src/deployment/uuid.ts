@@ -9,14 +9,20 @@ import type { LevelStore } from '../store/level-store.js';
 import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
 
 const FILE = 'uuid';
-/** No client reaches a database below this name. */
-const KEY = new Database([RECORD_LOGS_DATABASE, 'deployment']).keyOf('uuid');
+/** Where the id is, for stores that keep it themselves. No client reaches a database below this name. */
+export const UUID_KEY = new Database([RECORD_LOGS_DATABASE, 'deployment']).keyOf('uuid');
 
 /** For stores that are a folder on this machine. */
 export async function uuidInFolder(folder: string): Promise<string> {
   const known = await readUuidFile(folder);
   if (known !== undefined) return known;
   const uuid = randomUUID();
+  await writeUuidFile(folder, uuid);
+  return uuid;
+}
+
+/** Makes `uuid` the id in `<folder>/uuid`; durable when resolved. */
+export async function writeUuidFile(folder: string, uuid: string): Promise<void> {
   const file = path.join(folder, FILE);
   const temporary = `${file}.new`;
   const handle = await open(temporary, 'w');
@@ -28,7 +34,6 @@ export async function uuidInFolder(folder: string): Promise<string> {
   }
   await rename(temporary, file);
   await syncFolder(folder);
-  return uuid;
 }
 
 /** The id in `<folder>/uuid`, or `undefined` when there is no such file. */
@@ -47,10 +52,10 @@ export async function readUuidFile(folder: string): Promise<string | undefined> 
 
 /** For stores elsewhere: several machines may run over one of them, one after the other. */
 export async function uuidInStore(store: LevelStore, commits: CommitQueue): Promise<string> {
-  const known = await store.get(KEY);
+  const known = await store.get(UUID_KEY);
   if (known !== undefined) return known;
   const uuid = randomUUID();
-  await commits.commitUnlogged([{ type: 'put', key: KEY, value: uuid }]);
+  await commits.commitUnlogged([{ type: 'put', key: UUID_KEY, value: uuid }]);
   return uuid;
 }
 
