@@ -12,8 +12,10 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { optional, text } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
+import { syncFolder } from '@zenko-modules/common/sync-folder';
 import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
+import { BlobFolders } from './blob-folders.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, MAX_KEY_LENGTH, UPLOADS_FOLDER } from './disk-layout.js';
 import { ExactSize } from './exact-size.js';
@@ -65,11 +67,13 @@ export async function openDiskStore(volume: string, log: Logger): Promise<DataSt
 
 class DiskStore implements DataStore {
   readonly #volume: string;
+  readonly #folders: BlobFolders;
   readonly #log: Logger;
   #closed = false;
 
   constructor(volume: string, log: Logger) {
     this.#volume = volume;
+    this.#folders = new BlobFolders(volume);
     this.#log = log;
   }
 
@@ -144,11 +148,16 @@ class DiskStore implements DataStore {
   }
 
   async #publish(temporary: string, key: string): Promise<void> {
-    const folder = blobFolder(this.#volume, key);
-    const made = await mkdir(folder, { recursive: true });
-    if (made !== undefined) await syncFolder(this.#volume);
-    await rename(temporary, blobFile(this.#volume, key));
-    await syncFolder(folder);
+    const folder = await this.#folders.prepare(key);
+    const file = blobFile(this.#volume, key);
+    await rename(temporary, file);
+    try {
+      await syncFolder(folder);
+    } catch (err) {
+      // Nobody learns the key of this blob, so nobody would ever delete it.
+      await this.#discard(file);
+      throw err;
+    }
   }
 
   async #discard(temporary: string): Promise<void> {
@@ -185,15 +194,5 @@ class DiskStore implements DataStore {
     } catch (err) {
       throw nameDiskError(err);
     }
-  }
-}
-
-/** Brings names that were added to, or taken from, a folder to the disk. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

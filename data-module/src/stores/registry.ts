@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { messageOf } from '@zenko-modules/common/errors';
 import { StartError } from '@zenko-modules/common/start-error';
 import { diskStore } from './disk-store.js';
+import { memcachedStore } from './memcached-store.js';
 import type { StorePlugin } from './plugin.js';
 
 /** One line for each. */

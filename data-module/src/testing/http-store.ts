@@ -29,7 +29,7 @@ export class HttpStore implements DataStore {
     const answered = answerOf(req);
     try {
       // The answer may come before the body's end; the request alone is no place to learn of it.
-      await Promise.race([pipeline(source, new ExactSize(size), req), answered]);
+      await Promise.race([pipeline(source, new ExactSize(size), withheldEnd, req), answered]);
       const res = await answered;
       await expectStatus(res, 201);
       res.resume();
@@ -119,4 +119,14 @@ async function expectStatus(res: IncomingMessage, status: number): Promise<void>
   const body = JSON.parse((await buffer(res)).toString()) as { errorType: string; errorMessage: string };
   if (!(body.errorType in ERRORS)) throw new Error(`${body.errorType} is not in the catalogue`);
   throw new CatalogueError(body.errorType as ErrorType, body.errorMessage);
+}
+
+/** Keeps the last part back until its source has ended: a body that turns out too long must not reach the module whole. */
+async function* withheldEnd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let held: Buffer | undefined;
+  for await (const chunk of source) {
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (held !== undefined) yield held;
 }
