@@ -40,6 +40,8 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const io = new Server(httpServer, {
     allowEIO3: true,
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    // A client too busy to move on to websocket in the usual 10 s would hang between both for good.
+    upgradeTimeout: 60_000,
     serveClient: false,
   });
   const connections = new Set<RpcConnection>();

@@ -4,13 +4,15 @@ import type { TestContext } from 'node:test';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import type { CallArguments, WireError } from '@zenko-modules/common/rpc/wire';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 /** What all generations have in common. */
 export interface AnySocket {
   on(event: string, listener: (...args: never[]) => void): unknown;
   emit(event: string, ...args: unknown[]): unknown;
   disconnect(): unknown;
+  /** What lies below, in version 4. */
+  readonly io?: { readonly engine?: { readonly transport: { readonly ws?: { terminate(): void } } } };
 }
 
 type Connect = (url: string, options: Readonly<Record<string, unknown>>) => AnySocket;
@@ -39,6 +41,7 @@ interface StreamState {
 export class WireClient {
   readonly socket: AnySocket;
   readonly #streams = new Map<string, StreamState>();
+  #acknowledges = true;
 
   private constructor(socket: AnySocket) {
     this.socket = socket;
@@ -46,7 +49,7 @@ export class WireClient {
       'stream-data',
       ({ streamId, data }: { streamId: string; data: unknown[] }, ack: (err: null) => void) => {
         this.#update(streamId, stream => stream.items.push(...data));
-        ack(null);
+        if (this.#acknowledges) ack(null);
       },
     );
     socket.on('stream-end', ({ streamId }: { streamId: string }, ack: (err: null) => void) => {
@@ -109,6 +112,18 @@ export class WireClient {
 
   hangUp(streamId: string): void {
     this.socket.emit('stream-hangup', { streamId });
+  }
+
+  /** Reads on, but says no more that it did. */
+  stopAcknowledging(): void {
+    this.#acknowledges = false;
+  }
+
+  /** Cuts the connection without a word, as a machine does that loses its power. Version 4 only. */
+  vanish(): void {
+    const ws = this.socket.io?.engine?.transport.ws;
+    if (!ws) throw new Error('not on websocket');
+    ws.terminate();
   }
 
   #stream(streamId: string): StreamState {
