@@ -1,6 +1,7 @@
 /** All that the module keeps over one LevelDOWN: databases with versions, the record log, the deployment's id. */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { RpcService } from '@zenko-modules/common/rpc/service';
+import { refuseUnfinishedCopy } from './copy/copy-state.js';
 import type { DiskUsage } from './deployment/disk-usage.js';
 import { metadataService } from './services/metadata-service.js';
 import { recordLogService } from './services/record-log-service.js';
@@ -53,6 +54,7 @@ export class MetadataStore {
     const { level, log, uuidFolder, maxRecords, observer, onFenced, repairDelayMs, systemTime } = options;
     const store = await LevelStore.open(level, onFenced);
     try {
+      await refuseUnfinishedCopy(key => store.get(key));
       const clock = new MonotonicClock(0, systemTime);
       const recordLog = await RecordLog.open(store, clock);
       const retentionCheck = (): void => retention.check();

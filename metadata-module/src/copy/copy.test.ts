@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { sleep } from '@zenko-modules/common/deadline';
+import { runToExit } from '@zenko-modules/common/testing/daemon-process';
 import { memcachedMissing, startMemcached } from '@zenko-modules/common/testing/memcached-server';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { UUID_KEY } from '../deployment/uuid.js';
@@ -155,6 +157,22 @@ test('a target that holds anything is refused and stays as it is', async t => {
   assert.equal(result.code, 1);
   assert.match(result.stderr, /--to: leveldown:.* is not empty \(it holds key "\\u0000"\)/);
   assert.deepEqual(await contentsOf(levelAt(target)), before);
+});
+
+test('the module does not start on a copy that is not complete', async t => {
+  const target = await newFolder(t, 'target');
+  const level = levelAt(target);
+  await openLevel(level);
+  await writeBatch(level, [putState({ source: 'leveldown:/old', entries: 7, bytes: 0, lastKey: '61' })]);
+  await closeLevel(level);
+  const entry = fileURLToPath(new URL('../main.js', import.meta.url));
+  const env = { METADATA_PATH: target, METADATA_PORT: '0', METADATA_PROBE_PORT: '0' };
+  const { code, output } = await runToExit(t, { entry, env });
+  assert.equal(code, 1);
+  assert.match(
+    output,
+    /^metadata-module: METADATA_BACKEND: the store is an unfinished copy of leveldown:\/old \(7 entries/,
+  );
 });
 
 test('an unfinished copy of another source is refused as target, and as source', async t => {
