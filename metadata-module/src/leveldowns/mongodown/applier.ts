@@ -1,18 +1,14 @@
 /**
  * Brings committed entries into the data collection, in order, behind the backs of the callers.
  *
- * One bulk at a time holds the last operation on each key of several entries, and after them the markers with the
- * number of the last entry: a marker is never ahead of the data. An entry is applied when the whole bulk is
- * on a majority's disks; until then the overlay shows it and the journal keeps it. To apply an entry twice, or from
- * the middle of a bulk that was cut off, does no harm, as long as all that follow are applied again too.
- *
- * When it is not certain what became of a bulk, no other is sent to the same generation: the data moves
- * to a new one first, out of reach of what may still be under way.
+ * One bulk at a time holds several entries. An entry is applied when its whole bulk is on a majority's disks; until
+ * then the overlay shows it and the journal keeps it. A bulk of which it is not certain what became is sent again, the
+ * same entries and as one in doubt (see bulk.ts), before any other.
  */
-import type { AnyBulkWriteOperation, Collection } from 'mongodb';
+import type { Collection } from 'mongodb';
 import type { Logger } from '@zenko-modules/common/logger';
-import { LOWER_MARKER, UPPER_MARKER, type DataDocument } from './layout.js';
-import type { Operation } from './operations.js';
+import { bulkOf } from './bulk.js';
+import type { DataDocument } from './layout.js';
 import type { Entry } from './recovery.js';
 import { Backoff } from './retry.js';
 
@@ -23,17 +19,18 @@ const BULK_BYTES = 4 * 1024 * 1024;
 const BACKLOG_OPERATIONS = 20_000;
 const BACKLOG_BYTES = 64 * 1024 * 1024;
 
-const MARKERS = [UPPER_MARKER, LOWER_MARKER];
-
 export interface ApplierOptions {
-  /** The collection of the present generation. */
-  readonly data: () => Collection<DataDocument>;
-  /** Moves the data to a new generation. Rejects when that is not possible now, or (the store has failed) ever. */
-  readonly moveData: () => Promise<void>;
+  readonly data: Collection<DataDocument>;
+  readonly epoch: number;
   /** Every entry up to this number is applied. */
   readonly onApplied: (number: number) => void;
+  /** The markers are not this owner's, or not there. Called again until that is explained. */
+  readonly onLost: () => void;
   readonly log: Logger;
 }
+
+/** The markers of this owner's epoch were not found. */
+class MarkersLost extends Error {}
 
 export class Applier {
   readonly #options: ApplierOptions;
@@ -82,24 +79,38 @@ export class Applier {
   }
 
   async #run(): Promise<void> {
-    const backoff = new Backoff();
-    let inDoubt = false;
     while (!this.#isStopped() && this.#backlog.length > 0) {
       const entries = this.#nextBulk();
-      try {
-        if (inDoubt) await this.#options.moveData();
-        inDoubt = true;
-        await this.#apply(entries);
-        inDoubt = false;
-        backoff.reset();
-      } catch (err) {
-        if (this.#isStopped()) return;
-        this.#options.log.warn({ err }, 'applying is tried again, in a new generation');
-        await backoff.wait(this.#abort.signal);
-        continue;
-      }
-      this.#done(entries);
+      if (await this.#applySurely(entries)) this.#done(entries);
     }
+  }
+
+  /** Resolves with true when the entries are applied, with false after `stop`. */
+  async #applySurely(entries: readonly Entry[]): Promise<boolean> {
+    const backoff = new Backoff();
+    let inDoubt = entries.some(entry => entry.inDoubt);
+    while (!this.#isStopped()) {
+      try {
+        await this.#apply(entries, inDoubt);
+        return true;
+      } catch (err) {
+        if (this.#isStopped()) return false;
+        this.#options.log.warn({ err }, 'entries of the journal are applied again');
+        if (err instanceof MarkersLost) this.#options.onLost();
+      }
+      inDoubt = true;
+      await backoff.wait(this.#abort.signal);
+    }
+    return false;
+  }
+
+  async #apply(entries: readonly Entry[], inDoubt: boolean): Promise<void> {
+    const { data, epoch } = this.#options;
+    const operations = entries.flatMap(entry => entry.operations);
+    const { deletes, puts } = bulkOf({ operations, number: lastNumber(entries), epoch, inDoubt });
+    if (deletes.length > 0) await data.bulkWrite(deletes, { ordered: true });
+    const { matchedCount, upsertedCount } = await data.bulkWrite(puts, { ordered: true });
+    if (matchedCount + upsertedCount !== puts.length) throw new MarkersLost('the markers are not found');
   }
 
   #nextBulk(): Entry[] {
@@ -115,33 +126,16 @@ export class Applier {
     return this.#backlog.slice(0, count);
   }
 
-  async #apply(entries: readonly Entry[]): Promise<void> {
-    const last = new Map<string, Operation>();
-    for (const { operations } of entries)
-      for (const operation of operations) last.set(operation.key, operation);
-    const puts: AnyBulkWriteOperation<DataDocument>[] = [];
-    const dels: AnyBulkWriteOperation<DataDocument>[] = [];
-    for (const operation of last.values()) {
-      const filter = { _id: operation.key };
-      if (operation.type === 'del') dels.push({ deleteOne: { filter } });
-      else puts.push({ replaceOne: { filter, replacement: { v: operation.value }, upsert: true } });
-    }
-    const applied = entries.at(-1)?.number ?? 0;
-    const markers = MARKERS.map(_id => ({ updateOne: { filter: { _id }, update: { $set: { applied } } } }));
-    // Deletes before puts: then the puts and the markers are one command.
-    const result = await this.#options.data().bulkWrite([...dels, ...puts, ...markers], { ordered: true });
-    if (result.matchedCount + result.upsertedCount !== puts.length + markers.length) {
-      throw new Error('the markers are not in the data collection any more');
-    }
-  }
-
   #done(entries: readonly Entry[]): void {
     this.#backlog.splice(0, entries.length);
     for (const { operations, bytes } of entries) {
       this.#operations -= operations.length;
       this.#bytes -= bytes;
     }
-    const number = entries.at(-1)?.number;
-    if (number !== undefined) this.#options.onApplied(number);
+    this.#options.onApplied(lastNumber(entries));
   }
+}
+
+function lastNumber(entries: readonly Entry[]): number {
+  return entries.at(-1)?.number ?? 0;
 }

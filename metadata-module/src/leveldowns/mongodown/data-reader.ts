@@ -1,9 +1,9 @@
 /**
  * Reads of the data collection. Each asks for a marker as well, in the same command, and believes the answer
- * only if the marker came and is as new as what this process has applied. So one round trip is enough, and
+ * only if the marker has this owner's epoch and is as new as what this process has applied. So one round trip is
+ * enough, and
  *
- * - a process that lost the store, and looks for a collection that was renamed, never takes "nothing there" for
- *   an answer;
+ * - a process that lost the store notices it at its next read, and gives no answer from then on;
  * - a member that lags behind (another read preference than primary, or a primary that does not know yet
  *   that it is none any more) is found out, and the primary is asked again.
  *
@@ -12,20 +12,13 @@
 import type { Collection, FindCursor, FindOptions, ReadPreferenceMode, WithId } from 'mongodb';
 import { LOWER_MARKER, UPPER_MARKER, type DataDocument } from './layout.js';
 
-/** The marker did not come: the data is not under this generation, or not any more. */
-export class GenerationGone extends Error {
-  readonly generation: number;
-
-  constructor(generation: number) {
-    super(`generation ${generation} of the data is gone`);
-    this.generation = generation;
-  }
-}
+/** No member has the markers as this owner left them. */
+export class MarkersChanged extends Error {}
 
 /** Where to read, and what must be visible there. */
 export interface ReadSource {
-  readonly generation: number;
   readonly data: Collection<DataDocument>;
+  readonly epoch: number;
   /** The number up to which every journal entry must be in the answer. */
   readonly floor: number;
 }
@@ -47,6 +40,7 @@ export interface PageRequest {
 }
 
 export interface Page {
+  /** Those that are marked as deleted too. */
   readonly documents: readonly DataDocument[];
   /** False when nothing of the range follows. */
   readonly more: boolean;
@@ -61,7 +55,7 @@ export class DataReader {
     this.#preference = preference;
   }
 
-  /** The documents of the keys that are there. @throws GenerationGone */
+  /** The documents of the keys that are there, or are marked as deleted. @throws MarkersChanged */
   async keys(source: ReadSource, ids: readonly string[]): Promise<Found[]> {
     return this.#fromMemberThatIsUpToDate(source, async readPreference => {
       const found = source.data.find(
@@ -75,7 +69,7 @@ export class DataReader {
 
   /**
    * The first documents of a range. Fewer than `limit` when the range ends, or when a reply is full (16 MiB).
-   * @throws GenerationGone
+   * @throws MarkersChanged
    */
   async page(source: ReadSource, request: PageRequest): Promise<Page> {
     return this.#fromMemberThatIsUpToDate(source, async readPreference => {
@@ -99,9 +93,10 @@ export class DataReader {
     const preferences = new Set<ReadPreferenceMode>([this.#preference, 'primary']);
     for (const preference of preferences) {
       const { marker, result } = await read(preference);
-      if (isMarker(marker) && (marker.applied ?? -1) >= source.floor) return result;
+      if (isMarker(marker) && marker.epoch === source.epoch && (marker.applied ?? -1) >= source.floor)
+        return result;
     }
-    throw new GenerationGone(source.generation);
+    throw new MarkersChanged('the markers are not there, or not as this owner left them');
   }
 }
 

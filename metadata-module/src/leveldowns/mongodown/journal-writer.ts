@@ -249,10 +249,10 @@ export class JournalWriter {
       }
       this.#slots.shift();
       if (group.failure !== undefined) {
-        this.#options.onCommit({ number, operations: [], bytes: 0 });
+        this.#options.onCommit({ number, operations: [], bytes: 0, inDoubt: false });
       } else if (number === lastNumber(group)) {
         const operations = decodeOperations(group.payload, `journal entry ${number}`);
-        this.#options.onCommit({ number, operations, bytes: group.payload.length });
+        this.#options.onCommit({ number, operations, bytes: group.payload.length, inDoubt: false });
         for (const batch of group.batches) resolveBatch(batch);
       } else {
         for (const batch of group.batches) batch.timer?.refresh();

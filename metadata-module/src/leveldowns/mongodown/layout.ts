@@ -1,10 +1,9 @@
 /**
  * What lies in the database, and under which names. With MONGODB_COLLECTION `metadata`:
  *
- * - `metadata.state`: one document, who owns the store and which generation its data has.
- * - `metadata.journal`: batches by number, and fences.
- * - `metadata.data.<generation>`: the keys and values. Exactly one such collection has the markers; others
- *   are what late writes of former owners brought to life again, and are dropped at the next open.
+ * - `metadata`: the keys and values, and two markers;
+ * - `metadata.journal`: batches by number, and fences;
+ * - `metadata.state`: one document, who owns the store.
  */
 import type { Collection, Db } from 'mongodb';
 
@@ -13,11 +12,20 @@ export const LOWER_MARKER = '';
 /** Sorts after every key (their code points end at U+00FF). */
 export const UPPER_MARKER = '\u0100';
 
-/** A key and its value, or a marker. */
+/** A key, or a marker. */
 export interface DataDocument {
   readonly _id: string;
-  /** The value. Markers have none. */
+  /** Number of the journal up to which the bulk went that wrote this. Every write needs it to be no newer than itself. */
+  readonly n?: number;
+  /** The value. */
   readonly v?: Buffer;
+  /** The key was deleted: nobody sees it any more. */
+  readonly deleted?: true;
+  /** A put of an older number may still come: the document may never be removed, only be marked as deleted. */
+  readonly exposed?: true;
+
+  /** Markers: the epoch of the owner of the store. */
+  readonly epoch?: number;
   /** Markers: every journal entry up to this number is in this collection. */
   readonly applied?: number;
   /** Markers: the id of the store, as in the state document. */
@@ -55,10 +63,10 @@ export interface StateDocument {
   /** The store's id, made once. */
   readonly store: string;
   readonly owner: Owner;
-  /** The last generation that an owner claimed. Never used twice. */
-  readonly generation: number;
-  /** The data is in this generation or a later one that was claimed; 0 before it was ever made. */
-  readonly data: number;
+  /** How many owners there were. No two have the same. */
+  readonly epoch: number;
+  /** True once the markers are in the data collection. */
+  readonly created: boolean;
   /** Grows with every sign of life of the owner. */
   readonly beat: number;
   /** Silence after which others may take over. */
@@ -70,52 +78,26 @@ export interface StateDocument {
 
 export class Layout {
   readonly db: Db;
-  readonly name: string;
-  readonly state: Collection<StateDocument>;
+  readonly data: Collection<DataDocument>;
   readonly journal: Collection<JournalDocument>;
+  readonly state: Collection<StateDocument>;
 
   constructor(db: Db, name: string) {
     this.db = db;
-    this.name = name;
-    this.state = db.collection<StateDocument>(`${name}.state`);
+    this.data = db.collection<DataDocument>(name);
     this.journal = db.collection<JournalDocument>(`${name}.journal`);
+    this.state = db.collection<StateDocument>(`${name}.state`);
   }
 
   /** For messages. */
   get place(): string {
-    return `${this.db.databaseName}.${this.name}`;
-  }
-
-  data(generation: number): Collection<DataDocument> {
-    return this.db.collection<DataDocument>(this.#dataName(generation));
-  }
-
-  async renameData(from: number, to: number): Promise<void> {
-    await this.db.renameCollection(this.#dataName(from), this.#dataName(to), { dropTarget: false });
-  }
-
-  /** The generations of which there is a collection, markers or not. */
-  async dataGenerations(): Promise<number[]> {
-    const prefix = this.#dataName('');
-    const names = await this.#collectionNames();
-    return names
-      .filter(name => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
-      .map(name => Number(name.slice(prefix.length)));
+    return this.data.namespace;
   }
 
   /** True when a collection of this store is there, whichever. */
   async hasCollections(): Promise<boolean> {
-    const own = [this.state.collectionName, this.journal.collectionName];
-    const names = await this.#collectionNames();
-    return names.some(name => own.includes(name) || name.startsWith(this.#dataName('')));
-  }
-
-  #dataName(generation: number | ''): string {
-    return `${this.name}.data.${generation}`;
-  }
-
-  async #collectionNames(): Promise<string[]> {
+    const own = [this.data, this.journal, this.state].map(({ collectionName }) => collectionName);
     const collections = await this.db.listCollections({}, { nameOnly: true }).toArray();
-    return collections.map(({ name }) => name);
+    return collections.some(({ name }) => own.includes(name));
   }
 }

@@ -25,7 +25,7 @@ export function mergePage(
   const known = overlay.select(id => isWithin(id, covered));
   const overlaid = new Map<string, OverlayValue>(known);
   const stored = page.documents
-    .filter(({ _id }) => !overlaid.has(_id))
+    .filter(({ _id, deleted }) => deleted !== true && !overlaid.has(_id))
     .map(({ _id, v }): PageEntry => [_id, v ?? NO_VALUE]);
   const added = known.flatMap(([id, value]): PageEntry[] =>
     value === null ? [] : [[id, values ? value : NO_VALUE]],

@@ -21,11 +21,13 @@ export interface Entry {
   readonly operations: readonly Operation[];
   /** Bytes of its operations. */
   readonly bytes: number;
+  /** True when parts of it may be on their way to the data collection already, sent by a former owner. */
+  readonly inDoubt: boolean;
 }
 
 export interface Recovered {
-  /** Batches that are committed, from the first that is not applied on. */
-  readonly entries: readonly Entry[];
+  /** All that is committed and not applied, as one entry. */
+  readonly entry: Entry | undefined;
   /** The first number for new batches. */
   readonly next: number;
   /** Numbers that can be removed once the entries are applied. */
@@ -46,10 +48,20 @@ export async function recoverJournal(
   const numbers = walk.batches.map(({ _id }) => _id);
   // What is read below must not be voided any more by the former owner: another reader would not see it then.
   if (cleanEnd === undefined) await journal.seal(numbers);
-  const entries = await readEntries(journal, numbers);
+  const batches = await readBatches(journal, numbers);
+  const entry = {
+    number: walk.end - 1,
+    operations: batches.flatMap(({ operations }) => operations),
+    bytes: batches.reduce((sum, { bytes }) => sum + bytes, 0),
+    inDoubt: true,
+  };
   const before = await journal.scanBefore(applied + 1);
   const leftovers = [...before, ...walk.passed].filter(({ kind }) => kind !== 'fence');
-  return { entries, next: walk.next, removable: [...leftovers.map(({ _id }) => _id), ...numbers] };
+  return {
+    entry: batches.length === 0 ? undefined : entry,
+    next: walk.next,
+    removable: [...leftovers.map(({ _id }) => _id), ...numbers],
+  };
 }
 
 interface Walk {
@@ -57,22 +69,25 @@ interface Walk {
   readonly batches: JournalDocument[];
   /** Documents behind fences that do not count. */
   readonly passed: JournalDocument[];
+  /** The first number that no batch of a former owner has. */
+  readonly end: number;
+  /** The first number after the end's fence. */
   readonly next: number;
-  /** True when `next` is certain: nobody else can add anything. */
-  readonly ended: boolean;
+  /** True when this owner's fence stands at the end: nobody else can add anything. */
+  readonly fenced: boolean;
 }
 
 async function endJournal(journal: Journal, from: number, cleanEnd: number | undefined): Promise<Walk> {
   for (;;) {
     const walk = walkFrom(await journal.scan(from), from, journal.writer);
-    if (walk.ended || walk.next === cleanEnd) return walk;
+    if (walk.fenced || walk.end === cleanEnd) return walk;
     if (cleanEnd !== undefined) {
       throw corrupt(
-        `the journal ends at number ${walk.next}, but its owner had written all before ${cleanEnd}`,
+        `the journal ends at number ${walk.end}, but its owner had written all before ${cleanEnd}`,
       );
     }
     try {
-      await journal.insertFence(walk.next);
+      await journal.insertFence(walk.end);
     } catch (err) {
       if (!isDuplicateKey(err)) throw err;
       await sleep(CATCH_UP_MS);
@@ -90,22 +105,25 @@ function walkFrom(documents: readonly JournalDocument[], from: number, writer: s
     } else if (document._id > next) {
       break;
     } else if (document.kind === 'fence') {
+      if (document.by === writer) return { batches, passed, end: next, next: next + WINDOW, fenced: true };
       next += WINDOW;
-      if (document.by === writer) return { batches, passed, next, ended: true };
     } else {
       batches.push(document);
       next += 1;
     }
   }
-  return { batches, passed, next, ended: false };
+  return { batches, passed, end: next, next, fenced: false };
 }
 
 /** Batches of which every part is there; others were never acknowledged, and never will be. */
-async function readEntries(journal: Journal, numbers: readonly number[]): Promise<Entry[]> {
+async function readBatches(
+  journal: Journal,
+  numbers: readonly number[],
+): Promise<Pick<Entry, 'operations' | 'bytes'>[]> {
   const [from, to] = [numbers[0], numbers.at(-1)];
   if (from === undefined || to === undefined) return [];
   const counted = new Set(numbers);
-  const entries: Entry[] = [];
+  const batches: Pick<Entry, 'operations' | 'bytes'>[] = [];
   let parts: Buffer[] = [];
   for await (const document of journal.read(from, to)) {
     if (!counted.has(document._id)) continue;
@@ -121,8 +139,8 @@ async function readEntries(journal: Journal, numbers: readonly number[]): Promis
     if (parts.length < count) continue;
     const payload = Buffer.concat(parts);
     const operations = decodeOperations(payload, `journal entry ${document._id}`);
-    entries.push({ number: document._id, operations, bytes: payload.length });
+    batches.push({ operations, bytes: payload.length });
     parts = [];
   }
-  return entries;
+  return batches;
 }

@@ -7,17 +7,13 @@
  *
  * takeover.ts makes sure, once, that this process is the only one that can do so.
  */
-import type { Collection } from 'mongodb';
 import { withDeadline } from '@zenko-modules/common/deadline';
-import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 import { Applier } from './applier.js';
-import { DataReader, GenerationGone, type PageRequest, type ReadSource } from './data-reader.js';
+import { DataReader, MarkersChanged, type PageRequest, type ReadSource } from './data-reader.js';
 import { corrupt, unavailable } from './errors.js';
-import { settleData } from './generation.js';
 import { GetBatcher } from './get-batcher.js';
 import { JournalCleaner } from './journal-cleaner.js';
 import { JournalWriter } from './journal-writer.js';
-import type { DataDocument } from './layout.js';
 import { mergePage, type MergedPage } from './merged-page.js';
 import type { Operation } from './operations.js';
 import { Overlay } from './overlay.js';
@@ -37,34 +33,30 @@ export class MongoStore {
   readonly #applier: Applier;
   readonly #writer: JournalWriter;
   readonly #cleaner: JournalCleaner;
-  /** The generation that the data has. */
-  #generation: number;
-  /** The data is being moved to another generation, or the last try to has failed. */
-  #moving = false;
   #failure: Error | undefined;
 
   private constructor(options: StoreOptions, own: Takeover) {
     const { timeoutMs, log } = options;
-    const { journal, marker, recovered } = own;
+    const { layout, lease, journal, applied, recovered } = own;
     this.#options = options;
     this.#own = own;
-    this.#generation = own.lease.generation;
     this.#reader = new DataReader(options.readPreference);
     this.#gets = new GetBatcher(ids => this.#readKeys(ids));
-    this.#overlay = new Overlay(marker.applied);
+    this.#overlay = new Overlay(applied);
     this.#cleaner = new JournalCleaner(
       journal,
-      { inherited: recovered.removable, next: recovered.next, applied: marker.applied },
+      { inherited: recovered.removable, next: recovered.next, applied },
       log,
     );
     this.#applier = new Applier({
-      data: () => this.#data,
-      moveData: () => this.#moveData(),
+      data: layout.data,
+      epoch: lease.epoch,
       onApplied: number => {
         this.#overlay.trim(number);
         this.#cleaner.applied(number);
         this.#writer.resume();
       },
+      onLost: () => this.#explainMarkers(),
       log,
     });
     this.#writer = new JournalWriter({
@@ -76,7 +68,7 @@ export class MongoStore {
       onCommit: entry => this.#commit(entry),
       onFailure: err => this.#fail(err),
     });
-    for (const entry of recovered.entries) this.#commit(entry);
+    if (recovered.entry !== undefined) this.#commit(recovered.entry);
   }
 
   /** See `takeOver`, also for the errors. */
@@ -172,10 +164,6 @@ export class MongoStore {
     await this.#cleaner.flush();
   }
 
-  get #data(): Collection<DataDocument> {
-    return this.#own.layout.data(this.#generation);
-  }
-
   #commit(entry: Entry): void {
     this.#overlay.commit(entry.number, entry.operations);
     this.#applier.add(entry);
@@ -196,55 +184,51 @@ export class MongoStore {
     return this.#read(
       source => this.#reader.keys(source, ids),
       documents => {
-        const values = new Map(documents.map(({ _id, v }) => [_id, v]));
+        const values = new Map<string, Buffer>();
+        for (const { _id, v } of documents) if (v !== undefined) values.set(_id, v);
         for (const id of ids) {
           const newer = this.#overlay.get(id);
-          if (newer !== undefined) values.set(id, newer ?? undefined);
+          if (newer === null) values.delete(id);
+          else if (newer !== undefined) values.set(id, newer);
         }
-        return new Map([...values].flatMap(([id, value]) => (value === undefined ? [] : [[id, value]])));
+        return values;
       },
     );
   }
 
   /** Reads the data and merges the overlay over it, which must not have dropped anything meanwhile. */
   async #read<T, R>(read: (source: ReadSource) => Promise<T>, merge: (found: T) => R): Promise<R> {
-    let gone: number | undefined;
-    for (;;) {
+    const { layout, lease } = this.#own;
+    for (let again = false; ; again = true) {
       this.#assertUsable();
       const hold = this.#overlay.hold();
-      const generation = this.#generation;
       try {
-        const found = await read({ generation, data: this.#data, floor: hold.floor });
+        const found = await read({ data: layout.data, epoch: lease.epoch, floor: hold.floor });
         this.#assertUsable();
         return merge(found);
       } catch (err) {
-        if (!(err instanceof GenerationGone)) throw err;
+        if (!(err instanceof MarkersChanged)) throw err;
+        if (again)
+          throw this.#fail(corrupt(`${layout.data.namespace} has lost its markers, or they were changed`));
       } finally {
         hold.release();
       }
-      if (this.#moving) throw unavailable('the data is being moved');
-      if (generation !== this.#generation) continue;
-      if (gone === generation)
-        throw this.#fail(corrupt(`${this.#data.namespace} is gone, or lost its markers`));
-      // Another process has moved it, or a primary that is none any more has answered: this tells.
-      gone = generation;
-      await this.#own.lease.beat();
+      // Another process owns the store, or a primary that is none any more has answered: this tells.
+      await lease.beat();
     }
   }
 
-  /** To a generation that nothing still under way knows of. Called again after a failure, it goes on. */
-  async #moveData(): Promise<void> {
-    const { layout, lease, marker } = this.#own;
-    this.#moving = true;
-    try {
-      if (lease.generation === this.#generation) await lease.claimGeneration();
-      await settleData(layout, lease, this.#generation, marker.store);
-      this.#generation = lease.generation;
-      this.#moving = false;
-    } catch (err) {
-      if (err instanceof LevelError && err.code !== LEVEL_ERRORS.unavailable) this.#fail(err);
-      throw err;
-    }
+  /** Another process has changed them, most likely: the lease tells. */
+  #explainMarkers(): void {
+    const { lease, layout } = this.#own;
+    lease.beat().then(
+      () =>
+        this.#options.log.error(
+          { collection: layout.place },
+          'the markers are not found, yet the store is ours',
+        ),
+      (err: unknown) => this.#options.log.warn({ err }, 'the markers are not found'),
+    );
   }
 
   /** The first failure is the one that all later calls get. */

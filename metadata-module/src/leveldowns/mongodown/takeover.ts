@@ -1,28 +1,30 @@
 /**
  * Opening: from nothing to being the only one who can change the store.
  *
- * 1. The lease says that it is this process's turn, and which generation it has.
- * 2. The data moves to that generation: no other process can change it from now on.
- * 3. The journal ends with this process's fence: no other process can commit anything from now on. What was
- *    committed before is read, and is visible and applied later like this process's own batches.
+ * 1. The state document says that it is this process's turn, and gives it an epoch.
+ * 2. The markers of the data get this epoch: they stand still for a former owner, and it notices.
+ * 3. The journal gets this process's fence: no other process can commit anything from now on.
  *
- * 2 comes before 3, so that the data's marker, which tells where to begin in the journal, stands still. What the former
- * owner commits in between is in the journal, and so is not missed.
+ * What is committed and not applied, from the number in the markers to the fence, is what a former owner may still be writing
+ * into the data, for as long as it exists, and no more than that: it applies one bulk at a time, of what is committed, and the
+ * next one only when the markers moved. So all this is applied as a bulk in doubt (see bulk.ts), and then no late write can
+ * change anything. Until then the overlay shows it.
  */
 import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { createClient, type ConnectionOptions } from './connection.js';
 import { toLevelError } from './errors.js';
-import { dropLeftovers, settleData, type Marker } from './generation.js';
+import { claimStore, type Claim, type ClaimOptions } from './claim.js';
 import { Journal } from './journal.js';
 import { Layout } from './layout.js';
-import { Lease, type Inheritance, type LeaseOptions } from './lease.js';
+import { Lease } from './lease.js';
+import { claimData } from './markers.js';
 import { recoverJournal, type Recovered } from './recovery.js';
 import { retryUnlessAway } from './retry.js';
 
 const GIVE_UP_MS = 500;
 
-export interface StoreOptions extends ConnectionOptions, LeaseOptions {
+export interface StoreOptions extends ConnectionOptions, ClaimOptions {
   readonly database: string;
   readonly collection: string;
   readonly readPreference: ReadPreferenceMode;
@@ -34,7 +36,8 @@ export interface Takeover {
   readonly layout: Layout;
   readonly lease: Lease;
   readonly journal: Journal;
-  readonly marker: Marker;
+  /** The journal is in the data up to this number. */
+  readonly applied: number;
   readonly recovered: Recovered;
 }
 
@@ -47,9 +50,10 @@ export async function takeOver(options: StoreOptions, onLost: (err: Error) => vo
   const client = createClient(options);
   try {
     const layout = new Layout(client.db(options.database), options.collection);
-    const { lease, inheritance } = await Lease.acquire(layout, options, onLost);
+    const claim = await claimStore(layout, options);
+    const lease = new Lease(layout, claim, options.log, onLost);
     try {
-      return { client, layout, lease, ...(await takeData(layout, lease, inheritance, options)) };
+      return { client, layout, lease, ...(await takeData(layout, lease, claim, options)) };
     } catch (err) {
       await giveUp(lease, options);
       throw err;
@@ -72,21 +76,19 @@ async function giveUp(lease: Lease, { log }: StoreOptions): Promise<void> {
 async function takeData(
   layout: Layout,
   lease: Lease,
-  { store, data, next }: Inheritance,
+  claim: Claim,
   { timeoutMs, log }: StoreOptions,
-): Promise<Pick<Takeover, 'journal' | 'marker' | 'recovered'>> {
-  const marker = await retryUnlessAway(timeoutMs, () => settleData(layout, lease, data, store));
+): Promise<Pick<Takeover, 'journal' | 'applied' | 'recovered'>> {
+  const { created, epoch } = claim;
+  const step = <T>(work: () => Promise<T>): Promise<T> =>
+    retryUnlessAway(timeoutMs, () => withDeadline(work(), timeoutMs, 'a step of the opening'));
+  const applied = await step(() => claimData(layout, claim));
+  if (!created) await step(() => lease.recordCreated());
   const journal = new Journal(layout.journal, lease.id);
-  const recovered = await retryUnlessAway(timeoutMs, () => recoverJournal(journal, marker.applied, next));
-  await retryUnlessAway(timeoutMs, () => dropLeftovers(layout, lease.generation, log));
-  log.info(
-    {
-      store: layout.place,
-      generation: lease.generation,
-      next: recovered.next,
-      replayed: recovered.entries.length,
-    },
-    'opened the store',
-  );
-  return { journal, marker, recovered };
+  // Nobody gets to write to the journal before the data is made.
+  const cleanEnd = created ? claim.next : 1;
+  const recovered = await retryUnlessAway(timeoutMs, () => recoverJournal(journal, applied, cleanEnd));
+  const replayed = recovered.entry?.operations.length ?? 0;
+  log.info({ store: layout.place, epoch, next: recovered.next, replayed }, 'opened the store');
+  return { journal, applied, recovered };
 }

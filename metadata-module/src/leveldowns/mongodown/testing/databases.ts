@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { after, type TestContext } from 'node:test';
 import { startMongodb } from '@zenko-modules/common/testing/mongodb-server';
 import { MongoClient } from 'mongodb';
+import { closeLevel, openLevel, readEntries } from '../../level-calls.js';
+import type { LevelDown } from '../../plugin.js';
+import { Layout } from '../layout.js';
 import { MongoDown, type MongoDownOptions } from '../mongodown.js';
 
 let url: Promise<string> | undefined;
@@ -35,4 +38,31 @@ export async function newPlace(t: Pick<TestContext, 'after'>, at?: string): Prom
 /** A store with waits as short as tests like them. */
 export function newStore(place: Place, options: Partial<MongoDownOptions> = {}): MongoDown {
   return new MongoDown({ leaseMs: 600, ...place, ...options });
+}
+
+/** Everything in a store, as text. */
+export async function contents(store: LevelDown): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const { key, value } of readEntries(store)) found[key.toString()] = value.toString();
+  return found;
+}
+
+/** Opens a store, uses it and closes it again. */
+export async function withStore<T>(store: MongoDown, use: (store: MongoDown) => Promise<T>): Promise<T> {
+  await openLevel(store);
+  try {
+    return await use(store);
+  } finally {
+    await closeLevel(store);
+  }
+}
+
+/** The collections of a place as they are, past the store. */
+export async function withLayout<T>(place: Place, use: (layout: Layout) => Promise<T>): Promise<T> {
+  const client = new MongoClient(place.url, { promoteBuffers: true });
+  try {
+    return await use(new Layout(client.db(place.database), place.collection));
+  } finally {
+    await client.close();
+  }
 }

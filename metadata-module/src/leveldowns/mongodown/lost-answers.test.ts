@@ -1,0 +1,126 @@
+/** Faults on the wire: whatever happens to whichever command, what was acknowledged is there, once. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
+import { getValue, writeBatch } from '../level-calls.js';
+import { LEVEL_ERRORS } from '../plugin.js';
+import type { MongoDown } from './mongodown.js';
+import { checkState, writeBatches } from './testing/numbered-batches.js';
+import { contents, newPlace, newStore, withLayout, withStore, type Place } from './testing/databases.js';
+import {
+  arm,
+  on,
+  startWireProxy,
+  type Verdict,
+  type WireCommand,
+  type WireProxy,
+} from './testing/wire-proxy.js';
+
+const skip = mongodbMissing;
+
+const refused = (code: number, codeName: string): Verdict => ({
+  answer: { ok: 0, code, codeName, errmsg: codeName, errorLabels: ['RetryableWriteError'] },
+});
+const interrupted = {
+  ok: 0,
+  code: 11602,
+  codeName: 'InterruptedDueToReplStateChange',
+  errmsg: 'stepped down',
+};
+const timedOut = { code: 64, codeName: 'WriteConcernTimeout', errmsg: 'waiting for replication timed out' };
+
+const FAULTS: Readonly<Record<string, Verdict>> = {
+  'a cut before the server sees it': 'cut-before',
+  'a cut after the server carried it out': 'cut-after',
+  NotWritablePrimary: refused(10107, 'NotWritablePrimary'),
+  'InterruptedDueToReplStateChange, nothing done': { answer: interrupted },
+  'InterruptedDueToReplStateChange, all done': { change: () => interrupted },
+  'WriteConcernError 64': { change: answer => ({ ...answer, writeConcernError: timedOut }) },
+};
+
+const COMMANDS: Readonly<Record<string, (command: WireCommand) => boolean>> = {
+  'an insert into the journal': on('insert', '.journal'),
+  'an update of the data': on('update', 'metadata'),
+  'a delete in the data': on('delete', 'metadata'),
+  'a sign of life': on('update', '.state'),
+  'a removal from the journal': on('delete', '.journal'),
+  'a read': on('find', 'metadata'),
+};
+const BATCHES = 48;
+
+/** Writes batches, with signs of life and reads in between. */
+async function workload(store: MongoDown): Promise<void> {
+  for (let from = 0; from < BATCHES; from += 16) {
+    assert.equal(await writeBatches(store, { from, last: from + 16 }, () => undefined), undefined);
+    await store.ping();
+    assert.equal((await getValue(store, 'count'))?.toString(), String(from + 16));
+  }
+}
+
+async function proxied(t: TestContext): Promise<{ direct: Place; place: Place; proxy: WireProxy }> {
+  const direct = await newPlace(t);
+  const proxy = await startWireProxy(t, direct.url);
+  return { direct, proxy, place: { ...direct, url: proxy.url } };
+}
+
+for (const [command, at] of Object.entries(COMMANDS)) {
+  test(`${command} may meet any fault: nothing is lost, nothing comes back`, { skip }, async t => {
+    for (const [fault, verdict] of Object.entries(FAULTS)) {
+      await t.test(fault, async t => {
+        const { direct, place, proxy } = await proxied(t);
+        const hit = arm(proxy, { at, verdict });
+        await withStore(newStore(place), async store => {
+          await workload(store);
+          checkState(await contents(store), BATCHES);
+        });
+        assert.ok(hit(), 'the proxy struck');
+        checkState(await withStore(newStore(direct), contents), BATCHES);
+      });
+    }
+  });
+}
+
+test('an open may meet any fault at any of its commands', { skip }, async t => {
+  const { direct, place, proxy } = await proxied(t);
+  await withStore(newStore(direct), workload);
+  const commands = [
+    ...[0, 1, 2].map(index => ({ name: 'find', index })),
+    ...[0, 1, 2].map(index => ({ name: 'update', index })),
+    { name: 'insert', index: 0 },
+  ];
+  for (const fault of ['a cut before the server sees it', 'a cut after the server carried it out']) {
+    for (const { name, index } of commands) {
+      // As if the owner had released it with a write under way: then there is a fence to insert.
+      await withLayout(direct, layout => layout.state.updateMany({}, { $unset: { next: '' } }));
+      const hit = arm(proxy, {
+        at: command => command.name === name,
+        verdict: FAULTS[fault] ?? 'pass',
+        skip: index,
+      });
+      const found = await withStore(newStore(place), contents);
+      assert.ok(hit(), `${name} ${index}`);
+      assert.equal(checkState(found, BATCHES), BATCHES, `${fault} at ${name} ${index}`);
+    }
+  }
+});
+
+test('a batch whose time is up does not happen, whatever the server had made of it', { skip }, async t => {
+  const faults: Readonly<Record<string, Verdict>> = { refused: 'cut-before', unanswered: 'cut-after' };
+  for (const [name, verdict] of Object.entries(faults)) {
+    await t.test(name, async t => {
+      const { direct, place, proxy } = await proxied(t);
+      const store = newStore(place, { timeoutMs: 1500, leaseMs: 5000 });
+      await withStore(store, async () => {
+        await writeBatch(store, [{ type: 'put', key: 'a', value: 'before' }]);
+        proxy.judge = command => (command.target.includes('.journal') ? verdict : 'pass');
+        const failing = writeBatch(store, [{ type: 'put', key: 'a', value: 'failed' }]);
+        await assert.rejects(failing, { code: LEVEL_ERRORS.unavailable });
+        assert.equal((await getValue(store, 'a'))?.toString(), 'before');
+        proxy.judge = () => 'pass';
+        await writeBatch(store, [{ type: 'put', key: 'b', value: 'after' }]);
+        assert.deepEqual(await contents(store), { a: 'before', b: 'after' });
+      });
+      assert.deepEqual(await withStore(newStore(direct), contents), { a: 'before', b: 'after' });
+    });
+  }
+});

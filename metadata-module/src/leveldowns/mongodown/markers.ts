@@ -1,0 +1,39 @@
+/**
+ * The two markers of the data collection, one below and one above all keys. They say whose the data is (`epoch`) and up to
+ * which number the journal is in it (`applied`).
+ *
+ * An owner sets its epoch when it takes over, and only the owner of that epoch moves `applied`. So the markers stand
+ * still for a former owner: it notices at its next read or bulk, and no late write of it moves them.
+ */
+import { LOWER_MARKER, UPPER_MARKER, type Layout } from './layout.js';
+import { corrupt } from './errors.js';
+import type { Claim } from './claim.js';
+
+/** The upper one first: the lower one is read and trusted. */
+export const MARKERS = [UPPER_MARKER, LOWER_MARKER] as const;
+
+/**
+ * Makes the data this owner's, and resolves with the number up to which the journal is applied. Done again after a failure,
+ * it changes nothing.
+ * @throws LevelError `corrupt` when the data is missing, or is of another store
+ */
+export async function claimData(layout: Layout, { epoch, created, store }: Claim): Promise<number> {
+  for (const _id of MARKERS) {
+    if (!created) {
+      await layout.data.updateOne(
+        { _id },
+        { $setOnInsert: { epoch: 0, applied: 0, store } },
+        { upsert: true },
+      );
+    }
+    await layout.data.updateOne({ _id, epoch: { $lt: epoch } }, { $set: { epoch } });
+  }
+  const marker = await layout.data.findOne({ _id: LOWER_MARKER }, { readPreference: 'primary' });
+  if (marker?.applied === undefined) {
+    throw corrupt(`${layout.data.namespace} has no markers: the data of this store is missing`);
+  }
+  if (marker.store !== store) {
+    throw corrupt(`${layout.data.namespace} is of another store than ${layout.state.namespace}`);
+  }
+  return marker.applied;
+}
