@@ -1,8 +1,11 @@
 /** Many writers of the same keys at once, through one front: what is referenced is there, and nothing else. */
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { S3ServiceException } from '@aws-sdk/client-s3';
+import { sleep } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import { refused } from '../testing/expect-error.js';
+import { type Fate, type MetadataRelay, startMetadataRelay } from '../testing/metadata-relay.js';
 import { startStack } from '../testing/s3-stack.js';
 import { storedBlobs } from '../testing/stored-blobs.js';
 
@@ -70,27 +73,58 @@ test('of many who want to be the first to write a key, one is', async t => {
   assert.equal((await storedBlobs(folder)).length, 1, 'the data of the others is gone');
 });
 
-test('a bucket that is deleted while objects are written to it is either kept or empty', async t => {
-  const { s3, folder } = await startStack(t);
-  for (let round = 0; round < 5; round += 1) {
-    const name = `round-${round}`;
-    await s3.createBucket({ Bucket: name });
-    const writes = Array.from({ length: 6 }, (_, number) =>
-      s3.putObject({ Bucket: name, Key: String(number), Body: 'x' }).then(
-        () => true,
-        () => false,
-      ),
-    );
-    const deleted = await s3.deleteBucket({ Bucket: name }).then(
-      () => true,
-      () => false,
-    );
-    const stored = (await Promise.all(writes)).filter(Boolean).length;
-    if (deleted) assert.equal(stored, 0, 'a write was acknowledged in a bucket that is gone');
-    else assert.equal((await s3.listObjectsV2({ Bucket: name })).KeyCount, stored);
-    for (let number = 0; !deleted && number < 6; number += 1) {
-      await s3.deleteObject({ Bucket: name, Key: String(number) });
-    }
-  }
-  assert.deepEqual(await storedBlobs(folder), []);
+/** A front whose next `put` on the bucket is held back until it is released. */
+async function startHeld(t: TestContext) {
+  let relay: MetadataRelay | undefined;
+  const stack = await startStack(t, async port => {
+    relay = await startMetadataRelay(t, port('METADATA_PORT'));
+    return { METADATA_PORT: String(relay.port) };
+  });
+  assert.ok(relay);
+  const { fate } = relay;
+  const relayed = relay;
+  await stack.s3.createBucket({ Bucket });
+  const hold = (): { reached: Promise<void>; release: () => void } => {
+    let release = (): void => undefined;
+    const gate = new Promise<void>(resolve => (release = resolve));
+    const reached = new Promise<void>(resolve => {
+      relayed.fate = async (call): Promise<Fate> => {
+        if (call.name !== 'put' || call.database !== Bucket) return 'passed';
+        relayed.fate = fate;
+        resolve();
+        await gate;
+        return 'passed';
+      };
+    });
+    return { reached, release };
+  };
+  return { ...stack, hold };
+}
+
+test('a bucket is not deleted while an object is on its way into it', async t => {
+  const { s3, hold } = await startHeld(t);
+  const { reached, release } = hold();
+  const written = s3.putObject({ Bucket, Key: 'k', Body: 'x' });
+  await reached;
+  const deleted = s3.deleteBucket({ Bucket });
+  const outcome = refused(deleted, 'BucketNotEmpty', 409);
+  await sleep(300);
+  release();
+  await Promise.all([written, outcome]);
+  assert.equal((await s3.listObjectsV2({ Bucket })).KeyCount, 1);
+});
+
+test('an object that is tagged while another takes its place is not brought back without its data', async t => {
+  const { s3, hold, folder } = await startHeld(t);
+  await s3.putObject({ Bucket, Key: 'k', Body: 'old' });
+  const { reached, release } = hold();
+  const tagged = s3.putObjectTagging({ Bucket, Key: 'k', Tagging: { TagSet: [{ Key: 'a', Value: 'b' }] } });
+  await reached;
+  const replaced = s3.putObject({ Bucket, Key: 'k', Body: 'new' });
+  await sleep(300);
+  release();
+  await Promise.all([tagged, replaced]);
+  const { Body } = await s3.getObject({ Bucket, Key: 'k' });
+  assert.equal(await Body?.transformToString(), 'new');
+  assert.equal((await storedBlobs(folder)).length, 1);
 });

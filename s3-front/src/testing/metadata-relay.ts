@@ -21,8 +21,8 @@ export type Fate = 'passed' | { readonly refused: ErrorType } | { readonly answe
 
 export interface MetadataRelay {
   readonly port: number;
-  /** Decides about every call from now on. */
-  fate: (call: RelayedCall) => Fate;
+  /** Decides about every call from now on; a call waits for as long as the decision takes. */
+  fate: (call: RelayedCall) => Fate | Promise<Fate>;
 }
 
 export async function startMetadataRelay(
@@ -33,7 +33,7 @@ export async function startMetadataRelay(
   const relay = { port: 0, fate: (): Fate => 'passed' } as { port: number; fate: MetadataRelay['fate'] };
   const pass = async (name: RelayedCall['name'], { args, subLevel }: RpcCall): Promise<unknown> => {
     const database = subLevel as readonly string[];
-    const fate = relay.fate({ name, database: database[0] ?? '', args });
+    const fate = await relay.fate({ name, database: database[0] ?? '', args });
     if (fate !== 'passed' && 'refused' in fate) throw new CatalogueError(fate.refused);
     const result = await client.call(name, { rpcArgs: args, subLevel: database });
     if (fate !== 'passed') throw new CatalogueError(fate.answerLost);
