@@ -8,7 +8,7 @@ import { memcachedStore } from './memcached-store.js';
 import type { StorePlugin } from './plugin.js';
 
 /** One line for each. */
-export const SHIPPED: readonly StorePlugin[] = [diskStore];
+export const SHIPPED: readonly StorePlugin[] = [diskStore, memcachedStore];
 
 /**
  * The store that `backend` names: one that we ship, else the default export of a package, or of a file when

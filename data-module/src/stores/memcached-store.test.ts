@@ -1,0 +1,65 @@
+import { anyMemcached, anyMemcachedMissing } from '@zenko-modules/common/testing/memcached-server';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import type { Environment } from '@zenko-modules/common/settings';
+import type { TestContext } from 'node:test';
+import { HttpStore } from '../testing/http-store.js';
+import { countItems } from '../testing/memcached-items.js';
+import { openTestStore } from '../testing/open-store.js';
+import { startTestModule } from '../testing/start-module.js';
+import { type StoreUnderTest, testStoreContract } from '../testing/store-contract.js';
+import { memcachedStore } from './memcached-store.js';
+
+const SMALL_CHUNK = 20_000;
+
+/** Servers of the test's own, or named ones, and the environment that leads the store to them. */
+async function onMemcached(t: TestContext, count: number, env: Environment) {
+  const servers = await anyMemcached(t, count, { args: ['-M', '-m', '512'] });
+  const folder = await temporaryFolder(t);
+  const hosts = servers.map(({ host, port }) => `${host}:${port}`).join(',');
+  return {
+    env: { DATA_BACKEND: 'memcached', DATA_DIR: folder, MEMCACHED_HOSTS: hosts, ...env },
+    residue: () => countItems(servers),
+  };
+}
+
+async function openStore(t: TestContext, count: number, more: Environment = {}): Promise<StoreUnderTest> {
+  const { env, residue } = await onMemcached(t, count, more);
+  const store = await openTestStore(memcachedStore, env);
+  const reopen = async () => {
+    await store.close();
+    return openTestStore(memcachedStore, env);
+  };
+  return { store, residue, reopen };
+}
+
+testStoreContract({
+  name: 'memcached',
+  skip: anyMemcachedMissing,
+  boundaries: [262_144, 2 * 262_144],
+  largeBytes: 160 * 1024 * 1024,
+  open: t => openStore(t, 1),
+});
+
+testStoreContract({
+  name: 'three memcached servers, small chunks',
+  skip: anyMemcachedMissing,
+  boundaries: [SMALL_CHUNK, 10 * SMALL_CHUNK],
+  largeBytes: 16 * 1024 * 1024,
+  open: t => openStore(t, 3, { MEMCACHED_CHUNK_BYTES: String(SMALL_CHUNK), MEMCACHED_WINDOW: '3' }),
+});
+
+testStoreContract({
+  name: 'memcached over HTTP',
+  skip: anyMemcachedMissing,
+  boundaries: [262_144],
+  largeBytes: 32 * 1024 * 1024,
+  open: async t => {
+    const { env, residue } = await onMemcached(t, 1, {});
+    const module = await startTestModule(t, env);
+    const reopen = async () => {
+      await module.close();
+      return new HttpStore((await startTestModule(t, env)).port);
+    };
+    return { store: new HttpStore(module.port), residue, reopen };
+  },
+});

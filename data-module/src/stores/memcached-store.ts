@@ -1,0 +1,241 @@
+/**
+ * Blobs in memcached, for data that may die with the cache. A blob is chunks, each an item with a checksum, and a
+ * manifest, written last and deleted first (see `memcached/item-keys.ts`). Stable storage is the servers' memory: a
+ * blob is gone when a server that holds a part of it restarts or evicts it, and then it is an error, never other
+ * bytes.
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { CatalogueError } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
+import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
+import { newBlobKey } from './blob-key.js';
+import { ExactSize } from './exact-size.js';
+import { inChunks, streamChunks } from './memcached/chunks.js';
+import { chunkKey, manifestKey } from './memcached/item-keys.js';
+import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './memcached/manifest.js';
+import { nameMemcachedError } from './memcached/memcached-errors.js';
+import { checkSettings, MEMCACHED_STORE_SETTINGS } from './memcached/memcached-settings.js';
+import { type Remains, Remover } from './memcached/remover.js';
+import { ServerList } from './memcached/server-list.js';
+import { TaskWindow } from './memcached/task-window.js';
+import type { StorePlugin } from './plugin.js';
+
+/** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
+const UPLOAD_EXPIRES_S = 24 * 3600;
+
+/** Longest key that may name a blob; longer ones name no item. */
+const MAX_KEY_LENGTH = 200;
+
+/** Calls without a value that one upload has on their way at once. */
+const TOUCHES_AT_ONCE = 16;
+
+export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
+  name: 'memcached',
+  settings: MEMCACHED_STORE_SETTINGS,
+  async open({ settings, openFolder, log }) {
+    checkSettings(settings);
+    const folder = await openFolder('data-memcached');
+    const client = new MemcachedClient({
+      servers: settings.MEMCACHED_HOSTS ?? [],
+      user: settings.MEMCACHED_USER,
+      password: settings.MEMCACHED_PASSWORD,
+      deadlineMs: settings.MEMCACHED_TIMEOUT_MS,
+      maxInFlightPerServer: settings.MEMCACHED_MAX_IN_FLIGHT,
+      log,
+    });
+    const servers = new ServerList({ client, folder, allowReshard: settings.MEMCACHED_ALLOW_RESHARD, log });
+    try {
+      await servers.open();
+    } catch (err) {
+      client.close();
+      throw err;
+    }
+    const { MEMCACHED_CHUNK_BYTES: chunkSize, MEMCACHED_WINDOW: window } = settings;
+    return new MemcachedStore({ client, servers, chunkSize, window, log });
+  },
+};
+
+interface MemcachedStoreOptions {
+  readonly client: MemcachedClient;
+  readonly servers: ServerList;
+  readonly chunkSize: number;
+  readonly window: number;
+  readonly log: Logger;
+}
+
+class MemcachedStore implements DataStore {
+  readonly #client: MemcachedClient;
+  readonly #servers: ServerList;
+  readonly #chunkSize: number;
+  readonly #window: number;
+  readonly #remover: Remover;
+  #closing: Promise<void> | undefined;
+
+  constructor({ client, servers, chunkSize, window, log }: MemcachedStoreOptions) {
+    this.#client = client;
+    this.#servers = servers;
+    this.#chunkSize = chunkSize;
+    this.#window = window;
+    this.#remover = new Remover(client, log);
+  }
+
+  async put(source: Readable, size: number): Promise<string> {
+    const blob = newBlobKey();
+    const upload: Remains = { chunks: 0, hasManifest: false };
+    let writing = Promise.resolve();
+    try {
+      this.#checkOpen();
+      await pipeline(source, new ExactSize(size), (bytes: AsyncIterable<Buffer>) => {
+        writing = this.#write(blob, bytes, upload);
+        return writing;
+      });
+      await this.#keep(blob, upload.chunks);
+      upload.hasManifest = true;
+      const manifest = writeManifest({ size, chunkSize: this.#chunkSize });
+      await this.#on(manifestKey(blob), key => this.#client.set(key, manifest));
+      return blob;
+    } catch (err) {
+      source.destroy();
+      // Chunks may still be on their way: what is deleted before they arrive would stay.
+      const settled = writing.then(
+        () => upload,
+        () => upload,
+      );
+      void this.#remover.remove(blob, settled);
+      throw nameMemcachedError(err);
+    }
+  }
+
+  async stat(key: string): Promise<number> {
+    return (await this.#named(() => this.#manifest(key))).size;
+  }
+
+  async get(key: string, range?: ByteRange): Promise<Readable> {
+    return this.#named(async () => {
+      const manifest = await this.#manifest(key);
+      if (manifest.size === 0) return Readable.from([], { objectMode: false });
+      const { start, end } = range ?? { start: 0, end: manifest.size - 1 };
+      const first = Math.floor(start / manifest.chunkSize);
+      const last = Math.floor(end / manifest.chunkSize);
+      const fetch = async (index: number): Promise<Buffer> => {
+        const chunk = await this.#chunk(key, manifest, index);
+        const from = index === first ? start - first * manifest.chunkSize : 0;
+        const to = index === last ? end - last * manifest.chunkSize + 1 : chunk.length;
+        return chunk.subarray(from, to);
+      };
+      return streamChunks(fetch, first, last, this.#window);
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#named(async () => {
+      const chunks = chunkCount(await this.#manifest(key));
+      let deleted: boolean;
+      try {
+        deleted = await this.#on(manifestKey(key), item => this.#client.delete(item));
+      } catch (err) {
+        // Nobody knows whether it is gone. It was to go, and its chunks must not stay without it.
+        void this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: true }));
+        throw err;
+      }
+      if (!deleted) throw new CatalogueError('ObjNotFound');
+      await this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: false }));
+    });
+  }
+
+  async diskUsage(): Promise<DiskUsage> {
+    const servers = await this.#named(() => this.#client.usage());
+    const total = servers.reduce((sum, { limitBytes }) => sum + limitBytes, 0);
+    const free = servers.reduce(
+      (sum, { limitBytes, usedBytes }) => sum + Math.max(0, limitBytes - usedBytes),
+      0,
+    );
+    return { available: free, free, total };
+  }
+
+  /** All servers must answer: every upload needs every one of them. */
+  async ping(): Promise<void> {
+    await this.#named(() =>
+      Promise.all(this.#client.servers.map((_, server) => this.#servers.check(server))),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#remover.close().finally(() => this.#client.close());
+    return this.#closing;
+  }
+
+  /** Settles when nothing of it is on its way any more. */
+  async #write(blob: string, bytes: AsyncIterable<Buffer>, upload: Remains): Promise<void> {
+    const window = new TaskWindow(this.#window);
+    try {
+      for await (const chunk of inChunks(bytes, this.#chunkSize)) {
+        const key = chunkKey(blob, upload.chunks);
+        upload.chunks += 1;
+        await window.start(() =>
+          this.#on(key, () => this.#client.set(key, chunk, { expiresInSeconds: UPLOAD_EXPIRES_S })),
+        );
+      }
+    } finally {
+      await window.end();
+    }
+  }
+
+  /** Tells the chunks to stay; so it also finds those that a server has lost since. */
+  async #keep(blob: string, chunks: number): Promise<void> {
+    const window = new TaskWindow(TOUCHES_AT_ONCE);
+    for (let index = 0; index < chunks; index += 1) {
+      await window.start(async () => {
+        if (await this.#client.touch(chunkKey(blob, index), 0)) return;
+        throw new CatalogueError(
+          'ServiceUnavailable',
+          `memcached lost chunk ${index} of ${chunks} during the upload`,
+        );
+      });
+    }
+    await window.end();
+  }
+
+  async #manifest(blob: string): Promise<Manifest> {
+    if (blob.length === 0 || blob.length > MAX_KEY_LENGTH) throw new CatalogueError('ObjNotFound');
+    const bytes = await this.#on(manifestKey(blob), key => this.#client.get(key));
+    if (bytes === undefined) throw new CatalogueError('ObjNotFound');
+    return readManifest(blob, bytes);
+  }
+
+  async #chunk(blob: string, manifest: Manifest, index: number): Promise<Buffer> {
+    try {
+      const chunk = await this.#on(chunkKey(blob, index), key => this.#client.get(key));
+      if (chunk?.length === chunkLength(manifest, index)) return chunk;
+    } catch (err) {
+      throw nameMemcachedError(err);
+    }
+    throw new CatalogueError(
+      'InternalError',
+      `chunk ${index} of ${chunkCount(manifest)} of blob ${blob} is lost`,
+    );
+  }
+
+  /** Works on an item when its server is known to hold our list of servers. */
+  async #on<T>(key: string, work: (key: string) => Promise<T>): Promise<T> {
+    await this.#servers.agree(this.#client.serverOf(key));
+    return work(key);
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined)
+      throw new CatalogueError('ServiceUnavailable', 'the store has been closed');
+  }
+
+  async #named<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      if (this.#closing !== undefined)
+        throw new CatalogueError('ServiceUnavailable', 'the store has been closed');
+      return await work();
+    } catch (err) {
+      throw nameMemcachedError(err);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Removes what is left of blobs: those whose upload failed, and the chunks of those that were deleted. What cannot
+ * be removed now, because a server is away, is tried again until it can.
+ */
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
+import { chunkKey, manifestKey } from './item-keys.js';
+import { TaskWindow } from './task-window.js';
+
+/** What waits beyond this is forgotten: chunks of uploads expire by themselves. */
+const MAX_WAITING = 10_000;
+const RETRY_MS = [250, 1000, 5000, 30_000] as const;
+const DELETES_AT_ONCE = 16;
+/** How long closing waits for what is being removed. */
+const CLOSE_MS = 2000;
+
+/** What there may be of a blob: chunks from 0 on, and its manifest. */
+export interface Remains {
+  chunks: number;
+  hasManifest: boolean;
+}
+
+interface Job {
+  readonly blob: string;
+  readonly remains: Promise<Remains>;
+  tries: number;
+}
+
+export class Remover {
+  readonly #client: MemcachedClient;
+  readonly #log: Logger;
+  readonly #waiting = new Set<Job>();
+  readonly #stop = new AbortController();
+  readonly #removing = new Set<Promise<void>>();
+
+  constructor(client: MemcachedClient, log: Logger) {
+    this.#client = client;
+    this.#log = log;
+  }
+
+  /**
+   * Removes a blob's remains when it is known what they are: the manifest first, then the chunks. Resolves when they
+   * are gone, or as soon as that has failed once and will be tried again later. Never rejects.
+   * @param remains must not reject
+   */
+  remove(blob: string, remains: Promise<Remains>): Promise<void> {
+    return this.#keep(this.#attempt({ blob, remains, tries: 0 }));
+  }
+
+  /** Waits a moment for what is being removed; gives up the rest. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await withDeadline(Promise.all(this.#removing), CLOSE_MS, 'removing what is left of blobs').catch(
+      (err: unknown) => {
+        this.#log.warn({ err }, 'what is left of some blobs stays in memcached');
+      },
+    );
+    if (this.#waiting.size > 0)
+      this.#log.warn({ blobs: this.#waiting.size }, 'what is left of some blobs stays in memcached');
+  }
+
+  async #attempt(job: Job): Promise<void> {
+    const { blob } = job;
+    const { chunks, hasManifest } = await job.remains;
+    try {
+      if (hasManifest) await this.#client.delete(manifestKey(blob));
+      const window = new TaskWindow(DELETES_AT_ONCE);
+      for (let index = 0; index < chunks; index += 1) {
+        await window.start(async () => {
+          await this.#client.delete(chunkKey(blob, index));
+        });
+      }
+      await window.end();
+      this.#waiting.delete(job);
+    } catch (err) {
+      this.#log.warn({ err, blob }, 'cannot remove what is left of a blob; it will be tried again');
+      this.#wait(job);
+    }
+  }
+
+  #wait(job: Job): void {
+    this.#waiting.add(job);
+    const [oldest] = this.#waiting;
+    if (this.#waiting.size > MAX_WAITING && oldest !== undefined) this.#waiting.delete(oldest);
+    const ms = RETRY_MS[Math.min(job.tries, RETRY_MS.length - 1)] ?? 0;
+    job.tries += 1;
+    void this.#keep(
+      sleep(ms, this.#stop.signal).then(() => {
+        if (!this.#stop.signal.aborted && this.#waiting.has(job)) void this.#keep(this.#attempt(job));
+      }),
+    );
+  }
+
+  #keep(work: Promise<void>): Promise<void> {
+    const kept = work.finally(() => this.#removing.delete(kept));
+    this.#removing.add(kept);
+    return kept;
+  }
+}
