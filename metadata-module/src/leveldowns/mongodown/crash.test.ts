@@ -1,0 +1,77 @@
+/** SIGKILL of the module's process, and of the server, in the middle of many batches. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
+import {
+  mongodbMissing,
+  ownMongodbMissing,
+  startOwnMongodb,
+} from '@zenko-modules/common/testing/mongodb-server';
+import { seededRandom } from '@zenko-modules/common/testing/random';
+import { closeLevel, openLevel } from '../level-calls.js';
+import { contents, newPlace, newStore, withStore } from './testing/databases.js';
+import { checkState, writeBatches } from './testing/numbered-batches.js';
+import { startWriter } from './testing/writer-process.js';
+
+const LEASE_MS = 300;
+const WRITER_KILLS = 15;
+const SERVER_KILLS = 5;
+
+test(
+  'killed again and again between many batches, a store holds a whole number of them, and all that were acknowledged',
+  { skip: mongodbMissing },
+  async t => {
+    const random = seededRandom(t);
+    const place = await newPlace(t);
+    let last = 0;
+    for (let round = 0; round < WRITER_KILLS; round += 1) {
+      const writer = await startWriter(t, place, { leaseMs: LEASE_MS });
+      await sleep(random.integer(0, 250));
+      writer.signal('SIGKILL');
+      await writer.ended;
+      last = checkState(await withStore(newStore(place), contents), writer.acknowledged());
+    }
+    t.diagnostic(`${last} batches, ${WRITER_KILLS} kills`);
+  },
+);
+
+test(
+  'a server that is killed again and again loses nothing, and the store comes back by itself',
+  { skip: ownMongodbMissing },
+  async t => {
+    const random = seededRandom(t);
+    const server = await startOwnMongodb(t);
+    const place = await newPlace(t, server.url);
+    const store = newStore(place, { leaseMs: 20_000 });
+    await openLevel(store);
+    const progress = { acknowledged: 0, failures: 0, stop: false };
+    const writing = (async () => {
+      while (!progress.stop) {
+        // What has failed did not happen: the same numbers are written again.
+        const failure = await writeBatches(
+          store,
+          { from: progress.acknowledged, atOnce: 1, last: progress.acknowledged + 20 },
+          number => {
+            progress.acknowledged = number;
+          },
+        );
+        if (failure !== undefined) progress.failures += 1;
+      }
+    })();
+    for (let kill = 0; kill < SERVER_KILLS; kill += 1) {
+      const before = progress.acknowledged;
+      while (progress.acknowledged < before + 30) await sleep(10);
+      await sleep(random.integer(0, 200));
+      await server.stop('SIGKILL');
+      await sleep(random.integer(0, 500));
+      await server.start();
+    }
+    progress.stop = true;
+    await writing;
+    assert.equal(checkState(await contents(store), progress.acknowledged), progress.acknowledged);
+    await closeLevel(store);
+    const count = checkState(await withStore(newStore(place), contents), progress.acknowledged);
+    assert.equal(count, progress.acknowledged);
+    t.diagnostic(`${count} batches, ${SERVER_KILLS} kills, ${progress.failures} calls failed meanwhile`);
+  },
+);
