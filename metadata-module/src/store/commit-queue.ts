@@ -127,16 +127,17 @@ export class CommitQueue {
   }
 
   async #run(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const batch = this.#take();
-      try {
-        await this.certain();
-      } catch (err) {
-        for (const { reject } of batch) reject(fromLevelError(err));
-        continue;
-      }
-      await this.#write(batch);
+    while (this.#pending.length > 0) await this.#attempt(this.#take());
+  }
+
+  async #attempt(batch: readonly Pending[]): Promise<void> {
+    try {
+      await this.certain();
+    } catch (err) {
+      for (const { reject } of batch) reject(fromLevelError(err));
+      return;
     }
+    await this.#write(batch);
   }
 
   #take(): Pending[] {
@@ -177,7 +178,7 @@ export class CommitQueue {
   async #failed(batch: readonly Pending[], err: unknown): Promise<void> {
     if (levelErrorCode(err) === LEVEL_ERRORS.tooLarge) {
       // Nothing was written. Together they were too large, or one of them alone is: only that one fails.
-      if (batch.length > 1) for (const pending of batch) await this.#write([pending]);
+      if (batch.length > 1) for (const pending of batch) await this.#attempt([pending]);
       else for (const { reject } of batch) reject(fromLevelError(err));
       return;
     }
