@@ -130,7 +130,7 @@ export async function removeVolumes() {
 
 /** Log lines of a service, for a run that failed. */
 export function logsOf(service) {
-  return docker(['service', 'logs', '--tail', '40', '--no-trunc', serviceName(service)], {
+  return docker(['service', 'logs', '--tail', '10', '--no-trunc', serviceName(service)], {
     deadlineMs: 20_000,
   });
 }
