@@ -222,7 +222,7 @@ test('what the populator has not read is not pruned', async t => {
 test('a stream of records is caught up, then followed', async t => {
   const { data, env } = await place(t);
   const metadata = await startMetadata(t, data);
-  const records = Number(process.env.TEST_RECORDS ?? 20_000);
+  const records = Number(process.env.TEST_RECORDS ?? 10_000);
   const value = JSON.stringify({ key: 'k', pad: 'x'.repeat(1000) });
   for (let i = 0; i < records; i += 500) {
     const some = Array.from({ length: 500 }, (_, j) => putEntry(metadata, 'c1', `k${i + j}`, value));

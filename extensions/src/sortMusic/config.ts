@@ -10,7 +10,7 @@ const schema = moveSection
     /** Only objects under this prefix are taken, and it is taken off their key. */
     fromPrefix: z.string().default(''),
     /** Where they go; `{artist}` in it stands for the artist in letters that a bucket's name may have. */
-    bucket: z.string().min(3),
+    bucket: z.string(),
     /** What is put before the rest of the key; `{artist}` in it stands for the artist. */
     prefix: z.string().default(`${ARTIST}/`),
     /** Instead of the artist, when a file names none; without it such a file stays where it is. */

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { acquireLease, type Lease } from './lease.js';
+
+const MODULE = new URL('lease.js', import.meta.url).href;
+const acquire = (
+  file: string,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Lease | undefined> => acquireLease({ file, what: 'the test', log: silentLogger(), signal });
+
+test('one holds it, the next one gets it when it is given up', async t => {
+  const file = path.join(await temporaryFolder(t), 'lease');
+  const first = await acquire(file);
+  const state = { got: false };
+  const waiting = acquire(file).then(lease => {
+    state.got = true;
+    return lease;
+  });
+  await sleep(700);
+  assert.equal(state.got, false);
+  await first?.release();
+  await first?.release();
+  await (await waiting)?.release();
+  assert.deepEqual(await readdir(path.dirname(file)), []);
+});
+
+test('waiting ends when it is told to', async t => {
+  const file = path.join(await temporaryFolder(t), 'lease');
+  const first = await acquire(file);
+  const stop = new AbortController();
+  const waiting = acquire(file, stop.signal);
+  stop.abort();
+  assert.equal(await waiting, undefined);
+  await first?.release();
+});
+
+test('that of a killed process is free at once', async t => {
+  const file = path.join(await temporaryFolder(t), 'lease');
+  const script = `
+    const { acquireLease } = await import(${JSON.stringify(MODULE)});
+    await acquireLease({ file: ${JSON.stringify(file)}, what: 'x', log: console, signal: new AbortController().signal });
+    console.log('held');
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  const start = Date.now();
+  child.kill('SIGKILL');
+  const lease = await acquire(file);
+  assert.ok(Date.now() - start < 10_000);
+  assert.match(await readFile(file, 'utf8'), new RegExp(`"pid":${process.pid},`));
+  await lease?.release();
+});
+
+test('that of another machine is free when its heartbeat has stopped, and not before', async t => {
+  const file = path.join(await temporaryFolder(t), 'lease');
+  await writeFile(file, JSON.stringify({ token: 'x', pid: 1, place: 'another machine' }));
+  const stop = new AbortController();
+  const waiting = acquire(file, stop.signal);
+  await sleep(800);
+  stop.abort();
+  assert.equal(await waiting, undefined);
+  const longAgo = new Date(Date.now() - 60_000);
+  await utimes(file, longAgo, longAgo);
+  const lease = await acquire(file);
+  assert.ok(lease);
+  await lease.release();
+});
+
+test('of many that want it at once, one has it at a time', async t => {
+  const file = path.join(await temporaryFolder(t), 'lease');
+  await writeFile(file, JSON.stringify({ token: 'dead', pid: 1, place: 'another machine' }));
+  const longAgo = new Date(Date.now() - 60_000);
+  await utimes(file, longAgo, longAgo);
+  let holders = 0;
+  await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const lease = await acquire(file);
+      assert.equal(++holders, 1);
+      await sleep(5);
+      holders--;
+      await lease?.release();
+    }),
+  );
+});
