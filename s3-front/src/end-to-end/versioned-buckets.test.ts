@@ -8,10 +8,8 @@ import { refused } from '../testing/expect-error.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
 import { storedBlobs } from '../testing/stored-blobs.js';
 
-const Bucket = 'versioned';
-
 /** What a database holds: values by key, version keys with `\0` shown as `|` and their ids left out but for the order. */
-async function contentOf({ metadata }: S3Stack): Promise<[string, ObjectValue][]> {
+async function contentOf({ metadata }: S3Stack, Bucket: string): Promise<[string, ObjectValue][]> {
   const entries: [string, ObjectValue][] = [];
   for await (const { key, value } of metadata.read(Bucket, {}, 'test')) {
     entries.push([key.replace(/\0.*/, '|'), JSON.parse(value) as ObjectValue]);
@@ -19,12 +17,17 @@ async function contentOf({ metadata }: S3Stack): Promise<[string, ObjectValue][]
   return entries;
 }
 
-async function setVersioning({ metadata }: S3Stack, Status: 'Enabled' | 'Suspended'): Promise<void> {
+async function setVersioning(
+  { metadata }: S3Stack,
+  Bucket: string,
+  Status: 'Enabled' | 'Suspended',
+): Promise<void> {
   const bucket = (await metadata.getBucket(Bucket, 'test')) as BucketAttributes;
   await metadata.putBucket({ ...bucket, versioningConfiguration: { Status } }, 'test');
 }
 
 test('a bucket with versioning keeps every version', async t => {
+  const Bucket = 'versioned';
   const stack = await startStack(t);
   const { s3, metadata, folder } = stack;
   const put = (Key: string, Body: string) => s3.putObject({ Bucket, Key, Body });
@@ -32,17 +35,17 @@ test('a bucket with versioning keeps every version', async t => {
     (await s3.getObject({ Bucket, Key })).Body?.transformToString();
   const listed = async (): Promise<(string | undefined)[]> =>
     ((await s3.listObjectsV2({ Bucket })).Contents ?? []).map(({ Key }) => Key);
-  const keys = async (): Promise<string[]> => (await contentOf(stack)).map(([key]) => key);
+  const keys = async (): Promise<string[]> => (await contentOf(stack, Bucket)).map(([key]) => key);
   /** Every blob is referenced by some version, and each version's blob is there. */
   const assertNothingLost = async (): Promise<void> => {
     const blobs = new Set<string>();
-    for (const [, value] of await contentOf(stack))
+    for (const [, value] of await contentOf(stack, Bucket))
       for (const { key } of value.location ?? []) blobs.add(key);
     assert.deepEqual(new Set(await storedBlobs(folder)), blobs);
   };
   await s3.createBucket({ Bucket });
   await put('pre', 'before versioning');
-  await setVersioning(stack, 'Enabled');
+  await setVersioning(stack, Bucket, 'Enabled');
 
   await t.test('an overwritten object stays as a version', async () => {
     assert.equal((await s3.getBucketVersioning({ Bucket })).Status, 'Enabled');
@@ -55,7 +58,7 @@ test('a bucket with versioning keeps every version', async t => {
 
   await t.test('an object from before versioning becomes the null version', async () => {
     await put('pre', 'since versioning');
-    const versions = (await contentOf(stack)).filter(([key]) => key.startsWith('pre'));
+    const versions = (await contentOf(stack, Bucket)).filter(([key]) => key.startsWith('pre'));
     assert.deepEqual(
       versions.map(([key]) => key),
       ['pre', 'pre|', 'pre|'],
@@ -73,7 +76,7 @@ test('a bucket with versioning keeps every version', async t => {
 
   await t.test('tags change the newest version alone, in both its places', async () => {
     await s3.putObjectTagging({ Bucket, Key: 'k', Tagging: { TagSet: [{ Key: 'a', Value: 'b' }] } });
-    const tags = (await contentOf(stack))
+    const tags = (await contentOf(stack, Bucket))
       .filter(([key]) => key.startsWith('k'))
       .map(([, value]) => value.tags);
     assert.deepEqual(tags, [{ a: 'b' }, { a: 'b' }, {}, {}]);
@@ -83,7 +86,7 @@ test('a bucket with versioning keeps every version', async t => {
     const more = { MetadataDirective: 'REPLACE', Metadata: { a: 'b' } } as const;
     await s3.copyObject({ Bucket, Key: 'k', CopySource: `${Bucket}/k`, ...more });
     assert.equal(await read('k'), 'three');
-    const locations = (await contentOf(stack))
+    const locations = (await contentOf(stack, Bucket))
       .filter(([key]) => key.startsWith('k|'))
       .map(([, { location }]) => location?.[0]?.key);
     assert.equal(new Set(locations).size, 4);
@@ -133,6 +136,7 @@ test('a bucket with versioning keeps every version', async t => {
 });
 
 test('a bucket with versioning suspended replaces its null version and keeps the others', async t => {
+  const Bucket = 'suspended';
   const stack = await startStack(t);
   const { s3, metadata, folder } = stack;
   const put = (Key: string, Body: string) => s3.putObject({ Bucket, Key, Body });
@@ -141,10 +145,10 @@ test('a bucket with versioning suspended replaces its null version and keeps the
   const blobs = async (): Promise<number> => (await storedBlobs(folder)).length;
   await s3.createBucket({ Bucket });
   await put('pre', 'before');
-  await setVersioning(stack, 'Enabled');
+  await setVersioning(stack, Bucket, 'Enabled');
   await put('pre', 'versioned');
   await put('k', 'versioned');
-  await setVersioning(stack, 'Suspended');
+  await setVersioning(stack, Bucket, 'Suspended');
   assert.equal(await blobs(), 3);
 
   await put('k', 'null 1');
@@ -157,7 +161,7 @@ test('a bucket with versioning suspended replaces its null version and keeps the
   assert.equal(await blobs(), 4, 'so is that of a null version kept as a version');
   assert.equal(await read('pre'), 'null 3');
 
-  await setVersioning(stack, 'Enabled');
+  await setVersioning(stack, Bucket, 'Enabled');
   await put('k', 'versioned again');
   assert.equal(await blobs(), 5);
   const master = await metadata.getObject(Bucket, 'k', {}, 'test');
@@ -169,16 +173,16 @@ test('a bucket with versioning suspended replaces its null version and keeps the
   );
   assert.deepEqual([nullVersion?.isNull, nullVersion?.['content-length']], [true, 6]);
 
-  await setVersioning(stack, 'Suspended');
+  await setVersioning(stack, Bucket, 'Suspended');
   await s3.deleteObject({ Bucket, Key: 'pre' });
   await refused(s3.getObject({ Bucket, Key: 'pre' }), 'NoSuchKey', 404);
   assert.equal(await blobs(), 4, 'a null delete marker takes the place of the null version');
-  const versions = (await contentOf(stack)).filter(([key]) => key === 'pre|');
+  const versions = (await contentOf(stack, Bucket)).filter(([key]) => key === 'pre|');
   assert.deepEqual(
     versions.map(([, value]) => value['content-length']),
     [9],
   );
-  const referenced = (await contentOf(stack)).flatMap(([, { location }]) =>
+  const referenced = (await contentOf(stack, Bucket)).flatMap(([, { location }]) =>
     (location ?? []).map(({ key }) => key),
   );
   assert.deepEqual(new Set(await storedBlobs(folder)), new Set(referenced));
