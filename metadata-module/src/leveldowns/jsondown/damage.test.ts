@@ -201,6 +201,24 @@ test('an entry that is missing in the snapshot is noticed', async t => {
   await assertCorrupt(folder, /data\.json, line \d+ \(byte \d+\): expected the count/);
 });
 
+test('entries that were moved or repeated are named', async t => {
+  const { folder } = await crashedStore(t);
+  const file = path.join(folder, SNAPSHOT);
+  const lines = (await readFile(file, 'utf8')).split('\n');
+  const at = lines.findIndex(line => line.includes('"a"'));
+  const [one, two] = [lines[at] ?? '', `${lines[at + 1] ?? ''},`];
+  for (const entries of [
+    [two, one.slice(0, -1)],
+    [one, one, two.slice(0, -1)],
+  ]) {
+    await writeFile(file, [...lines.slice(0, at), ...entries, ...lines.slice(at + 2)].join('\n'));
+    await assertCorrupt(
+      folder,
+      new RegExp(`data\\.json, line ${at + 2} \\(byte \\d+\\): this entry is out of order`),
+    );
+  }
+});
+
 test('a journal whose end was lost is refused when a newer one goes on from it', async t => {
   const root = await temporaryFolder(t);
   const live = path.join(root, 'live');

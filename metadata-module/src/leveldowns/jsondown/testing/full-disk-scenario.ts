@@ -1,6 +1,6 @@
 /** Run by `full-disk.test.ts` on a file system of 2 MiB: `node full-disk-scenario.js <folder>`. */
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { closeLevel, openLevel, writeBatch } from '../../level-calls.js';
 import { JsonDown } from '../json-down.js';
@@ -15,6 +15,14 @@ const expected: Record<string, string> = {};
 const store = new JsonDown(path.join(root, 'store'), { journalMinBytes: 200_000 });
 await openLevel(store);
 
+/** What a failed write has left in the journal is removed at once. */
+async function assertNothingHalf(): Promise<void> {
+  const folder = path.join(root, 'store');
+  for (const name of (await readdir(folder)).filter(file => file.endsWith('.jsonl'))) {
+    assert.match(await readFile(path.join(folder, name), 'utf8'), /\}\n$/, `${name} ends in a whole line`);
+  }
+}
+
 /** Writes until the disk is full. Small batches fill what a large one left. */
 async function fill(prefix: string): Promise<void> {
   for (const size of [30_000, 3000, 300, 10]) {
@@ -26,6 +34,7 @@ async function fill(prefix: string): Promise<void> {
       } catch (err) {
         assert.match(String(err), /journal-\d+\.jsonl.*ENOSPC/);
         assert.equal((err as { code?: string }).code, 'LEVEL_UNAVAILABLE');
+        await assertNothingHalf();
         break;
       }
       expected[key] = value;
