@@ -8,6 +8,7 @@ import type { CommitObserver } from './store/commit-queue.js';
 export interface MetadataState {
   readonly openStreams: number;
   readonly openIterators: number;
+  readonly entriesRead: number;
   readonly firstRecord: number;
   readonly lastRecord: number;
 }
@@ -58,6 +59,17 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
   gauge('metadata_open_iterators', 'Iterators that are open on the LevelDOWN', now => now.openIterators);
   gauge('metadata_record_log_first', 'Oldest record that the record log keeps', now => now.firstRecord);
   gauge('metadata_record_log_last', 'Newest record of the record log', now => now.lastRecord);
+  registry.registerMetric(
+    new Counter({
+      name: 'metadata_entries_read_total',
+      help: 'Entries that iterators have read from the LevelDOWN',
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(state()?.entriesRead ?? 0);
+      },
+    }),
+  );
   return {
     registry,
     callAnswered: (namespace, call, outcome, seconds) => {

@@ -41,6 +41,7 @@ export async function startMetadataModule(
       ? {
           openStreams: rpc.openStreams,
           openIterators: store.store.openIterators,
+          entriesRead: store.store.entriesRead,
           firstRecord: store.recordLog.first,
           lastRecord: store.recordLog.last,
         }

@@ -3,7 +3,7 @@ import { STREAM_ACK_TIMEOUT_MS } from './wire.js';
 
 export const RPC_LIMITS = {
   /** More calls than this at once on one socket are answered with SlowDown. */
-  callsInFlight: 4096,
+  callsInFlight: 32_768,
   /** More streams than this at once on one socket are answered with SlowDown, … */
   streams: 512,
   /** … and more than this on all sockets together. */

@@ -19,7 +19,7 @@ const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const MAX_BATCH_COMMITS = 1000;
 /** More than this in line is answered with SlowDown. */
 const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
-const MAX_QUEUED_COMMITS = 20_000;
+const MAX_QUEUED_COMMITS = 50_000;
 /** After a failed attempt to recover, this long every commit is refused without another attempt. */
 const RECOVERY_PAUSE_MS = 500;
 
