@@ -1,0 +1,142 @@
+/** How many commands calls take, by the driver's own monitoring. */
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
+import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
+import type { CommandStartedEvent } from 'mongodb';
+import { closeLevel, getValue, openLevel, readEntries, writeBatch } from '../level-calls.js';
+import type { MongoDown } from './mongodown.js';
+import { newPlace, newStore } from './testing/databases.js';
+
+const skip = mongodbMissing;
+const put = (key: string, value = 'v') => ({ type: 'put', key, value }) as const;
+const numbered = (index: number): string => `k${String(index).padStart(5, '0')}`;
+
+interface Counted {
+  readonly store: MongoDown;
+  /** Commands since the last call. */
+  readonly commands: () => Pick<CommandStartedEvent, 'commandName' | 'command'>[];
+  /** Resolves when everything is applied: nothing is sent any more but signs of life. */
+  readonly applied: () => Promise<void>;
+}
+
+async function counted(t: TestContext): Promise<Counted> {
+  let seen: CommandStartedEvent[] = [];
+  const store = newStore(await newPlace(t), {
+    leaseMs: 60_000,
+    onClient: client => client.on('commandStarted', event => seen.push(event)),
+  });
+  await openLevel(store);
+  t.after(() => closeLevel(store));
+  seen = [];
+  const commands = (): CommandStartedEvent[] => {
+    // The journal is cleaned up whenever it suits.
+    const found = seen.filter(
+      ({ commandName, command }) => commandName !== 'delete' || command.delete === 'metadata',
+    );
+    seen = [];
+    return found;
+  };
+  const applied = async (): Promise<void> => {
+    do await sleep(200);
+    while (commands().length > 0);
+  };
+  return { store, commands, applied };
+}
+
+const isJournalInsert = ({
+  commandName,
+  command,
+}: Pick<CommandStartedEvent, 'commandName' | 'command'>): boolean =>
+  commandName === 'insert' && String(command.insert).endsWith('.journal');
+
+test('a batch is acknowledged after one command, written to a majority and journaled', { skip }, async t => {
+  const { store, commands, applied } = await counted(t);
+  await applied();
+  await writeBatch(store, [put('a'), put('b'), { type: 'del', key: 'c' }]);
+  const [first, ...others] = commands();
+  assert.ok(first && isJournalInsert(first));
+  const { writeConcern } = first.command as { writeConcern: object };
+  assert.deepEqual(writeConcern, { w: 'majority', wtimeout: 4000, j: true });
+  assert.ok(!others.some(isJournalInsert));
+});
+
+test('batches that come at a time share commands', { skip }, async t => {
+  const { store, commands, applied } = await counted(t);
+  await applied();
+  await Promise.all(Array.from({ length: 100 }, (_, index) => writeBatch(store, [put(numbered(index))])));
+  assert.equal(commands().filter(isJournalInsert).length, 1);
+});
+
+test(
+  'a get takes one command, none of what was just written, and gets at a time share one',
+  { skip },
+  async t => {
+    const { store, commands, applied } = await counted(t);
+    await writeBatch(store, [put('a'), put('b')]);
+    assert.equal((await getValue(store, 'a'))?.toString(), 'v');
+    assert.ok(!commands().some(({ commandName }) => commandName === 'find'));
+    await applied();
+    assert.equal((await getValue(store, 'a'))?.toString(), 'v');
+    assert.equal(await getValue(store, 'missing'), undefined);
+    assert.deepEqual(
+      commands().map(({ commandName }) => commandName),
+      ['find', 'find'],
+    );
+    const values = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => getValue(store, index % 2 ? 'a' : 'b')),
+    );
+    assert.equal(values.length, 50);
+    assert.deepEqual(
+      commands().map(({ commandName }) => commandName),
+      ['find'],
+    );
+  },
+);
+
+test(
+  'a page of 1000 keys takes three commands at most, and leaves no cursor when it hangs up',
+  { skip },
+  async t => {
+    const { store, commands, applied } = await counted(t);
+    await writeBatch(
+      store,
+      Array.from({ length: 1500 }, (_, index) => put(numbered(index), 'v'.repeat(300))),
+    );
+    await applied();
+    for (const reverse of [false, true]) {
+      let count = 0;
+      for await (const { key } of readEntries(store, { gte: 'k', reverse })) {
+        assert.equal(key.toString(), numbered(reverse ? 1499 - count : count));
+        count += 1;
+        if (count === 1000) break;
+      }
+      const sent = commands();
+      assert.ok(sent.length <= 3, `${sent.length} commands`);
+      // Every cursor is used up by its first reply: there is none to close.
+      assert.ok(sent.every(({ commandName }) => commandName === 'find'));
+      assert.ok(
+        sent.every(({ command }) => [...(command.sort as Map<string, number>).keys()].join() === '_id'),
+      );
+    }
+    for await (const entry of readEntries(store, { limit: 3 })) assert.ok(entry.key.length > 0);
+    assert.deepEqual(
+      commands().map(({ command }) => Number(command.limit)),
+      [4],
+    );
+  },
+);
+
+test('every read names nothing but _id, so that its index answers it', { skip }, async t => {
+  const { store, commands, applied } = await counted(t);
+  await writeBatch(store, [put('a'), put('b')]);
+  await applied();
+  await getValue(store, 'a');
+  for await (const entry of readEntries(store, { gt: 'a', lte: 'b' })) assert.ok(entry.key.length > 0);
+  const fields = (filter: object): string[] =>
+    Object.entries(filter).flatMap(([name, value]) =>
+      name === '$or' ? (value as object[]).flatMap(fields) : [name],
+    );
+  for (const { command } of commands())
+    assert.deepEqual([...new Set(fields(command.filter as object))], ['_id']);
+});
