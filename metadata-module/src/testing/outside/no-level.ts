@@ -1,0 +1,2 @@
+/** Not a store at all. */
+export default { name: 'nothing' };
