@@ -127,7 +127,7 @@ export class Generations {
     await this.#replaceSnapshot(generation, state);
     const older = this.#live.filter(number => number < generation);
     this.#live = [generation];
-    for (const number of older) await this.#storage.removeJournal(number);
+    await this.#remove(older);
   }
 
   async #replaceSnapshot(generation: number, state: StoreState): Promise<void> {
@@ -156,7 +156,16 @@ export class Generations {
       { place: this.#storage.place },
       'the journal was given up after a failure; a new one was begun',
     );
-    for (const number of older) await this.#storage.removeJournal(number);
+    await this.#remove(older);
+  }
+
+  /** Journals that stay only take room: the next start removes them. */
+  async #remove(generations: readonly number[]): Promise<void> {
+    try {
+      for (const generation of generations) await this.#storage.removeJournal(generation);
+    } catch (err) {
+      this.#log.warn({ err, place: this.#storage.place }, 'old journals could not be removed yet');
+    }
   }
 
   async #createJournal({
