@@ -36,10 +36,12 @@ export async function respond(exchange: Exchange, answer: S3Response): Promise<v
 
 /** Answers with an error, or cuts the connection when an answer has begun: the client must not take it for whole. */
 export async function respondError(exchange: Exchange, error: S3Error, resource: string): Promise<void> {
-  if (exchange.response.headersSent) {
-    exchange.response.destroy();
+  const { response } = exchange;
+  if (response.headersSent) {
+    response.destroy();
     return;
   }
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
   const body = error.status === 304 ? '' : errorXml(error, exchange.ids, resource);
   await respond(exchange, {
     status: error.status,

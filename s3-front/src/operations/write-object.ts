@@ -119,18 +119,21 @@ function unreferenced(freed: readonly Location[], value: ObjectValue): Location[
   return freed.filter(({ key }) => !referenced.has(key));
 }
 
-/** Removes data that nothing refers to. A failure is logged and costs space, no more. */
+/** Removes data that nothing refers to. What cannot be removed is logged and costs space, no more. */
 export async function removeData(
   { data }: Front,
   { reqUids, log }: S3Request,
   locations: readonly Location[],
 ): Promise<void> {
-  for (const { key } of locations) {
-    try {
+  const left = locations.map(({ key }) => key);
+  try {
+    for (let key = left[0]; key !== undefined; key = left[0]) {
       await data.delete(key, reqUids);
-    } catch (err) {
-      log.warn({ err, dataKey: key }, 'data that nothing refers to could not be deleted');
+      left.shift();
     }
+  } catch (err) {
+    // The others would fail as well, and the client waits.
+    log.warn({ err, dataKeys: left }, 'data that nothing refers to could not be deleted');
   }
 }
 
