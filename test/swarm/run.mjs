@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { backUpAndRestore } from './backup.mjs';
 import { MANAGER, run } from './docker.mjs';
 import { buildAndPush, inspectImages } from './images.mjs';
 import { Bucket } from './s3.mjs';
@@ -94,6 +95,7 @@ async function minimal(transcript, bucket) {
   await transcript.step('one writer', () =>
     scenarios.noSecondWriter(transcript, ['data-module', 'metadata-module']),
   );
+  await transcript.step('backed up and restored', () => backUpAndRestore(transcript, bucket));
   await transcript.step('removed and deployed again', () =>
     again(transcript, bucket, MINIMAL, 'minimal stack'),
   );

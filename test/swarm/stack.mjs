@@ -1,7 +1,7 @@
 /** Stacks: deployed, waited for, changed, removed. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { docker, NODES, REGISTRY } from './docker.mjs';
+import { containersOf, docker, NODES, REGISTRY } from './docker.mjs';
 import { imageName, STAND_IN_IMAGES } from './images.mjs';
 import { sleep, until } from './waiting.mjs';
 
@@ -72,6 +72,15 @@ export async function allHealthy(except = []) {
       return true;
     },
   );
+}
+
+/** Resolves when as many tasks run as are wanted, and the others have ended. */
+export async function scale(service, replicas) {
+  await docker(['service', 'scale', '--detach', `${serviceName(service)}=${replicas}`]);
+  await until(`${service} to be ${replicas}`, HEALTHY_DEADLINE_MS, async () => {
+    const { running } = (await services()).find(({ name }) => name === service);
+    return running === replicas && (await containersOf(serviceName(service))).length === replicas;
+  });
 }
 
 /** Rolls a service to another image. Rejects when Swarm rolled it back or gave up. */
