@@ -16,7 +16,7 @@ test(
   { skip: possible ? false : 'needs unshare and mount for this user (Linux)' },
   async t => {
     const folder = await temporaryFolder(t);
-    const script = 'mount -t tmpfs -o size=24m none "$1" && exec "$2" "$3" "$1"';
+    const script = 'mount -t tmpfs -o size=32m none "$1" && exec "$2" "$3" "$1"';
     const command = ['sh', '-c', script, 'sh', folder, process.execPath, SCENARIO];
     const child = spawn('unshare', [...IN_NAMESPACE, ...command]);
     t.after(() => child.kill('SIGKILL'));

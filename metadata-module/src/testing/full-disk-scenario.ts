@@ -24,7 +24,7 @@ const open = (): Promise<MetadataStore> =>
   });
 
 await mkdir(folder);
-await writeFile(ballast, Buffer.alloc(4_000_000));
+await writeFile(ballast, Buffer.alloc(24_000_000));
 let store = await open();
 const acknowledged: string[] = [];
 let refusals = 0;
