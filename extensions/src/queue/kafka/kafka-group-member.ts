@@ -1,6 +1,6 @@
 /** A member of a consumer group on Kafka, made again whenever kafkajs gives up. */
 import { setMaxListeners } from 'node:events';
-import { sleep } from '@zenko-modules/common/deadline';
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka } from 'kafkajs';
@@ -11,6 +11,8 @@ import { fromKafka } from './kafka-messages.js';
 
 const SESSION_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 1000;
+/** Handlers that were told to end get some of the time that a stop has; brokers that are away get the rest. */
+const LEAVE_DEADLINE_MS = 5500;
 /** Pause before messages whose handling failed come again, and before a consumer is made again. */
 const AGAIN_AFTER_MS = 1000;
 const REMIND_EVERY_MS = 60_000;
@@ -57,11 +59,14 @@ export class GroupMember implements Consumer {
   async #run(kafka: Kafka, ensureTopic: () => Promise<void>): Promise<void> {
     const { signal } = this.#stop;
     const stopped = (): boolean => signal.aborted;
+    const told = new Promise<void>(resolve => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     let remindAt = 0;
     while (!stopped()) {
       try {
-        await ensureTopic();
-        await this.#consumeOnce(kafka);
+        await Promise.race([ensureTopic(), told]);
+        if (!stopped()) await this.#consumeOnce(kafka);
       } catch (err) {
         this.#trouble = messageOf(err);
         if (!stopped() && Date.now() >= remindAt) {
@@ -102,9 +107,11 @@ export class GroupMember implements Consumer {
       });
     } finally {
       this.#trouble = 'it left the group';
-      await consumer
-        .disconnect()
-        .catch((err: unknown) => this.#log.debug({ err }, 'leaving the group failed'));
+      await withDeadline(consumer.disconnect(), LEAVE_DEADLINE_MS, 'leaving the group').catch(
+        (err: unknown) => {
+          this.#log.debug({ err }, 'leaving the group failed');
+        },
+      );
     }
   }
 

@@ -27,6 +27,7 @@ import type { KafkaOptions } from './kafka-settings.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const PUBLISH_DEADLINE_MS = 60_000;
+const LEAVE_DEADLINE_MS = 2000;
 
 export class KafkaQueue implements Queue {
   readonly #options: KafkaOptions;
@@ -107,9 +108,13 @@ export class KafkaQueue implements Queue {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#consumers].map(member => member.close()));
-    await this.#lastPublish;
-    await disconnect(this.#producer, this.#log);
-    await disconnect(this.#admin, this.#log);
+    await withDeadline(this.#lastPublish, LEAVE_DEADLINE_MS, 'the last publish').catch((err: unknown) => {
+      this.#log.warn(
+        { err },
+        'closing while the brokers are away: what was not acknowledged is published again later',
+      );
+    });
+    await Promise.all([disconnect(this.#producer, this.#log), disconnect(this.#admin, this.#log)]);
   }
 
   async #publish(topic: string, messages: readonly Message[]): Promise<void> {
@@ -186,7 +191,12 @@ export class KafkaQueue implements Queue {
 
 async function disconnect(connecting: Promise<Producer | Admin> | undefined, log: Logger): Promise<void> {
   try {
-    await (await connecting)?.disconnect();
+    // One that is still looking for brokers that are away has nothing to say to them.
+    await withDeadline(
+      Promise.resolve(connecting?.then(client => client.disconnect())),
+      LEAVE_DEADLINE_MS,
+      'leaving',
+    );
   } catch (err) {
     log.debug({ err }, 'a connection to the brokers did not end cleanly');
   }
