@@ -7,10 +7,11 @@
  * is given no second connection: whatever ends the first retires the client, in the same tick, and fails
  * all that was outstanding.
  */
-import { Client, Server } from 'memjs';
+import { Client } from 'memjs';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type { HostAndPort } from '../settings.js';
+import { FramedServer } from './framed-server.js';
 import { MemcachedError, type MemcachedErrorCode } from './memcached-error.js';
 
 /** memjs numbers its requests and fails at 2^31. */
@@ -36,7 +37,7 @@ export interface ConnectionOptions {
 }
 
 export class Connection {
-  readonly #server: Server;
+  readonly #server: FramedServer;
   readonly #client: Client;
   readonly #name: string;
   readonly #outstanding = new Set<(cause: unknown) => void>();
@@ -46,7 +47,7 @@ export class Connection {
   /** Connects at once; commands wait for it. */
   constructor({ server, user, password, log }: ConnectionOptions) {
     this.#name = `${server.host}:${server.port}`;
-    this.#server = new Server(server.host, server.port, user, password, {
+    this.#server = new FramedServer(server.host, server.port, user, password, {
       timeout: NEVER_S,
       conntimeout: NEVER_S,
       keepAlive: true,

@@ -12,11 +12,17 @@ const MAGIC = Buffer.from('ZKM1', 'latin1');
 /** Bytes that an item is larger than its value. */
 export const ITEM_HEADER_BYTES = 8;
 
-export function sealItem(key: string, value: Buffer): Buffer {
-  const item = Buffer.allocUnsafe(ITEM_HEADER_BYTES + value.length);
+/** A value as one buffer, or in pieces that are put together. */
+export type ItemValue = Buffer | readonly Buffer[];
+
+export function sealItem(key: string, value: ItemValue): Buffer {
+  const pieces = Buffer.isBuffer(value) ? [value] : value;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, ITEM_HEADER_BYTES);
+  const item = Buffer.allocUnsafeSlow(length);
   MAGIC.copy(item);
-  item.writeUInt32BE(checksum(key, value), MAGIC.length);
-  value.copy(item, ITEM_HEADER_BYTES);
+  let end = ITEM_HEADER_BYTES;
+  for (const piece of pieces) end += piece.copy(item, end);
+  item.writeUInt32BE(checksum(key, item.subarray(ITEM_HEADER_BYTES)), MAGIC.length);
   return item;
 }
 

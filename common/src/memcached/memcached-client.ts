@@ -8,7 +8,7 @@
 import { Utils } from 'memjs';
 import type { Logger } from '../logger.js';
 import type { HostAndPort } from '../settings.js';
-import { openItem, sealItem } from './item.js';
+import { type ItemValue, openItem, sealItem } from './item.js';
 import { MemcachedError } from './memcached-error.js';
 import { ServerClient } from './server-client.js';
 
@@ -88,7 +88,7 @@ export class MemcachedClient {
   /** Stores the value; whatever was there is replaced. It is in the server's memory when this resolves. */
   async set(
     key: string,
-    value: Buffer,
+    value: ItemValue,
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
   ): Promise<void> {
@@ -105,7 +105,7 @@ export class MemcachedClient {
    */
   async add(
     key: string,
-    value: Buffer,
+    value: ItemValue,
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
   ): Promise<boolean> {
@@ -124,7 +124,7 @@ export class MemcachedClient {
    */
   async replace(
     key: string,
-    value: Buffer,
+    value: ItemValue,
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
   ): Promise<boolean> {

@@ -1,14 +1,14 @@
 /** A stream of bytes as chunks, and back. */
 import { Readable } from 'node:stream';
 
-/** The bytes of `source` in buffers of `chunkSize`, the last one shorter. */
-export async function* inChunks(source: AsyncIterable<Buffer>, chunkSize: number): AsyncGenerator<Buffer> {
+/** The bytes of `source` in chunks of `chunkSize`, the last one shorter; each chunk in the pieces that came. */
+export async function* inChunks(source: AsyncIterable<Buffer>, chunkSize: number): AsyncGenerator<Buffer[]> {
   let pieces: Buffer[] = [];
   let held = 0;
   for await (let piece of source) {
     while (held + piece.length >= chunkSize) {
       const room = chunkSize - held;
-      yield Buffer.concat([...pieces, piece.subarray(0, room)], chunkSize);
+      yield [...pieces, piece.subarray(0, room)];
       piece = piece.subarray(room);
       pieces = [];
       held = 0;
@@ -18,7 +18,7 @@ export async function* inChunks(source: AsyncIterable<Buffer>, chunkSize: number
       held += piece.length;
     }
   }
-  if (held > 0) yield Buffer.concat(pieces, held);
+  if (held > 0) yield pieces;
 }
 
 /**
