@@ -25,6 +25,11 @@ export const ownKafkaMissing: string | false = skipReason(
   'needs ../shared/bin/kafka/start and Java 17',
 );
 
+/** The folder of Kafka's jars, for brokers of another configuration. */
+export function kafkaJars(): string {
+  return path.join(path.dirname(PROGRAM ?? ''), 'lib');
+}
+
 export interface KafkaBroker {
   /** `host:port`, as KAFKA_HOSTS takes it. */
   readonly hosts: string;
