@@ -7,6 +7,8 @@ import type { TestContext } from 'node:test';
 import { deserialize, serialize, type Document } from 'bson';
 
 const OP_MSG = 2013;
+/** Numbers keep their BSON types, so that a changed answer is still one. */
+const DECODING = { promoteBuffers: true, promoteLongs: false } as const;
 const HEADER_BYTES = 16;
 const FLAG_BYTES = 4;
 
@@ -70,7 +72,7 @@ export interface Strike {
   /** How many such commands pass before. */
   readonly skip?: number;
   /** What becomes of all commands after it; they pass by default. */
-  readonly afterwards?: Verdict;
+  readonly afterwards?: Verdict | ((command: WireCommand) => Verdict);
 }
 
 /** Lets the proxy strike; returns whether it has. */
@@ -78,7 +80,7 @@ export function arm(proxy: WireProxy, { at, verdict, skip = 0, afterwards = 'pas
   let left = skip;
   let hit = false;
   proxy.judge = command => {
-    if (hit) return afterwards;
+    if (hit) return typeof afterwards === 'function' ? afterwards(command) : afterwards;
     if (!at(command)) return 'pass';
     left -= 1;
     hit = left < 0;
@@ -194,7 +196,7 @@ function parseBody(message: Buffer): Document {
     const kind = message.readUInt8(at);
     const size = message.readInt32LE(at + 1);
     const section = message.subarray(at + 1, at + 1 + size);
-    if (kind === 0) body = deserialize(section, { promoteBuffers: true });
+    if (kind === 0) body = deserialize(section, DECODING);
     else Object.assign(sequences, parseSequence(section));
     at += 1 + size;
   }
@@ -205,7 +207,7 @@ function parseSequence(section: Buffer): Document {
   const end = section.indexOf(0, 4);
   const documents: Document[] = [];
   for (let at = end + 1; at < section.length; at += section.readInt32LE(at)) {
-    documents.push(deserialize(section.subarray(at, at + section.readInt32LE(at)), { promoteBuffers: true }));
+    documents.push(deserialize(section.subarray(at, at + section.readInt32LE(at)), DECODING));
   }
   return { [section.toString('utf8', 4, end)]: documents };
 }

@@ -1,0 +1,113 @@
+/** One module at a time: refusing, standing by, and stores that are not whole. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { withDeadline } from '@zenko-modules/common/deadline';
+import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
+import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
+import { LEVEL_ERRORS } from '../plugin.js';
+import { contents, newPlace, newStore, withLayout, withStore } from './testing/databases.js';
+import { startWireProxy } from './testing/wire-proxy.js';
+
+const skip = mongodbMissing;
+const put = (key: string, value: string) => ({ type: 'put', key, value }) as const;
+
+test('a second process is refused, and told who has the store and what to do', { skip }, async t => {
+  const place = await newPlace(t);
+  await withStore(newStore(place), async first => {
+    const expected = {
+      code: LEVEL_ERRORS.fenced,
+      message: /is in use by process \d+ on \S+: stop it, or set MONGODB_IN_USE=wait/,
+    };
+    await assert.rejects(openLevel(newStore(place)), expected);
+    await writeBatch(first, [put('a', '1')]);
+  });
+});
+
+test(
+  'a stand-by waits in open, takes over when the owner closes, and may itself be closed while it waits',
+  { skip },
+  async t => {
+    const place = await newPlace(t);
+    const first = newStore(place);
+    await openLevel(first);
+    const [waits, givesUp] = [newStore(place, { inUse: 'wait' }), newStore(place, { inUse: 'wait' })];
+    const opened = openLevel(waits);
+    const refused = assert.rejects(openLevel(givesUp), { message: /closed/ });
+    await writeBatch(first, [put('a', '1')]);
+    await closeLevel(givesUp);
+    await refused;
+    await closeLevel(first);
+    await withDeadline(opened, 10_000, 'taking over');
+    assert.deepEqual(await contents(waits), { a: '1' });
+    await closeLevel(waits);
+  },
+);
+
+test('an owner that closes leaves nothing behind in the journal, however often', { skip }, async t => {
+  const place = await newPlace(t);
+  for (let round = 0; round < 4; round += 1) {
+    await withStore(newStore(place), store => writeBatch(store, [put('a', String(round))]));
+  }
+  await withLayout(place, async ({ journal, data }) => {
+    assert.equal(await journal.countDocuments(), 0);
+    assert.equal(await data.countDocuments(), 3);
+  });
+});
+
+test(
+  'a store whose owner could not say goodbye is opened again by the same object at once',
+  { skip },
+  async t => {
+    const place = await newPlace(t);
+    const proxy = await startWireProxy(t, place.url);
+    const store = newStore({ ...place, url: proxy.url }, { leaseMs: 60_000, timeoutMs: 500 });
+    await openLevel(store);
+    await writeBatch(store, [put('a', '1')]);
+    proxy.judge = () => 'cut-before';
+    await closeLevel(store);
+    proxy.judge = () => 'pass';
+    await withDeadline(openLevel(store), 10_000, 'opening again');
+    assert.equal((await getValue(store, 'a'))?.toString(), '1');
+    await closeLevel(store);
+  },
+);
+
+test('a store that is not whole is not opened, and not taken for an empty one', { skip }, async t => {
+  const code = LEVEL_ERRORS.corrupt;
+  const cases = {
+    'the state is missing': { damage: 'state', message: /document "state" of .* is missing/ },
+    'the data is missing': { damage: 'data', message: /has no markers: the data of this store is missing/ },
+  } as const;
+  for (const [name, { damage, message }] of Object.entries(cases)) {
+    await t.test(name, async t => {
+      const place = await newPlace(t);
+      await withStore(newStore(place), store => writeBatch(store, [put('a', '1')]));
+      await withLayout(place, layout => layout[damage].drop());
+      await assert.rejects(openLevel(newStore(place)), { code, message });
+    });
+  }
+  await t.test('the data is of another store', async t => {
+    const place = await newPlace(t);
+    await withStore(newStore(place), store => writeBatch(store, [put('a', '1')]));
+    await withLayout(place, layout => layout.state.updateMany({}, { $set: { store: 'another' } }));
+    await assert.rejects(openLevel(newStore(place)), { code, message: /is of another store/ });
+  });
+  await t.test('it is of a newer version', async t => {
+    const place = await newPlace(t);
+    await withStore(newStore(place), store => writeBatch(store, [put('a', '1')]));
+    await withLayout(place, layout => layout.state.updateMany({}, { $set: { format: 2 } }));
+    await assert.rejects(openLevel(newStore(place)), {
+      code,
+      message: /has format 2: this version reads and writes 1/,
+    });
+  });
+  await t.test('the data vanishes under an open store', async t => {
+    const place = await newPlace(t);
+    const store = newStore(place);
+    await openLevel(store);
+    await withLayout(place, layout => layout.data.drop());
+    await assert.rejects(getValue(store, 'a'), { code, message: /has lost its markers/ });
+    await assert.rejects(writeBatch(store, [put('a', '1')]), { code });
+    await closeLevel(store);
+  });
+});
