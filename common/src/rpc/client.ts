@@ -31,6 +31,9 @@ export class RpcClient {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
   readonly #streams = new Map<string, RpcStream>();
+  /** Ends each call that is under way. */
+  readonly #calls = new Set<(reason: string) => void>();
+  #closed = false;
 
   constructor(options: RpcClientOptions) {
     this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
@@ -54,6 +57,7 @@ export class RpcClient {
     this.#socket.on('disconnect', reason => {
       const lost = new CatalogueError('ServiceUnavailable', `the connection was lost (${reason})`);
       for (const stream of [...this.#streams.values()]) stream.finish(lost);
+      this.#endCalls(`the connection was lost (${reason})`);
     });
   }
 
@@ -67,31 +71,19 @@ export class RpcClient {
    * @throws CatalogueError what the module answered, or `ServiceUnavailable` when it did not.
    */
   call(name: string, args: CallArguments): Promise<unknown> {
+    if (this.#closed) return Promise.reject(new CatalogueError('ServiceUnavailable', 'the client is closed'));
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        this.#socket.off('disconnect', onDisconnect);
+      const end = (reason: string): void => {
+        this.#calls.delete(end);
+        reject(new CatalogueError('ServiceUnavailable', `${name}: ${reason}`));
       };
-      const onDisconnect = (reason: string): void => {
-        settle();
-        reject(
-          new CatalogueError('ServiceUnavailable', `the connection was lost during ${name} (${reason})`),
-        );
-      };
-      const timer = setTimeout(() => {
-        settle();
-        reject(new CatalogueError('ServiceUnavailable', `no answer to ${name} within ${this.#timeoutMs} ms`));
-      }, this.#timeoutMs);
-      this.#socket.on('disconnect', onDisconnect);
+      this.#calls.add(end);
       // `timeout` makes socket.io drop a call that is still queued for a connection when its time is over.
       this.#socket
         .timeout(this.#timeoutMs)
         .emit('call', name, args, (late: unknown, err: unknown, result: unknown) => {
-          settle();
-          if (late)
-            reject(
-              new CatalogueError('ServiceUnavailable', `no answer to ${name} within ${this.#timeoutMs} ms`),
-            );
+          if (!this.#calls.delete(end)) return;
+          if (late) end(`no answer within ${this.#timeoutMs} ms`);
           else if (err) reject(fromWireError(err));
           else resolve(this.#withStreams(result));
         });
@@ -100,7 +92,14 @@ export class RpcClient {
 
   /** Ends every stream and the connection. Calls that are under way reject. */
   close(): void {
+    this.#closed = true;
     this.#socket.disconnect();
+    // A connection that was away already tells nobody that it is given up.
+    this.#endCalls('the client was closed');
+  }
+
+  #endCalls(reason: string): void {
+    for (const end of [...this.#calls]) end(reason);
   }
 
   #withStreams(result: unknown): unknown {

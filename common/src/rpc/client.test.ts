@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { silentLogger } from '../logger.js';
+import { freePort } from '../testing/test-server.js';
+import { RpcClient } from './client.js';
+import { startRpcServer } from './server.js';
+
+const NAMESPACE = '/test';
+
+test('a call that waits for a module that is away ends when the client is closed', async () => {
+  const client = new RpcClient({
+    url: `http://127.0.0.1:${await freePort()}`,
+    namespace: NAMESPACE,
+    callTimeoutMs: 2000,
+  });
+  const call = client.call('get', { rpcArgs: [] });
+  client.close();
+  await assert.rejects(call, { type: 'ServiceUnavailable', message: 'get: the client was closed' });
+  await assert.rejects(client.call('get', { rpcArgs: [] }), { message: 'the client is closed' });
+});
+
+test('a call whose module stays away ends at its deadline', async t => {
+  const client = new RpcClient({
+    url: `http://127.0.0.1:${await freePort()}`,
+    namespace: NAMESPACE,
+    callTimeoutMs: 200,
+  });
+  t.after(() => client.close());
+  await assert.rejects(client.call('get', { rpcArgs: [] }), {
+    type: 'ServiceUnavailable',
+    message: 'get: no answer within 200 ms',
+  });
+});
+
+test('a call that was made while the module was away is answered when it comes', async t => {
+  const port = await freePort();
+  const client = new RpcClient({ url: `http://127.0.0.1:${port}`, namespace: NAMESPACE });
+  t.after(() => client.close());
+  const call = client.call('greet', { rpcArgs: [] });
+  const server = await startRpcServer({
+    address: '127.0.0.1',
+    port,
+    portSetting: 'METADATA_PORT',
+    services: [{ namespace: NAMESPACE, calls: { greet: () => Promise.resolve('hello') } }],
+    log: silentLogger(),
+  });
+  t.after(() => server.close());
+  assert.equal(await call, 'hello');
+});
