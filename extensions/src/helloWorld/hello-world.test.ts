@@ -5,6 +5,7 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { runToExit } from '@zenko-modules/common/testing/daemon-process';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { encodeVersionId } from '../contract/object-event.js';
 import { startFaultyProxy } from '../testing/faulty-proxy.js';
 import { metric, readiness } from '../testing/probe.js';
 import { eventually } from '../testing/queue-contract.js';
@@ -160,6 +161,28 @@ test('helloWorld, from put to tag', async t => {
       'it is parked',
     );
     assert.equal(proxy.requests.length, before + 1, 'there was one attempt');
+  });
+
+  await t.test('in a bucket with versions it asks for the version that was written', async () => {
+    await processor.kill();
+    const proxy = await startFaultyProxy(t, s3Port);
+    processor = await startProcessor(t, data, 'helloWorld', { ...env, S3_PORT: String(proxy.port) });
+    // Stands for the answer of a server that knows the version; s3-front does not serve versions by id.
+    proxy.fault = () => ({ status: 404, code: 'NoSuchVersion' });
+    const answer = await metadata.rpc.call('put', {
+      rpcArgs: ['helloworld', '{"owner-id":"x"}', { versioning: true }],
+      subLevel: ['photos'],
+    });
+    const { versionId } = JSON.parse(String(answer)) as { versionId: string };
+    await eventually(
+      async () => (await metric(port(), 'processor_messages_total', 'gone')) === 1,
+      'it is done',
+    );
+    const asked = proxy.requests.map(line => new URL(line.split(' ')[1] ?? '', 'http://s3').searchParams);
+    assert.deepEqual(
+      asked.map(query => query.get('versionId')),
+      [encodeVersionId(versionId)],
+    );
   });
 
   await t.test('with wrong credentials it waits, and says so', async () => {

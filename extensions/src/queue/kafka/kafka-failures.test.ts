@@ -10,8 +10,9 @@ import { kafkaMissing, ownKafkaMissing, sharedKafka } from '../../testing/kafka-
 import { metric, readiness } from '../../testing/probe.js';
 import { eventually } from '../../testing/queue-contract.js';
 import { putEntry, startMetadata, startPopulator, startProcessor } from '../../testing/stack.js';
+import { redrive } from '../../processor/redrive.js';
 import { openQueue } from '../open-queue.js';
-import type { Queue } from '../queue.js';
+import { failedTopicOf, type Queue } from '../queue.js';
 
 async function open(t: TestContext): Promise<Queue> {
   const { hosts } = await sharedKafka();
@@ -122,6 +123,27 @@ test(
     await eventually(() => done.size === next, 'the first one does the rest');
   },
 );
+
+test('parked messages are put back from all partitions', { skip: kafkaMissing }, async t => {
+  const [queue, topic] = [await open(t), `parked-${randomUUID()}`];
+  const messages = Array.from({ length: 30 }, (_, i) => ({
+    key: `k${i}`,
+    value: String(i),
+    headers: { attempts: '5' },
+  }));
+  await queue.publish(failedTopicOf(topic), messages);
+  assert.equal(await redrive(queue, topic, topic), 30);
+  assert.equal(await redrive(queue, topic, topic), 0);
+  const got = new Map<string, string | undefined>();
+  await queue.consume({
+    topic,
+    group: topic,
+    concurrency: 2,
+    handle: ({ value, headers }) => Promise.resolve(void got.set(value, headers.redriven)),
+  });
+  await eventually(() => got.size === 30, 'all came');
+  assert.deepEqual(new Set(got.values()), new Set(['1']));
+});
 
 test(
   'populator and processor wait for brokers that are away, and say so',
