@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
+import { MemcachedError } from '@zenko-modules/common/memcached/memcached-error';
 import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
 import { ExactSize } from './exact-size.js';
@@ -103,8 +104,8 @@ class MemcachedStore implements DataStore {
         () => upload,
         () => upload,
       );
-      void this.#remover.remove(blob, settled);
-      throw nameMemcachedError(err);
+      void this.#remover.remove(blob, settled, { passes: 2 });
+      throw nameMemcachedError(await reasonOf(err, writing));
     }
   }
 
@@ -137,11 +138,11 @@ class MemcachedStore implements DataStore {
         deleted = await this.#on(manifestKey(key), item => this.#client.delete(item));
       } catch (err) {
         // Nobody knows whether it is gone. It was to go, and its chunks must not stay without it.
-        void this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: true }));
+        void this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: true }), { passes: 2 });
         throw err;
       }
       if (!deleted) throw new CatalogueError('ObjNotFound');
-      await this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: false }));
+      await this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: false }), { passes: 1 });
     });
   }
 
@@ -238,4 +239,13 @@ class MemcachedStore implements DataStore {
       throw nameMemcachedError(err);
     }
   }
+}
+
+/** Why an upload failed: of a stream that was closed, only who closed it knows. */
+async function reasonOf(err: unknown, writing: Promise<void>): Promise<unknown> {
+  if (err instanceof CatalogueError || err instanceof MemcachedError) return err;
+  return writing.then(
+    () => err,
+    (reason: unknown) => reason,
+  );
 }

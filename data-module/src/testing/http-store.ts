@@ -29,7 +29,8 @@ export class HttpStore implements DataStore {
     const answered = answerOf(req);
     try {
       // The answer may come before the body's end; the request alone is no place to learn of it.
-      await Promise.race([pipeline(source, new ExactSize(size), withheldEnd, req), answered]);
+      const sent = pipeline(source, new ExactSize(size), withheldEnd, req);
+      await Promise.race([sent.catch(ignoreBrokenConnection), answered]);
       const res = await answered;
       await expectStatus(res, 201);
       res.resume();
@@ -112,6 +113,12 @@ function answerOf(req: http.ClientRequest): Promise<IncomingMessage> {
     req.once('response', resolve);
     req.on('error', err => reject(new CatalogueError('ServiceUnavailable', messageOf(err), { cause: err })));
   });
+}
+
+/** Of a connection that breaks the request itself knows more: perhaps it has an answer. */
+function ignoreBrokenConnection(err: unknown): void {
+  const code = err instanceof Error && 'code' in err ? err.code : undefined;
+  if (code !== 'EPIPE' && code !== 'ECONNRESET') throw err;
 }
 
 async function expectStatus(res: IncomingMessage, status: number): Promise<void> {

@@ -12,6 +12,9 @@ import { TaskWindow } from './task-window.js';
 const MAX_WAITING = 10_000;
 const RETRY_MS = [250, 1000, 5000, 30_000] as const;
 const DELETES_AT_ONCE = 16;
+/** After this time nothing that was sent on a broken connection comes to its server any more. */
+const LATE_MS = 1000;
+
 /** How long closing waits for what is being removed. */
 const CLOSE_MS = 2000;
 
@@ -24,6 +27,8 @@ export interface Remains {
 interface Job {
   readonly blob: string;
   readonly remains: Promise<Remains>;
+  /** How often it is still to be done; and how often that has failed. */
+  passes: number;
   tries: number;
 }
 
@@ -43,9 +48,10 @@ export class Remover {
    * Removes a blob's remains when it is known what they are: the manifest first, then the chunks. Resolves when they
    * are gone, or as soon as that has failed once and will be tried again later. Never rejects.
    * @param remains must not reject
+   * @param passes 2 when some of it may come to its server after it was deleted, on a connection that broke
    */
-  remove(blob: string, remains: Promise<Remains>): Promise<void> {
-    return this.#keep(this.#attempt({ blob, remains, tries: 0 }));
+  remove(blob: string, remains: Promise<Remains>, { passes }: { passes: 1 | 2 }): Promise<void> {
+    return this.#keep(this.#attempt({ blob, remains, passes, tries: 0 }));
   }
 
   /** Waits a moment for what is being removed; gives up the rest. */
@@ -72,19 +78,20 @@ export class Remover {
         });
       }
       await window.end();
-      this.#waiting.delete(job);
+      job.passes -= 1;
+      if (job.passes > 0 && chunks > 0) this.#later(job, LATE_MS);
+      else this.#waiting.delete(job);
     } catch (err) {
       this.#log.warn({ err, blob }, 'cannot remove what is left of a blob; it will be tried again');
-      this.#wait(job);
+      this.#later(job, RETRY_MS[Math.min(job.tries, RETRY_MS.length - 1)] ?? 0);
+      job.tries += 1;
     }
   }
 
-  #wait(job: Job): void {
+  #later(job: Job, ms: number): void {
     this.#waiting.add(job);
     const [oldest] = this.#waiting;
     if (this.#waiting.size > MAX_WAITING && oldest !== undefined) this.#waiting.delete(oldest);
-    const ms = RETRY_MS[Math.min(job.tries, RETRY_MS.length - 1)] ?? 0;
-    job.tries += 1;
     void this.#keep(
       sleep(ms, this.#stop.signal).then(() => {
         if (!this.#stop.signal.aborted && this.#waiting.has(job)) void this.#keep(this.#attempt(job));

@@ -1,0 +1,201 @@
+/** memcached is full, away, stands still, or is none: named errors within seconds, nothing left, and no restart needed. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
+import { isErrorType } from '@zenko-modules/common/errors';
+import { memcachedMissing, startMemcached } from '@zenko-modules/common/testing/memcached-server';
+import { startSaslAuth } from '@zenko-modules/common/testing/sasl-auth';
+import { startTcpProxy } from '@zenko-modules/common/testing/tcp-proxy';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { digestOf, generatedBytes } from '../../testing/generated-bytes.js';
+import { countItems } from '../../testing/memcached-items.js';
+import { type MemcachedModule, readiness, startMemcachedModule } from '../../testing/memcached-module.js';
+
+const MiB = 1024 * 1024;
+const SETTLE_MS = 20_000;
+const options = { skip: memcachedMissing };
+
+const local = (port: number) => ({ host: '127.0.0.1', port });
+
+/** Asserts that an upload is refused as unavailable, by an error and not by a deadline of the client. */
+async function assertRefused({ store }: MemcachedModule, size: number, reason: RegExp): Promise<void> {
+  await assert.rejects(store.put(generatedBytes(1, size), size), err => {
+    assert.ok(isErrorType(err, 'ServiceUnavailable'), String(err));
+    assert.match(err.message, reason);
+    return true;
+  });
+}
+
+async function assertServes({ store }: MemcachedModule): Promise<void> {
+  const key = await store.put(generatedBytes(7, 3 * MiB), 3 * MiB);
+  assert.deepEqual(await digestOf(await store.get(key)), await digestOf(generatedBytes(7, 3 * MiB)));
+  await store.delete(key);
+}
+
+async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + SETTLE_MS;
+  while (!(await holds().catch(() => false))) {
+    assert.ok(Date.now() < deadline, `${what}, within ${SETTLE_MS} ms`);
+    await sleep(50);
+  }
+}
+
+test('a server without memory refuses the upload and keeps nothing of it', options, async t => {
+  const { port } = await startMemcached(t, { args: ['-M', '-m', '16'] });
+  const module = await startMemcachedModule(t, [port]);
+  const empty = await countItems([local(port)]);
+  for (let i = 0; i < 3; i += 1) await assertRefused(module, 30 * MiB, /no memory left/);
+  await eventually('its chunks are gone', async () => (await countItems([local(port)])) === empty);
+  await assertServes(module);
+});
+
+test('an item limit below the chunk size is named', options, async t => {
+  const { port } = await startMemcached(t, { args: ['-M', '-I', '128k', '-o', 'slab_chunk_max=64'] });
+  const module = await startMemcachedModule(t, [port]);
+  const empty = await countItems([local(port)]);
+  await assertRefused(module, MiB, /MEMCACHED_CHUNK_BYTES/);
+  await eventually('its chunks are gone', async () => (await countItems([local(port)])) === empty);
+});
+
+test('the module starts without memcached, says so, and recovers by itself', options, async t => {
+  const server = await startMemcached(t);
+  await server.stop('SIGKILL');
+  const module = await startMemcachedModule(t, [server.port]);
+  await assertRefused(module, MiB, /cannot be reached/);
+  await assertRefused(module, 0, /cannot be reached/);
+  const { store } = module;
+  for (const call of [() => store.get('ab'), () => store.delete('ab'), () => store.diskUsage()]) {
+    await assert.rejects(call(), err => isErrorType(err, 'ServiceUnavailable'));
+  }
+  assert.equal(await readiness(module), 503);
+  await startMemcached(t, { port: server.port });
+  await eventually('it is ready again', async () => (await readiness(module)) === 200);
+  await assertServes(module);
+});
+
+test('a host that is none is ServiceUnavailable', options, async t => {
+  const module = await startMemcachedModule(t, [], { MEMCACHED_HOSTS: 'no-such-host.invalid' });
+  await assertRefused(module, MiB, /cannot be reached/);
+  assert.equal(await readiness(module), 503);
+});
+
+test(
+  'a server that is killed in the midst of an upload fails it, and serves the next when it is back',
+  options,
+  async t => {
+    const server = await startMemcached(t);
+    const module = await startMemcachedModule(t, [server.port]);
+    const source = new PassThrough();
+    source.on('error', () => source.destroy());
+    const put = module.store.put(source, 8 * MiB);
+    generatedBytes(1, 4 * MiB).pipe(source, { end: false });
+    await eventually('chunks are there', async () => (await countItems([local(server.port)])) > 4);
+    await server.stop('SIGKILL');
+    generatedBytes(2, 4 * MiB).pipe(source);
+    await assert.rejects(put, err => isErrorType(err, 'ServiceUnavailable'));
+    await startMemcached(t, { port: server.port });
+    await assertServes(module);
+  },
+);
+
+test('a server that loses a chunk before the upload ends fails it', options, async t => {
+  const server = await startMemcached(t);
+  const module = await startMemcachedModule(t, [server.port]);
+  const source = new PassThrough();
+  source.on('error', () => source.destroy());
+  const put = module.store.put(source, 8 * MiB);
+  generatedBytes(1, 4 * MiB).pipe(source, { end: false });
+  await eventually('chunks are there', async () => (await countItems([local(server.port)])) > 4);
+  await server.stop('SIGKILL');
+  await startMemcached(t, { port: server.port });
+  generatedBytes(2, 4 * MiB).pipe(source);
+  await assert.rejects(put, err => isErrorType(err, 'ServiceUnavailable'));
+  await eventually('its chunks are gone', async () => (await countItems([local(server.port)])) <= 1);
+});
+
+test(
+  'a server that stands still fails the upload, and its chunks go when it moves again',
+  options,
+  async t => {
+    const { port } = await startMemcached(t);
+    const proxy = await startTcpProxy(t, port);
+    const module = await startMemcachedModule(t, [proxy.port]);
+    const empty = await countItems([local(port)]);
+    proxy.arm({ harm: 'stall', of: 'requests', afterBytes: 3 * MiB, times: 1 });
+    // The second attempt stands still at once.
+    const stalling = setInterval(() => proxy.harmed() > 0 && proxy.harmAll('stall'), 1);
+    t.after(() => clearInterval(stalling));
+    await assertRefused(module, 8 * MiB, /cannot be reached/);
+    assert.equal(await readiness(module), 503);
+    assert.ok((await countItems([local(port)])) > empty);
+    clearInterval(stalling);
+    await eventually('its chunks are gone', async () => (await countItems([local(port)])) === empty);
+    await assertServes(module);
+  },
+);
+
+test(
+  'of two servers one that is away refuses what it would hold, and what the other got is removed',
+  options,
+  async t => {
+    const near = await startMemcached(t);
+    const far = await startMemcached(t);
+    const module = await startMemcachedModule(t, [near.port, far.port]);
+    await far.stop('SIGKILL');
+    const empty = await countItems([local(near.port)]);
+    await assertRefused(module, 16 * MiB, /cannot be reached/);
+    await startMemcached(t, { port: far.port });
+    await eventually('its chunks are gone', async () => (await countItems([local(near.port)])) === empty);
+    await assertServes(module);
+  },
+);
+
+test('a client that goes away in the midst of an upload leaves no chunks', options, async t => {
+  const { port } = await startMemcached(t);
+  const module = await startMemcachedModule(t, [port]);
+  const empty = await countItems([local(port)]);
+  const source = new PassThrough();
+  source.on('error', () => source.destroy());
+  const put = module.store.put(source, 64 * MiB);
+  generatedBytes(1, 4 * MiB).pipe(source, { end: false });
+  await eventually('chunks are there', async () => (await countItems([local(port)])) > 4);
+  source.destroy();
+  await assert.rejects(put);
+  await eventually('its chunks are gone', async () => (await countItems([local(port)])) === empty);
+});
+
+test('a reader that stands still makes the module read no more than its window', options, async t => {
+  const { port } = await startMemcached(t, { args: ['-M', '-m', '512'] });
+  const proxy = await startTcpProxy(t, port);
+  const module = await startMemcachedModule(t, [proxy.port]);
+  const key = await module.store.put(generatedBytes(1, 128 * MiB), 128 * MiB);
+  proxy.arm({ harm: 'reset', afterBytes: 48 * MiB });
+  const stream = await module.store.get(key);
+  await once(stream, 'readable');
+  await sleep(500);
+  assert.equal(proxy.harmed(), 0, 'less than 48 MiB were read from memcached');
+  stream.destroy();
+});
+
+test('the user and password are used, the password from a file', options, async t => {
+  const folder = await temporaryFolder(t);
+  await startSaslAuth(t, folder, 'zenko', 'secret');
+  const { port } = await startMemcached(t, { args: ['-M', '-S'], env: { SASL_CONF_PATH: folder } });
+  const secret = path.join(await temporaryFolder(t), 'password');
+  await writeFile(secret, 'secret\n');
+  const right = await startMemcachedModule(t, [port], {
+    MEMCACHED_USER: 'zenko',
+    MEMCACHED_PASSWORD_FILE: secret,
+  });
+  await assertServes(right);
+  const wrong = await startMemcachedModule(t, [port], {
+    MEMCACHED_USER: 'zenko',
+    MEMCACHED_PASSWORD: 'guess',
+  });
+  await assertRefused(wrong, MiB, /refuses MEMCACHED_USER/);
+  assert.equal(await readiness(wrong), 503);
+});
