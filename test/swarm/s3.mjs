@@ -1,4 +1,4 @@
-/** S3 as a user of the stack has it: the AWS SDK, with its own retries. */
+/** S3 as a user of the stack has it: the AWS SDK. */
 import { createHash, randomBytes } from 'node:crypto';
 import {
   CreateBucketCommand,
@@ -10,18 +10,22 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { KEYS, S3_PORT } from './stack.mjs';
-import { until } from './waiting.mjs';
+import { sleep, until } from './waiting.mjs';
 
 const BUCKET = 'swarm';
-/** Enough to bridge the restart of a module: the waits double from 0.1 s up to 20 s. */
-const SDK_ATTEMPTS = 12;
 const TAG_DEADLINE_MS = 60_000;
+/** A request is tried again for so long, as a patient client does, before it counts as failed. */
+const PATIENCE_MS = 60_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2000;
 
 export const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
 
 /** The store as seen through one node, and a record of what it acknowledged. */
 export class Bucket {
   #client;
+  /** Requests that were sent again. */
+  retries = 0;
   /** Key → SHA-256 of what was acknowledged last. */
   #acknowledged = new Map();
 
@@ -30,7 +34,8 @@ export class Bucket {
       endpoint: `http://${address}:${S3_PORT}`,
       region: 'us-east-1',
       forcePathStyle: true,
-      maxAttempts: SDK_ATTEMPTS,
+      // Tried again below, where it is counted.
+      maxAttempts: 1,
       credentials: KEYS,
       requestHandler: { connectionTimeout: 5000, socketTimeout: 20_000 },
     });
@@ -41,32 +46,47 @@ export class Bucket {
   }
 
   #send(command) {
-    return this.#client.send(command, { abortSignal: globalThis.AbortSignal.timeout(120_000) });
+    return this.#patiently(() => this.#sendOnce(command));
+  }
+
+  #sendOnce(command) {
+    return this.#client.send(command, { abortSignal: globalThis.AbortSignal.timeout(PATIENCE_MS) });
+  }
+
+  async #patiently(work) {
+    const end = Date.now() + PATIENCE_MS;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      try {
+        return await work();
+      } catch (err) {
+        if (Date.now() > end) throw err;
+      }
+      this.retries += 1;
+      await sleep(pause);
+    }
   }
 
   async create() {
-    return until('the bucket', 120_000, () => this.#send(new CreateBucketCommand({ Bucket: BUCKET })));
+    await this.#send(new CreateBucketCommand({ Bucket: BUCKET }));
   }
 
   async put(key, bytes = randomBytes(1024)) {
-    const { $metadata } = await this.#send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: bytes }));
+    await this.#send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: bytes }));
     this.#acknowledged.set(key, sha256(bytes));
-    return $metadata.attempts;
   }
 
-  /** Reads an object and compares it with what was acknowledged. */
+  /** Reads an object and compares it with what was acknowledged. A body that breaks off is read again. */
   async check(key) {
-    const { $metadata, Body } = await this.#send(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
-    const bytes = await Body.transformToByteArray();
-    if (sha256(bytes) !== this.#acknowledged.get(key))
-      throw new Error(`${key} has other bytes than were put`);
-    return $metadata.attempts;
+    const found = await this.#patiently(async () => {
+      const { Body } = await this.#sendOnce(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
+      return sha256(await Body.transformToByteArray());
+    });
+    if (found !== this.#acknowledged.get(key)) throw new Error(`${key} has other bytes than were put`);
   }
 
   async delete(key) {
-    const { $metadata } = await this.#send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }));
+    await this.#send(new DeleteObjectCommand({ Bucket: BUCKET, Key: key }));
     this.#acknowledged.delete(key);
-    return $metadata.attempts;
   }
 
   async list() {

@@ -137,11 +137,17 @@ export async function removeVolumes() {
   }
 }
 
-/** Log lines of a service, for a run that failed. */
-export function logsOf(service) {
-  return docker(['service', 'logs', '--tail', '10', '--no-trunc', serviceName(service)], {
+/** The last warnings and errors of a service, for a run that failed. */
+export async function logsOf(service) {
+  const lines = await docker(['service', 'logs', '--raw', '--tail', '400', serviceName(service)], {
     deadlineMs: 20_000,
   });
+  return lines
+    .split('\n')
+    .filter(line => !/"level":[123]0/.test(line))
+    .slice(-12)
+    .map(line => line.slice(0, 700))
+    .join('\n');
 }
 
 /** Tasks of the stack with their errors, for a run that failed. */
