@@ -1,7 +1,7 @@
 /**
- * mongodown beside the bare driver, through a proxy that adds a millisecond each way, as a server in the same data centre
- * does: `node bench/dist/mongodown.js [seconds for each line]`. The server is that of the tests: MONGODB_TEST_URL, mongod in PATH,
- * or the stand-in, whose range reads are slow; compare lines, not machines.
+ * mongodown beside the bare driver, through a proxy that adds a millisecond each way, as a server in the same
+ * data centre does: `node bench/dist/mongodown.js [seconds for each line]`. The server is that of the tests:
+ * MONGODB_TEST_URL, mongod in PATH, or the stand-in, whose range reads are slow; compare lines, not machines.
  */
 import { randomUUID } from 'node:crypto';
 import net from 'node:net';
@@ -46,7 +46,10 @@ async function startDelay(teardown: Teardown, target: URL): Promise<string> {
   return `mongodb://127.0.0.1:${(server.address() as net.AddressInfo).port}/?directConnection=true`;
 }
 
-/** Calls `work` with 0, 1, 2, ..., `atOnce` at a time, for `seconds`, and prints the rate and the median time of a call. */
+/**
+ * Calls `work` with 0, 1, 2, ..., `atOnce` at a time, for `seconds`, and prints the rate and the median time
+ * of a call.
+ */
 async function rate(
   name: string,
   atOnce: number,

@@ -23,7 +23,10 @@ const STAND_IN = findInShared('mongodb-standin/start');
 const REASON = 'needs MONGODB_TEST_URL, or mongod in PATH';
 const OWN_REASON = 'stops and kills its server, and so needs mongod in PATH';
 
-/** Why tests that need MongoDB cannot run here, as node:test's `skip` takes it; `false` when they can, or must. */
+/**
+ * Why tests that need MongoDB cannot run here, as node:test's `skip` takes it; `false` when they can, or
+ * must.
+ */
 export const mongodbMissing: string | false = skipReason(
   GIVEN_URL !== undefined || MONGOD !== undefined || STAND_IN !== undefined,
   REASON,

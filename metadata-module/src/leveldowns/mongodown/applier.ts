@@ -1,9 +1,9 @@
 /**
  * Brings committed entries into the data collection, in order, behind the backs of the callers.
  *
- * One bulk at a time holds several entries. An entry is applied when its whole bulk is on a majority's disks; until
- * then the overlay shows it and the journal keeps it. A bulk of which it is not certain what became is sent again, the
- * same entries and as one in doubt (see bulk.ts), before any other.
+ * One bulk at a time holds several entries. An entry is applied when its whole bulk is on a majority's disks;
+ * until then the overlay shows it and the journal keeps it. A bulk of which it is not certain what became is
+ * sent again, the same entries and as one in doubt (see bulk.ts), before any other.
  */
 import type { Collection } from 'mongodb';
 import type { Logger } from '@zenko-modules/common/logger';

@@ -1,13 +1,14 @@
 /**
  * The writes that bring a bulk of journal entries into the data collection.
  *
- * Every document carries the number `n` of the bulk that wrote it, and every write asks for one that is no newer than
- * itself. So a write that comes late, from a former owner or from a try that was given up, changes nothing
- * that is newer, and a bulk that is done twice does what it did. What this cannot stop is a late put of a key that is
- * not there any more, because a delete has removed the document, and its number with it. So a document is only removed when
- * no put of an older number can be under way. Where one can, the key is *exposed*: a bulk that is in doubt (its answer was lost, or
- * it is what a former owner may have had under way) marks its keys so, and leaves a document for those that
- * it deletes, which readers pass over. Such a mark stays: the late write may come at any time.
+ * Every document carries the number `n` of the bulk that wrote it, and every write asks for one that is no
+ * newer than itself. So a write that comes late, from a former owner or from a try that was given up, changes
+ * nothing that is newer, and a bulk that is done twice does what it did. What this cannot stop is a late put
+ * of a key that is not there any more, because a delete has removed the document, and its number with it. So
+ * a document is only removed when no put of an older number can be under way. Where one can, the key is
+ * *exposed*: a bulk that is in doubt (its answer was lost, or it is what a former owner may have had under
+ * way) marks its keys so, and leaves a document for those that it deletes, which readers pass over. Such a
+ * mark stays: the late write may come at any time.
  */
 import type { AnyBulkWriteOperation } from 'mongodb';
 import type { DataDocument } from './layout.js';
@@ -56,7 +57,7 @@ export function bulkOf({ operations, number, epoch, inDoubt }: BulkSpec): Bulk {
     }
   }
   const markers = MARKERS.map((_id): Write => ({
-    updateOne: { filter: { _id, epoch }, update: { $set: { applied: number } } },
+    updateOne: { filter: { _id, epoch }, update: { $set: { applied: number }, $inc: { touched: 1 } } },
   }));
   return { deletes: deletes.sort(byKind), puts: [...puts, ...markers] };
 }

@@ -1,6 +1,6 @@
 /**
- * Becoming the owner: wait until the present one has released the store or was silent for a lease, and take it with a
- * write that succeeds only if nothing has changed meanwhile.
+ * Becoming the owner: wait until the present one has released the store or was silent for a lease, and take
+ * it with a write that succeeds only if nothing has changed meanwhile.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -39,8 +39,8 @@ export interface Claim extends LeaseStart {
 type Claimed = Omit<Claim, 'id' | 'sentAt' | 'leaseMs'>;
 
 /**
- * Waits until the store may be taken, and takes it. An owner that gives a sign of life is waited for, or (`refuse`)
- * makes this reject with LevelError `fenced`.
+ * Waits until the store may be taken, and takes it. An owner that gives a sign of life is waited for, or
+ * (`refuse`) makes this reject with LevelError `fenced`.
  */
 export async function claimStore(layout: Layout, options: ClaimOptions): Promise<Claim> {
   const owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid };
@@ -102,7 +102,9 @@ class Watch {
   }
 }
 
-/** One look at the state, and a claim if it may be taken. `undefined` when not, or when somebody was faster. */
+/**
+ * One look at the state, and a claim if it may be taken. `undefined` when not, or when somebody was faster.
+ */
 async function tryToClaim(
   layout: Layout,
   owner: Owner,
@@ -172,7 +174,9 @@ async function claim(
   return { epoch, store, created, next: state.released ? state.next : undefined };
 }
 
-/** The answer to an earlier claim was lost, and with it whether the former owner had left nothing under way. */
+/**
+ * The answer to an earlier claim was lost, and with it whether the former owner had left nothing under way.
+ */
 async function claimedEarlier(
   layout: Layout,
   { owner, epoch, store, created }: StateDocument,

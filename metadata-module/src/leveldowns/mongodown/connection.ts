@@ -14,8 +14,8 @@ export interface ConnectionOptions {
 
 /**
  * A client that is not connected. What stands here wins over the URL: writes wait for a majority's journals,
- * and nothing is retried by the driver, since that needs sessions that not every server has, and mongodown's own
- * retries know what they may repeat.
+ * and nothing is retried by the driver, since that needs sessions that not every server has, and mongodown's
+ * own retries know what they may repeat.
  * @throws MongoParseError and others of the driver when the URL is not valid
  */
 export function createClient({ url, timeoutMs, socketTimeoutMs, onClient }: ConnectionOptions): MongoClient {

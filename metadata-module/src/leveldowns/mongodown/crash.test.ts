@@ -14,8 +14,8 @@ import { checkState, writeBatches } from './testing/numbered-batches.js';
 import { startWriter } from './testing/writer-process.js';
 
 const LEASE_MS = 300;
-const WRITER_KILLS = 15;
-const SERVER_KILLS = 5;
+const WRITER_KILLS = 10;
+const SERVER_KILLS = 4;
 
 test(
   'killed again and again between many batches, a store holds a whole number of them, and all that were acknowledged',

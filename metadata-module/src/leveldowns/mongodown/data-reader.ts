@@ -1,11 +1,11 @@
 /**
  * Reads of the data collection. Each asks for a marker as well, in the same command, and believes the answer
- * only if the marker has this owner's epoch and is as new as what this process has applied. So one round trip is
- * enough, and
+ * only if the marker has this owner's epoch and is as new as what this process has applied. So one round trip
+ * is enough, and
  *
  * - a process that lost the store notices it at its next read, and gives no answer from then on;
- * - a member that lags behind (another read preference than primary, or a primary that does not know yet
- *   that it is none any more) is found out, and the primary is asked again.
+ * - a member that lags behind (another read preference than primary, or a primary that does not know yet that
+ *   it is none any more) is found out, and the primary is asked again.
  *
  * The marker comes first in the order of the index, so what follows is at least as new as the marker.
  */
@@ -101,8 +101,8 @@ export class DataReader {
 }
 
 /**
- * One page, its marker first. Both parts of the `$or` are ranges of `_id`, so the index gives the documents in
- * order, and the whole page is one reply unless it is full before.
+ * One page, its marker first. Both parts of the `$or` are ranges of `_id`, so the index gives the documents
+ * in order, and the whole page is one reply unless it is full before.
  */
 function openPage(
   data: Collection<DataDocument>,

@@ -1,6 +1,6 @@
 /**
- * A writer loses the store with a command under way, which arrives long after the next owner has written: the next
- * owner's data stays as it is.
+ * A writer loses the store with a command under way, which arrives long after the next owner has written: the
+ * next owner's data stays as it is.
  */
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -44,7 +44,7 @@ for (const [what, late] of Object.entries(LATE)) {
     // Whatever else the former owner does while it is frozen does not arrive.
     const hit = arm(proxy, { ...late, verdict: { hold }, afterwards: 'cut-before' });
 
-    const former = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 1000 });
+    const former = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 2500 });
     let acknowledged = 0;
     const opened = openLevel(former).then(
       () => true,

@@ -1,4 +1,7 @@
-/** Two real processes: the first is stopped past its lease, the second takes over and writes, the first goes on. */
+/**
+ * Two real processes: the first is stopped past its lease, the second takes over and writes, the first goes
+ * on.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
@@ -10,7 +13,7 @@ import { contents, newPlace, newStore, withStore } from './testing/databases.js'
 import { checkState, writeBatches } from './testing/numbered-batches.js';
 import { startWriter } from './testing/writer-process.js';
 
-const ROUNDS = 15;
+const ROUNDS = 10;
 const LEASE_MS = 300;
 
 test(

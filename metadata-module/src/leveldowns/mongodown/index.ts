@@ -4,7 +4,8 @@
  *
  * - takeover.ts: how a process becomes the only one that can change the store; lease.ts, generation.ts and
  *   recovery.ts are its three steps, layout.ts names what lies in the database.
- * - store.ts: how an open store writes (journal-writer.ts, applier.ts) and reads (data-reader.ts, overlay.ts).
+ * - store.ts: how an open store writes (journal-writer.ts, applier.ts) and reads (data-reader.ts,
+ *   overlay.ts).
  * - mongodown.ts, iterator.ts: the same as an abstract-leveldown.
  */
 export { MONGODB_SETTINGS } from './mongodb-settings.js';

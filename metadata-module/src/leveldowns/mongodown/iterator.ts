@@ -1,12 +1,13 @@
 /**
  * An iterator over an open store.
  *
- * It reads a page at a time, and the next when the last is used up: nothing is read ahead, and nothing is left
- * open on the server in between, so hanging up costs nothing. A page is one moment's data: whole batches, and all
- * that was acknowledged before it was asked for. A later page is of a later moment. So, of changes that are
- * made while the iterator is open:
+ * It reads a page at a time, and the next when the last is used up: nothing is read ahead, and nothing is
+ * left open on the server in between, so hanging up costs nothing. A page is one moment's data: whole
+ * batches, and all that was acknowledged before it was asked for. A later page is of a later moment. So, of
+ * changes that are made while the iterator is open:
  *
- * - a key that is there throughout is seen exactly once, with a value that it had since the iterator was made;
+ * - a key that is there throughout is seen exactly once, with a value that it had since the iterator was
+ *   made;
  * - a key that is put or deleted meanwhile is seen once or not at all;
  * - what was acknowledged before the iterator was made is seen, whole.
  */
@@ -15,7 +16,10 @@ import type { Bounds, PageRequest } from './data-reader.js';
 import { decodeKey, encodeKey } from './key-encoding.js';
 import { isWithin, startingAt, type MergedPage, type PageEntry } from './merged-page.js';
 
-/** Keys of the first page, and of those after it: a short listing reads little, a long one has few round trips. */
+/**
+ * Keys of the first page, and of those after it: a short listing reads little, a long one has few round
+ * trips.
+ */
 const FIRST_PAGE = 100;
 const NEXT_PAGE = 1000;
 

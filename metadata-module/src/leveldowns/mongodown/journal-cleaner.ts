@@ -1,4 +1,7 @@
-/** Removes entries of the journal that are applied, many at a time. Their removal is not urgent, and can be done twice. */
+/**
+ * Removes entries of the journal that are applied, many at a time. Their removal is not urgent, and can be
+ * done twice.
+ */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Journal } from './journal.js';
 

@@ -1,6 +1,6 @@
 /**
- * Writes batches to the journal: numbers them, sends several numbers at a time, and commits in the order of the
- * numbers.
+ * Writes batches to the journal: numbers them, sends several numbers at a time, and commits in the order of
+ * the numbers.
  *
  * - Batches that come at a time share one document; one that is too large for a document takes several, and
  *   commits with the last.
@@ -91,8 +91,8 @@ export class JournalWriter {
   }
 
   /**
-   * Resolves when the batch is on a majority's disks and visible. Rejects with LevelError `unavailable` when that
-   * took too long, `tooLarge` before anything was written, `fenced` when another process owns the store.
+   * Resolves when the batch is on a majority's disks and visible. Rejects with LevelError `unavailable` when
+   * that took too long, `tooLarge` before anything was written, `fenced` when another process owns the store.
    */
   async write(operations: readonly Operation[]): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;

@@ -1,4 +1,7 @@
-/** The journal's end: numbers that were sent and not acknowledged, batches of several documents, and late changes of mind. */
+/**
+ * The journal's end: numbers that were sent and not acknowledged, batches of several documents, and late
+ * changes of mind.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -20,7 +23,7 @@ test('numbers that were sent behind one that got lost count for nothing', { skip
   const proxy = await startWireProxy(t, place.url);
   let release: (value?: unknown) => void = () => undefined;
   const hold = new Promise(resolve => (release = resolve));
-  const former = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 1500 });
+  const former = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 2500 });
   await openLevel(former);
   for (const number of [1, 2]) await writeBatch(former, batchOf(number));
   arm(proxy, {
@@ -56,7 +59,7 @@ test(
     const proxy = await startWireProxy(t, place.url);
     let release: (value?: unknown) => void = () => undefined;
     const hold = new Promise(resolve => (release = resolve));
-    const former = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 300 });
+    const former = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 1000 });
     await openLevel(former);
     await writeBatch(former, batchOf(1));
     // The server has the batch, its owner does not know, and gives it up; that arrives late.
@@ -83,9 +86,9 @@ test(
   },
 );
 
-/** Lets no look-up of the journal through before a call of 300 ms has failed. */
+/** Lets no look-up of the journal through before a call of a second has failed. */
 function slowed(judge: Parameters<typeof arm>[0]['judge']): typeof judge {
-  const from = performance.now() + 400;
+  const from = performance.now() + 1200;
   return command => {
     const isLook = command.name === 'find' && command.target.endsWith('.journal');
     return isLook && performance.now() < from ? 'cut-before' : judge(command);

@@ -4,9 +4,9 @@
  * `WINDOW` numbers at a time and acknowledge in order.
  *
  * A successor puts a fence at the first number that is missing. The former writer needs that number before it
- * can acknowledge anything that comes after, and finds it taken: so a fence stays for ever (one small document
- * for every owner that did not close). The numbers behind it that the former writer may have sent already
- * count for nothing; the successor goes on `WINDOW` numbers later.
+ * can acknowledge anything that comes after, and finds it taken: so a fence stays for ever (one small
+ * document for every owner that did not close). The numbers behind it that the former writer may have sent
+ * already count for nothing; the successor goes on `WINDOW` numbers later.
  */
 import type { Collection } from 'mongodb';
 import type { JournalDocument } from './layout.js';
@@ -36,7 +36,10 @@ export class Journal {
     return this.#writer;
   }
 
-  /** Inserts a part of a batch; a majority has it in its journal when this resolves. Rejects when the number is taken. */
+  /**
+   * Inserts a part of a batch; a majority has it in its journal when this resolves. Rejects when the number
+   * is taken.
+   */
   async insertPart(number: number, part: { first: number; parts: number; ops: Buffer }): Promise<void> {
     await this.#collection.insertOne({ _id: number, by: this.#writer, kind: 'batch', ...part });
   }
@@ -86,7 +89,10 @@ export class Journal {
   /** Makes this writer the one that answers for these numbers: nobody else can void them from now on. */
   async seal(numbers: readonly number[]): Promise<void> {
     for (const some of chunks(numbers)) {
-      await this.#collection.updateMany({ _id: { $in: some } }, { $set: { by: this.#writer } });
+      await this.#collection.updateMany(
+        { _id: { $in: some } },
+        { $set: { by: this.#writer }, $inc: { confirmed: 1 } },
+      );
     }
   }
 

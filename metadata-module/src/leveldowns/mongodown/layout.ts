@@ -15,13 +15,18 @@ export const UPPER_MARKER = '\u0100';
 /** A key, or a marker. */
 export interface DataDocument {
   readonly _id: string;
-  /** Number of the journal up to which the bulk went that wrote this. Every write needs it to be no newer than itself. */
+  /**
+   * Number of the journal up to which the bulk went that wrote this. Every write needs it to be no newer than
+   * itself.
+   */
   readonly n?: number;
   /** The value. */
   readonly v?: Buffer;
   /** The key was deleted: nobody sees it any more. */
   readonly deleted?: true;
-  /** A put of an older number may still come: the document may never be removed, only be marked as deleted. */
+  /**
+   * A put of an older number may still come: the document may never be removed, only be marked as deleted.
+   */
   readonly exposed?: true;
 
   /** Markers: the epoch of the owner of the store. */
@@ -30,13 +35,17 @@ export interface DataDocument {
   readonly applied?: number;
   /** Markers: the id of the store, as in the state document. */
   readonly store?: string;
+  /** Markers: grows with every write, also one that is done again. See `claimData`. */
+  readonly touched?: number;
 }
 
 export interface JournalDocument {
   readonly _id: number;
   /** Id of the writer that answers for the document. */
   readonly by: string;
-  /** `batch`: a part of one. `void`: a number that was given up. `fence`: no batch of a former writer follows. */
+  /**
+   * `batch`: a part of one. `void`: a number that was given up. `fence`: no batch of a former writer follows.
+   */
   readonly kind: 'batch' | 'void' | 'fence';
   /** The number of the batch's first part, and how many parts it has. */
   readonly first?: number;

@@ -54,8 +54,8 @@ export class Lease {
   }
 
   /**
-   * True while nobody whose clock runs at the same speed can have taken over. What this process remembers is the truth
-   * then, without asking the server.
+   * True while nobody whose clock runs at the same speed can have taken over. What this process remembers is
+   * the truth then, without asking the server.
    */
   get isFresh(): boolean {
     return performance.now() - this.#renewedAt < this.#leaseMs;

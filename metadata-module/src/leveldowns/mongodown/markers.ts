@@ -1,9 +1,14 @@
 /**
- * The two markers of the data collection, one below and one above all keys. They say whose the data is (`epoch`) and up to
- * which number the journal is in it (`applied`).
+ * The two markers of the data collection, one below and one above all keys. They say whose the data is
+ * (`epoch`) and up to which number the journal is in it (`applied`).
  *
- * An owner sets its epoch when it takes over, and only the owner of that epoch moves `applied`. So the markers stand
- * still for a former owner: it notices at its next read or bulk, and no late write of it moves them.
+ * An owner sets its epoch when it takes over, and only the owner of that epoch moves `applied`. So the
+ * markers stand still for a former owner: it notices at its next read or bulk, and no late write of it moves
+ * them.
+ *
+ * Every write to a marker changes something (`touched`), even if it was done before and only its answer was
+ * lost. A server need not wait for the majority when a write changes nothing; when a majority has this one,
+ * it has all before it.
  */
 import { LOWER_MARKER, UPPER_MARKER, type Layout } from './layout.js';
 import { corrupt } from './errors.js';
@@ -13,8 +18,8 @@ import type { Claim } from './claim.js';
 export const MARKERS = [UPPER_MARKER, LOWER_MARKER] as const;
 
 /**
- * Makes the data this owner's, and resolves with the number up to which the journal is applied. Done again after a failure,
- * it changes nothing.
+ * Makes the data this owner's, and resolves with the number up to which the journal is applied. Done again
+ * after a failure, it changes nothing.
  * @throws LevelError `corrupt` when the data is missing, or is of another store
  */
 export async function claimData(layout: Layout, { epoch, created, store }: Claim): Promise<number> {
@@ -22,11 +27,11 @@ export async function claimData(layout: Layout, { epoch, created, store }: Claim
     if (!created) {
       await layout.data.updateOne(
         { _id },
-        { $setOnInsert: { epoch: 0, applied: 0, store } },
+        { $setOnInsert: { epoch: 0, applied: 0, store, touched: 0 } },
         { upsert: true },
       );
     }
-    await layout.data.updateOne({ _id, epoch: { $lt: epoch } }, { $set: { epoch } });
+    await layout.data.updateOne({ _id, epoch: { $lte: epoch } }, { $set: { epoch }, $inc: { touched: 1 } });
   }
   const marker = await layout.data.findOne({ _id: LOWER_MARKER }, { readPreference: 'primary' });
   if (marker?.applied === undefined) {

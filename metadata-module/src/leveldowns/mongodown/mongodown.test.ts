@@ -1,22 +1,19 @@
+/** What every LevelDOWN of ours must pass, on mongodown. */
+import { randomUUID } from 'node:crypto';
 import test from 'node:test';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { runAbstractLevelDownSuite } from '../../testing/abstract-leveldown-suite.js';
-import type { LevelKind } from '../../testing/level-place.js';
+import { testCrash } from '../../testing/crash-run.js';
 import { testLevelDown } from '../../testing/leveldown-contract.js';
-import { newPlace, newStore, serverUrl } from './testing/databases.js';
-import { randomUUID } from 'node:crypto';
+import { testVersioningModel } from '../../testing/versioning-model.js';
+import { newStore, serverUrl } from './testing/databases.js';
+import { MONGODOWN, MONGODOWN_DAEMON } from './testing/kind.js';
 
-const MONGODOWN: LevelKind = {
-  name: 'mongodown',
-  permanent: true,
-  effort: 0.02,
-  place: async t => {
-    const place = await newPlace(t);
-    return { level: () => newStore(place) };
-  },
-};
-
-if (mongodbMissing === false) testLevelDown(MONGODOWN);
+if (mongodbMissing === false) {
+  testLevelDown(MONGODOWN);
+  testVersioningModel(MONGODOWN);
+  testCrash(MONGODOWN_DAEMON);
+}
 
 test("mongodown passes abstract-leveldown's own suite", { skip: mongodbMissing }, async t => {
   const url = await serverUrl();

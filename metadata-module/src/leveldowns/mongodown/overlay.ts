@@ -1,10 +1,10 @@
 /**
- * What is acknowledged, but perhaps not in the data collection yet. Readers lay it over what they read
- * there, so that they see a batch from its acknowledgement on, whole.
+ * What is acknowledged, but perhaps not in the data collection yet. Readers lay it over what they read there,
+ * so that they see a batch from its acknowledgement on, whole.
  *
- * A read takes time, and an entry may be applied meanwhile. So a read holds the overlay: what is applied after
- * the hold began stays until it is released. What a read gets is then the state at its end: where the overlay
- * knows a key, it knows the newest value, and no other key was written since the hold began.
+ * A read takes time, and an entry may be applied meanwhile. So a read holds the overlay: what is applied
+ * after the hold began stays until it is released. What a read gets is then the state at its end: where the
+ * overlay knows a key, it knows the newest value, and no other key was written since the hold began.
  */
 import type { Operation } from './operations.js';
 

@@ -2,9 +2,10 @@
  * Taking over a journal: find where it ends, make sure that it ends there for ever, and read what is not
  * applied yet.
  *
- * Positions are walked from the first that is not applied. A fence sends the walk `WINDOW` numbers on; the first
- * position without a document is the end. Only what a majority has is looked at, so that nothing that was seen
- * can vanish. Then the end gets this owner's fence; if the former owner was faster there, the walk goes on.
+ * Positions are walked from the first that is not applied. A fence sends the walk `WINDOW` numbers on; the
+ * first position without a document is the end. Only what a majority has is looked at, so that nothing that
+ * was seen can vanish. Then the end gets this owner's fence; if the former owner was faster there, the walk
+ * goes on.
  */
 import { sleep } from '@zenko-modules/common/deadline';
 import { corrupt, isDuplicateKey } from './errors.js';

@@ -111,7 +111,8 @@ test(
         count += 1;
         if (count === 1000) break;
       }
-      const sent = commands();
+      // On a busy machine it may still be applying; what reads is find, and more than find shows an open cursor.
+      const sent = commands().filter(({ commandName }) => /find|getMore|killCursors/.test(commandName));
       assert.ok(sent.length <= 3, `${sent.length} commands`);
       // Every cursor is used up by its first reply: there is none to close.
       assert.ok(sent.every(({ commandName }) => commandName === 'find'));

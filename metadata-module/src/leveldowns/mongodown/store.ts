@@ -90,9 +90,9 @@ export class MongoStore {
   }
 
   /**
-   * All or nothing. When it resolves, the batch is in the journals of a majority, and every read that begins from
-   * now on sees it. When it rejects with LevelError `unavailable`, it does not happen, unless this process ends
-   * or loses the store at once: then it may. See JournalWriter for the other errors.
+   * All or nothing. When it resolves, the batch is in the journals of a majority, and every read that begins
+   * from now on sees it. When it rejects with LevelError `unavailable`, it does not happen, unless this
+   * process ends or loses the store at once: then it may. See JournalWriter for the other errors.
    */
   async write(operations: readonly Operation[]): Promise<void> {
     this.#assertUsable();
@@ -100,8 +100,8 @@ export class MongoStore {
   }
 
   /**
-   * The values of keys, `undefined` for those that are not there: all of one moment. One round trip, which calls at
-   * a time share; none when what was written last to all of them is not applied yet.
+   * The values of keys, `undefined` for those that are not there: all of one moment. One round trip, which
+   * calls at a time share; none when what was written last to all of them is not applied yet.
    */
   async get(ids: readonly string[]): Promise<(Buffer | undefined)[]> {
     await this.#assertOwned();

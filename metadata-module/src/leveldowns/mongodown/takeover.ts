@@ -5,10 +5,10 @@
  * 2. The markers of the data get this epoch: they stand still for a former owner, and it notices.
  * 3. The journal gets this process's fence: no other process can commit anything from now on.
  *
- * What is committed and not applied, from the number in the markers to the fence, is what a former owner may still be writing
- * into the data, for as long as it exists, and no more than that: it applies one bulk at a time, of what is committed, and the
- * next one only when the markers moved. So all this is applied as a bulk in doubt (see bulk.ts), and then no late write can
- * change anything. Until then the overlay shows it.
+ * What is committed and not applied, from the number in the markers to the fence, is what a former owner may
+ * still be writing into the data, for as long as it exists, and no more than that: it applies one bulk at a
+ * time, of what is committed, and the next one only when the markers moved. So all this is applied as a bulk
+ * in doubt (see bulk.ts), and then no late write can change anything. Until then the overlay shows it.
  */
 import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import { withDeadline } from '@zenko-modules/common/deadline';

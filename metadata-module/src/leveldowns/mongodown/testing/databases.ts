@@ -35,7 +35,10 @@ export async function newPlace(t: Pick<TestContext, 'after'>, at?: string): Prom
   return place;
 }
 
-/** A store with a lease as short as tests like it. If a test leaves it open, it is closed at the end of the file. */
+/**
+ * A store with a lease as short as tests like it. If a test leaves it open, it is closed at the end of the
+ * file.
+ */
 export function newStore(place: Place, options: Partial<MongoDownOptions> = {}): MongoDown {
   const store = new MongoDown({ leaseMs: 600, ...place, ...options });
   cleanups.push(() => (store.status === 'open' ? closeLevel(store) : undefined));

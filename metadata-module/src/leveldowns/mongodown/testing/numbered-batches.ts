@@ -51,8 +51,8 @@ export function checkState(found: Record<string, string>, acknowledged: number):
 }
 
 /**
- * Writes the batches after `from`, `atOnce` at a time, until `last` or a failure. Calls back with the number up to which
- * all are acknowledged. Resolves with the failure.
+ * Writes the batches after `from`, `atOnce` at a time, until `last` or a failure. Calls back with the number
+ * up to which all are acknowledged. Resolves with the failure.
  */
 export async function writeBatches(
   store: LevelDown,

@@ -1,6 +1,7 @@
 /**
- * A proxy that understands MongoDB's wire protocol (OP_MSG), for what a server does once in a year: it answers in
- * the server's place, cuts before or after the server has carried out a command, or lets one arrive late.
+ * A proxy that understands MongoDB's wire protocol (OP_MSG), for what a server does once in a year: it
+ * answers in the server's place, cuts before or after the server has carried out a command, or lets one
+ * arrive late.
  */
 import net from 'node:net';
 import type { TestContext } from 'node:test';
@@ -23,9 +24,10 @@ export interface WireCommand {
 }
 
 /**
- * What becomes of a command. `cut-before`: the server never sees it; `cut-after`: the server carries it out, and the
- * connection breaks instead of the answer. `answer`: in the server's place. `change`: of the server's answer.
- * `hold`: it reaches the server when the promise resolves, even if the client has given up long before.
+ * What becomes of a command. `cut-before`: the server never sees it; `cut-after`: the server carries it out,
+ * and the connection breaks instead of the answer. `answer`: in the server's place. `change`: of the server's
+ * answer. `hold`: it reaches the server when the promise resolves, even if the client has given up long
+ * before.
  */
 export type Verdict =
   | 'pass'

@@ -3,8 +3,8 @@
  *
  *     node writer.js <place as JSON> <options of MongoDown as JSON>
  *
- * Prints `at <number>` when it is open, then one line with the number up to which all are acknowledged, and at the end
- * `failed <code>`.
+ * Prints `at <number>` when it is open, then one line with the number up to which all are acknowledged, and
+ * at the end `failed <code>`.
  */
 import { getValue, openLevel } from '../../level-calls.js';
 import type { MongoDownOptions } from '../mongodown.js';
