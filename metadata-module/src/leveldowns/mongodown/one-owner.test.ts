@@ -101,6 +101,15 @@ test('a store that is not whole is not opened, and not taken for an empty one', 
       message: /has format 2: this version reads and writes 1/,
     });
   });
+  await t.test('the journal has a gap', async t => {
+    const place = await newPlace(t);
+    await withStore(newStore(place), store => writeBatch(store, [put('a', '1')]));
+    await withLayout(place, layout => layout.journal.insertOne({ _id: 100, by: 'former', kind: 'batch' }));
+    await assert.rejects(openLevel(newStore(place)), {
+      code,
+      message: /has no number 2, and yet it has number 100/,
+    });
+  });
   await t.test('the data vanishes under an open store', async t => {
     const place = await newPlace(t);
     const store = newStore(place);
