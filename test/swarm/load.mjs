@@ -36,16 +36,13 @@ export class Load {
   }
 
   async #work(number) {
-    const written = new Set();
     for (let turn = 0; !this.#stopping; turn += 1) {
       const key = `load/${number}/${turn % KEYS_PER_WORKER}`;
       await this.#request(`PUT ${key}`, () =>
         this.#bucket.put(key, randomBytes(randomInt(1, LARGEST_BYTES))),
       );
-      written.add(key);
       await this.#request(`GET ${key}`, () => this.#bucket.check(key));
       if (turn % 5 === 4) {
-        written.delete(key);
         await this.#request(`DELETE ${key}`, () => this.#bucket.delete(key));
       }
       await sleep(PAUSE_MS);
