@@ -74,14 +74,23 @@ test(
     proxy.judge = slowed(proxy.judge);
     await assert.rejects(writeBatch(former, batchOf(2)), { code: LEVEL_ERRORS.unavailable });
 
-    const next = newStore(place, { inUse: 'wait', leaseMs: 60_000 });
+    // The next owner shows it, and ends before it could apply it.
+    const second = await startWireProxy(t, place.url);
+    const isBulk = on('update', 'metadata');
+    arm(second, {
+      at: isBulk,
+      skip: 2,
+      verdict: 'cut-before',
+      afterwards: command => (isBulk(command) ? 'cut-before' : 'pass'),
+    });
+    const next = newStore({ ...place, url: second.url }, { inUse: 'wait', timeoutMs: 1500 });
     await openLevel(next);
     const count = checkState(await contents(next), 1);
     release();
     await sleep(50);
     assert.equal(checkState(await contents(next), 1), count);
     await closeLevel(next);
-    assert.equal(checkState(await withStore(newStore(place), contents), 1), count);
+    assert.equal(checkState(await withStore(newStore(place, { inUse: 'wait' }), contents), 1), count);
     await closeLevel(former);
   },
 );
