@@ -95,6 +95,9 @@ async function minimal(transcript, bucket) {
   await transcript.step('one writer', () =>
     scenarios.noSecondWriter(transcript, ['data-module', 'metadata-module']),
   );
+  await transcript.step('containers killed', async () =>
+    scenarios.killEach(transcript, bucket, 'minimal stack', await names()),
+  );
   await transcript.step('backed up and restored', () => backUpAndRestore(transcript, bucket));
   await transcript.step('removed and deployed again', () =>
     again(transcript, bucket, MINIMAL, 'minimal stack'),
