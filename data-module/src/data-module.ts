@@ -1,14 +1,14 @@
 /** The data module: a store, the REST server before it, and the probe server beside it. */
-import { openPartFolder } from '@zenko-modules/common/data-folder';
 import type { Running } from '@zenko-modules/common/daemon';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
-import { type Environment, readSettings, type SettingsOf } from '@zenko-modules/common/settings';
+import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
 import { createDataMetrics } from './data-metrics.js';
 import type { DATA_SETTINGS } from './data-settings.js';
 import type { DataStore } from './data-store.js';
 import { startRestServer } from './rest/rest-server.js';
-import { measuredStore } from './stores/measured-store.js';
+import { StoreLayer } from './stores/store-layer.js';
+import { openStore } from './stores/open-store.js';
 import { loadStore } from './stores/registry.js';
 
 /** The part of the grace period that requests in flight get; the rest is for closing the store. */
@@ -24,11 +24,7 @@ export async function startDataModule(
   env: Environment = process.env,
 ): Promise<Running> {
   const plugin = await loadStore(settings.DATA_BACKEND);
-  const opened = await plugin.open({
-    settings: readSettings(plugin.settings, env),
-    openFolder: part => openPartFolder(settings.DATA_DIR, part),
-    log,
-  });
+  const opened = await openStore(plugin, { dataDir: settings.DATA_DIR, env, log });
   try {
     return await serve(opened, settings, log);
   } catch (err) {
@@ -44,7 +40,7 @@ async function serve(
 ): Promise<Running> {
   const registry = createRegistry();
   const metrics = createDataMetrics(registry);
-  const store = measuredStore(opened, (operation, outcome, seconds) =>
+  const store = new StoreLayer(opened, (operation, outcome, seconds) =>
     metrics.storeSeconds.observe({ operation, outcome }, seconds),
   );
   const rest = await startRestServer({ store, settings, metrics, log });

@@ -1,6 +1,7 @@
 /**
- * What a blob store promises. The REST server, the metrics wrapper, the contract suite
- * (`testing/store-contract.ts`) and every store meet in this file.
+ * What a blob store promises. The REST server, every store and the layer over it (`stores/store-layer.ts`), and the
+ * contract suite (`testing/store-contract.ts`) meet in this file. A store is only ever used through its layer, which
+ * keeps a part of the promises for it; STORES.md says which.
  *
  * Blobs are immutable: a key names the same bytes from the moment `put` resolves until `delete`, and is
  * never given to another blob. Every method may be called concurrently with every other.

@@ -11,9 +11,6 @@ const FOLDERS = 3511;
 
 export const UPLOADS_FOLDER = '.uploads';
 
-/** Longest key that can name a file; longer ones name no blob. */
-export const MAX_KEY_LENGTH = 255;
-
 export function blobFolder(volume: string, key: string): string {
   return path.join(volume, String(hashOf(key) % FOLDERS));
 }

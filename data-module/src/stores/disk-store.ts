@@ -1,6 +1,6 @@
 /**
  * Blobs as files. A blob appears under its name only when it is complete and synced: it is written under a
- * temporary name, its bytes counted, the file synced, renamed, and the folder synced.
+ * temporary name, the file synced, renamed, and the folder synced.
  */
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
@@ -17,8 +17,7 @@ import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
 import { BlobFolders } from './blob-folders.js';
 import { nameDiskError } from './disk-errors.js';
-import { blobFile, blobFolder, MAX_KEY_LENGTH, UPLOADS_FOLDER } from './disk-layout.js';
-import { ExactSize } from './exact-size.js';
+import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { FileWriter } from './file-writer.js';
 import type { StorePlugin } from './plugin.js';
 
@@ -69,7 +68,6 @@ class DiskStore implements DataStore {
   readonly #volume: string;
   readonly #folders: BlobFolders;
   readonly #log: Logger;
-  #closed = false;
 
   constructor(volume: string, log: Logger) {
     this.#volume = volume;
@@ -81,13 +79,11 @@ class DiskStore implements DataStore {
     const key = newBlobKey();
     const temporary = path.join(this.#volume, UPLOADS_FOLDER, key);
     try {
-      this.#checkOpen();
       await this.#checkRoom(size);
-      await this.#write(source, size, temporary);
+      await this.#write(source, temporary);
       await this.#publish(temporary, key);
       return key;
     } catch (err) {
-      source.destroy();
       await this.#discard(temporary);
       // A missing file is never the caller's fault here: a folder of the volume has gone.
       const missing = (err as NodeJS.ErrnoException).code === 'ENOENT';
@@ -99,7 +95,7 @@ class DiskStore implements DataStore {
 
   async stat(key: string): Promise<number> {
     return this.#named(async () => {
-      const found = await stat(this.#file(key));
+      const found = await stat(blobFile(this.#volume, key));
       if (!found.isFile()) throw new CatalogueError('ObjNotFound');
       return found.size;
     });
@@ -107,14 +103,14 @@ class DiskStore implements DataStore {
 
   async get(key: string, range?: ByteRange): Promise<Readable> {
     return this.#named(async () => {
-      const file = await open(this.#file(key), 'r');
+      const file = await open(blobFile(this.#volume, key), 'r');
       return file.createReadStream({ highWaterMark: READ_AHEAD_BYTES, ...range });
     });
   }
 
   async delete(key: string): Promise<void> {
     await this.#named(async () => {
-      await unlink(this.#file(key));
+      await unlink(blobFile(this.#volume, key));
       await syncFolder(blobFolder(this.#volume, key));
     });
   }
@@ -132,15 +128,15 @@ class DiskStore implements DataStore {
     if (available === 0) throw new CatalogueError('ServiceUnavailable', 'the disk is full');
   }
 
+  /** Files are closed with the streams that they belong to. */
   close(): Promise<void> {
-    this.#closed = true;
     return Promise.resolve();
   }
 
-  async #write(source: Readable, size: number, temporary: string): Promise<void> {
+  async #write(source: Readable, temporary: string): Promise<void> {
     const file = await open(temporary, 'wx');
     try {
-      await pipeline(source, new ExactSize(size), new FileWriter(file));
+      await pipeline(source, new FileWriter(file));
       await file.sync();
     } finally {
       await file.close();
@@ -178,18 +174,8 @@ class DiskStore implements DataStore {
       );
   }
 
-  #file(key: string): string {
-    if (key.length === 0 || key.length > MAX_KEY_LENGTH) throw new CatalogueError('ObjNotFound');
-    return blobFile(this.#volume, key);
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new CatalogueError('ServiceUnavailable', 'the store has been closed');
-  }
-
   async #named<T>(work: () => Promise<T>): Promise<T> {
     try {
-      this.#checkOpen();
       return await work();
     } catch (err) {
       throw nameDiskError(err);

@@ -4,7 +4,8 @@ import type { Environment } from '@zenko-modules/common/settings';
 import type { TestContext } from 'node:test';
 import { HttpStore } from '../testing/http-store.js';
 import { countItems } from '../testing/memcached-items.js';
-import { openTestStore } from '../testing/open-store.js';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { openStore } from './open-store.js';
 import { startTestModule } from '../testing/start-module.js';
 import { type StoreUnderTest, testStoreContract } from '../testing/store-contract.js';
 import { memcachedStore } from './memcached-store.js';
@@ -22,12 +23,12 @@ async function onMemcached(t: TestContext, count: number, env: Environment) {
   };
 }
 
-async function openStore(t: TestContext, count: number, more: Environment = {}): Promise<StoreUnderTest> {
+async function openOnServers(t: TestContext, count: number, more: Environment = {}): Promise<StoreUnderTest> {
   const { env, residue } = await onMemcached(t, count, more);
-  const store = await openTestStore(memcachedStore, env);
+  const store = await openStore(memcachedStore, { dataDir: env.DATA_DIR, env, log: silentLogger() });
   const reopen = async () => {
     await store.close();
-    return openTestStore(memcachedStore, env);
+    return openStore(memcachedStore, { dataDir: env.DATA_DIR, env, log: silentLogger() });
   };
   return { store, residue, reopen };
 }
@@ -37,7 +38,7 @@ testStoreContract({
   skip: anyMemcachedMissing,
   boundaries: [262_144, 2 * 262_144],
   largeBytes: 160 * 1024 * 1024,
-  open: t => openStore(t, 1),
+  open: t => openOnServers(t, 1),
 });
 
 testStoreContract({
@@ -45,7 +46,7 @@ testStoreContract({
   skip: anyMemcachedMissing,
   boundaries: [SMALL_CHUNK, 10 * SMALL_CHUNK],
   largeBytes: 16 * 1024 * 1024,
-  open: t => openStore(t, 3, { MEMCACHED_CHUNK_BYTES: String(SMALL_CHUNK), MEMCACHED_WINDOW: '3' }),
+  open: t => openOnServers(t, 3, { MEMCACHED_CHUNK_BYTES: String(SMALL_CHUNK), MEMCACHED_WINDOW: '3' }),
 });
 
 testStoreContract({

@@ -5,14 +5,11 @@
  * bytes.
  */
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
-import { MemcachedError } from '@zenko-modules/common/memcached/memcached-error';
 import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
-import { ExactSize } from './exact-size.js';
 import { inChunks, streamChunks } from './memcached/chunks.js';
 import { chunkKey, manifestKey } from './memcached/item-keys.js';
 import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './memcached/manifest.js';
@@ -25,9 +22,6 @@ import type { StorePlugin } from './plugin.js';
 
 /** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
 const UPLOAD_EXPIRES_S = 24 * 3600;
-
-/** Longest key that may name a blob; longer ones name no item. */
-const MAX_KEY_LENGTH = 200;
 
 /** Calls without a value that one upload has on their way at once. */
 const TOUCHES_AT_ONCE = 16;
@@ -72,7 +66,6 @@ class MemcachedStore implements DataStore {
   readonly #chunkSize: number;
   readonly #window: number;
   readonly #remover: Remover;
-  #closing: Promise<void> | undefined;
 
   constructor({ client, servers, chunkSize, window, log }: MemcachedStoreOptions) {
     this.#client = client;
@@ -85,27 +78,16 @@ class MemcachedStore implements DataStore {
   async put(source: Readable, size: number): Promise<string> {
     const blob = newBlobKey();
     const upload: Remains = { chunks: 0, hasManifest: false };
-    let writing = Promise.resolve();
     try {
-      this.#checkOpen();
-      await pipeline(source, new ExactSize(size), (bytes: AsyncIterable<Buffer>) => {
-        writing = this.#write(blob, bytes, upload);
-        return writing;
-      });
+      await this.#write(blob, source, upload);
       await this.#keep(blob, upload.chunks);
       upload.hasManifest = true;
       const manifest = writeManifest({ size, chunkSize: this.#chunkSize });
       await this.#on(manifestKey(blob), key => this.#client.set(key, manifest));
       return blob;
     } catch (err) {
-      source.destroy();
-      // Chunks may still be on their way: what is deleted before they arrive would stay.
-      const settled = writing.then(
-        () => upload,
-        () => upload,
-      );
-      void this.#remover.remove(blob, settled, { passes: 2 });
-      throw nameMemcachedError(await reasonOf(err, writing));
+      void this.#remover.remove(blob, upload, { passes: 2 });
+      throw nameMemcachedError(err);
     }
   }
 
@@ -138,11 +120,11 @@ class MemcachedStore implements DataStore {
         deleted = await this.#on(manifestKey(key), item => this.#client.delete(item));
       } catch (err) {
         // Nobody knows whether it is gone. It was to go, and its chunks must not stay without it.
-        void this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: true }), { passes: 2 });
+        void this.#remover.remove(key, { chunks, hasManifest: true }, { passes: 2 });
         throw err;
       }
       if (!deleted) throw new CatalogueError('ObjNotFound');
-      await this.#remover.remove(key, Promise.resolve({ chunks, hasManifest: false }), { passes: 1 });
+      await this.#remover.remove(key, { chunks, hasManifest: false }, { passes: 1 });
     });
   }
 
@@ -163,12 +145,12 @@ class MemcachedStore implements DataStore {
     );
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#remover.close().finally(() => this.#client.close());
-    return this.#closing;
+  async close(): Promise<void> {
+    await this.#remover.close();
+    this.#client.close();
   }
 
-  /** Settles when nothing of it is on its way any more. */
+  /** Settles when nothing of it is on its way any more: a chunk that is deleted before it arrives would stay. */
   async #write(blob: string, bytes: AsyncIterable<Buffer>, upload: Remains): Promise<void> {
     const window = new TaskWindow(this.#window);
     try {
@@ -200,7 +182,6 @@ class MemcachedStore implements DataStore {
   }
 
   async #manifest(blob: string): Promise<Manifest> {
-    if (blob.length === 0 || blob.length > MAX_KEY_LENGTH) throw new CatalogueError('ObjNotFound');
     const bytes = await this.#on(manifestKey(blob), key => this.#client.get(key));
     if (bytes === undefined) throw new CatalogueError('ObjNotFound');
     return readManifest(blob, bytes);
@@ -225,27 +206,11 @@ class MemcachedStore implements DataStore {
     return work(key);
   }
 
-  #checkOpen(): void {
-    if (this.#closing !== undefined)
-      throw new CatalogueError('ServiceUnavailable', 'the store has been closed');
-  }
-
   async #named<T>(work: () => Promise<T>): Promise<T> {
     try {
-      if (this.#closing !== undefined)
-        throw new CatalogueError('ServiceUnavailable', 'the store has been closed');
       return await work();
     } catch (err) {
       throw nameMemcachedError(err);
     }
   }
-}
-
-/** Why an upload failed: of a stream that was closed, only who closed it knows. */
-async function reasonOf(err: unknown, writing: Promise<void>): Promise<unknown> {
-  if (err instanceof CatalogueError || err instanceof MemcachedError) return err;
-  return writing.then(
-    () => err,
-    (reason: unknown) => reason,
-  );
 }

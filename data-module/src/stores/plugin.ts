@@ -1,13 +1,28 @@
 /** How a store is plugged into the module: its name, its settings, and how it is opened. */
+import type { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import type { SettingsOf, SettingsTable } from '@zenko-modules/common/settings';
+import type { Environment, SettingsOf, SettingsTable } from '@zenko-modules/common/settings';
+import type { StartError } from '@zenko-modules/common/start-error';
 import type { DataStore } from '../data-store.js';
 
 export interface StoreContext<T extends SettingsTable> {
   readonly settings: SettingsOf<T>;
+  /** The environment, for stores that read their settings themselves. */
+  readonly env: Environment;
   /** Makes and checks the folder `<DATA_DIR>/<part>`, for stores that keep files. `StartError` when it cannot be used. */
   readonly openFolder: (part: string) => Promise<string>;
   readonly log: Logger;
+  /** What a store that lies outside the project cannot import. */
+  readonly tools: StoreTools;
+}
+
+export interface StoreTools {
+  /** Errors of calls: `new CatalogueError(type, message, { cause })`. */
+  readonly CatalogueError: typeof CatalogueError;
+  /** Errors of `open` that the person who starts can mend. Its message is printed as the one line. */
+  readonly StartError: typeof StartError;
+  /** Makes a key that no blob has had. */
+  readonly newBlobKey: () => string;
 }
 
 export interface StorePlugin<T extends SettingsTable = SettingsTable> {

@@ -26,7 +26,7 @@ export interface Remains {
 
 interface Job {
   readonly blob: string;
-  readonly remains: Promise<Remains>;
+  readonly remains: Readonly<Remains>;
   /** How often it is still to be done; and how often that has failed. */
   passes: number;
   tries: number;
@@ -45,12 +45,11 @@ export class Remover {
   }
 
   /**
-   * Removes a blob's remains when it is known what they are: the manifest first, then the chunks. Resolves when they
+   * Removes a blob's remains: the manifest first, then the chunks. Resolves when they
    * are gone, or as soon as that has failed once and will be tried again later. Never rejects.
-   * @param remains must not reject
    * @param passes 2 when some of it may come to its server after it was deleted, on a connection that broke
    */
-  remove(blob: string, remains: Promise<Remains>, { passes }: { passes: 1 | 2 }): Promise<void> {
+  remove(blob: string, remains: Readonly<Remains>, { passes }: { passes: 1 | 2 }): Promise<void> {
     return this.#keep(this.#attempt({ blob, remains, passes, tries: 0 }));
   }
 
@@ -68,7 +67,7 @@ export class Remover {
 
   async #attempt(job: Job): Promise<void> {
     const { blob } = job;
-    const { chunks, hasManifest } = await job.remains;
+    const { chunks, hasManifest } = job.remains;
     try {
       if (hasManifest) await this.#client.delete(manifestKey(blob));
       const window = new TaskWindow(DELETES_AT_ONCE);

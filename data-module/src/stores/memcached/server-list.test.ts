@@ -15,8 +15,10 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { freePort } from '@zenko-modules/common/testing/test-server';
 import type { DataStore } from '../../data-store.js';
 import { readiness, startMemcachedModule } from '../../testing/memcached-module.js';
-import { openTestStore } from '../../testing/open-store.js';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { openStore } from '../open-store.js';
 import { memcachedStore } from '../memcached-store.js';
+import { StoreLayer } from '../store-layer.js';
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const REFUSAL = /^MEMCACHED_HOSTS: "[^"]*" is not "[^"]*", with which .* MEMCACHED_ALLOW_RESHARD=true/;
@@ -24,8 +26,9 @@ const options = { skip: memcachedMissing };
 
 const hosts = (...ports: number[]): string => ports.map(port => `127.0.0.1:${port}`).join(',');
 
-function open(folder: string, list: string, more: Environment = {}): Promise<DataStore> {
-  return openTestStore(memcachedStore, { DATA_DIR: folder, MEMCACHED_HOSTS: list, ...more });
+async function open(folder: string, list: string, more: Environment = {}): Promise<DataStore> {
+  const env = { DATA_DIR: folder, MEMCACHED_HOSTS: list, ...more };
+  return new StoreLayer(await openStore(memcachedStore, { dataDir: env.DATA_DIR, env, log: silentLogger() }));
 }
 
 async function assertRefused(folder: string, list: string): Promise<void> {
