@@ -22,11 +22,21 @@ async function deleteNewest(store: MetadataStore, count: number): Promise<void> 
   await store.databases.del(BUCKET, 'k', { versionId });
 }
 
+/** Whether a place holder is stored; also while the store is opened again after a failure. */
+async function isBroken(store: MetadataStore): Promise<boolean> {
+  try {
+    return (await stored(store, 'k'))?.includes('isPHD') ?? false;
+  } catch (err) {
+    if (isErrorType(err, 'ServiceUnavailable')) return true;
+    throw err;
+  }
+}
+
 const stored = (store: MetadataStore, key: string): Promise<string | undefined> =>
   store.store.get(BUCKET.keyOf(key));
 
 async function untilRepaired(store: MetadataStore): Promise<void> {
-  for (let tries = 0; (await stored(store, 'k'))?.includes('isPHD'); tries += 1) {
+  for (let tries = 0; await isBroken(store); tries += 1) {
     assert.ok(tries < 1000, 'the master is repaired');
     await sleep(10);
   }

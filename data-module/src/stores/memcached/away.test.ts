@@ -131,7 +131,7 @@ test(
     t.after(() => clearInterval(stalling));
     await assertRefused(module, 8 * MiB, /cannot be reached/);
     assert.equal(await readiness(module), 503);
-    assert.ok((await countItems([local(port)])) > empty);
+    await eventually('chunks lie around', async () => (await countItems([local(port)])) > empty);
     clearInterval(stalling);
     await eventually('its chunks are gone', async () => (await countItems([local(port)])) === empty);
     await assertServes(module);
