@@ -1,15 +1,15 @@
 /** One client's connection to one namespace: its calls in flight and its open streams. */
-import { randomUUID } from 'node:crypto';
 import type { Socket } from 'socket.io';
 import { CatalogueError, type ErrorType, toCatalogueError } from '../errors.js';
 import type { Logger } from '../logger.js';
+import { type IncomingCall, memberOf, readCall, unknownCall } from './incoming-call.js';
 import { RPC_LIMITS, type RpcLimits } from './limits.js';
-import { type RpcCall, type RpcHandler, type RpcService, StreamResult } from './service.js';
-import { StreamSender, type StreamSocket } from './stream-sender.js';
-import { type Manifest, type StreamReference, toWireError } from './wire.js';
-
-/** No more of a client's text than this goes into a log or an answer. */
-const MAX_QUOTED = 256;
+import { Outgoing } from './outgoing.js';
+import type { ServerState } from './server-state.js';
+import type { RpcCall, RpcHandler, RpcService, StreamResult } from './service.js';
+import { discardStreams, withReferences } from './stream-results.js';
+import { StreamSender } from './stream-sender.js';
+import { type Manifest, toWireError } from './wire.js';
 
 export interface RpcObserver {
   /** `outcome` is `ok` or the type of the error. */
@@ -23,31 +23,27 @@ export interface ConnectionOptions {
   readonly observer?: RpcObserver;
 }
 
-type Acknowledge = (...answer: unknown[]) => void;
+type Answer = (outcome: 'ok' | ErrorType, ...values: unknown[]) => void;
 
 export class RpcConnection {
   readonly #socket: Socket;
   readonly #service: RpcService;
   readonly #options: ConnectionOptions;
   readonly #limits: RpcLimits;
-  readonly #all: ReadonlySet<RpcConnection>;
+  readonly #state: ServerState;
+  readonly #outgoing: Outgoing;
   readonly #handlers: ReadonlyMap<string, RpcHandler>;
   readonly #streams = new Map<string, StreamSender>();
   /** Calls that a handler still works on, also when their client was told that they took too long. */
   readonly #calls = new Set<Promise<void>>();
-  #draining = false;
 
-  constructor(
-    socket: Socket,
-    service: RpcService,
-    options: ConnectionOptions,
-    all: ReadonlySet<RpcConnection>,
-  ) {
+  constructor(socket: Socket, service: RpcService, options: ConnectionOptions, state: ServerState) {
     this.#socket = socket;
     this.#service = service;
     this.#options = options;
     this.#limits = { ...RPC_LIMITS, ...options.limits };
-    this.#all = all;
+    this.#state = state;
+    this.#outgoing = new Outgoing(socket, this.#limits.unsentBytes, options.log);
     this.#handlers = new Map(Object.entries(service.calls));
     socket.on('call', (...received: unknown[]) => this.#onCall(received));
     socket.on('stream-hangup', (payload: unknown) => this.#onHangUp(payload));
@@ -57,18 +53,13 @@ export class RpcConnection {
     });
   }
 
-  get openStreams(): number {
-    return this.#streams.size;
-  }
-
   /** Ends every stream: the client has gone. */
   end(): void {
     for (const stream of [...this.#streams.values()]) stream.hangUp();
   }
 
-  /** Takes no more calls, tells the readers of streams, and resolves when every call has been answered. */
+  /** Resolves when every call has been answered, and the readers of streams have been told that there is no more. */
   async drain(): Promise<void> {
-    this.#draining = true;
     await Promise.all(this.#calls);
     for (const stream of [...this.#streams.values()]) stream.fail(stopping());
   }
@@ -85,140 +76,114 @@ export class RpcConnection {
       return;
     }
     const [name, args] = received.slice(0, -1);
-    const started = performance.now();
-    const known = typeof name === 'string' && this.#handlers.has(name);
-    let answered = false;
-    const answer = (outcome: 'ok' | ErrorType, ...values: unknown[]): void => {
-      if (answered) return;
-      answered = true;
-      (acknowledge as Acknowledge)(...values);
-      this.#options.observer?.callAnswered(
-        this.#service.namespace,
-        known ? name : 'unknown',
-        outcome,
-        (performance.now() - started) / 1000,
-      );
-    };
+    const answer = this.#answerOnce(name, acknowledge as (...values: unknown[]) => void);
     if (name === 'getManifest') {
       answer('ok', null, this.#manifest());
       return;
     }
-    const refuse = (err: unknown, log: Logger): void => {
-      const told = toCatalogueError(err);
-      if (told.type === 'InternalError') log.error({ err: told.cause ?? told }, 'a call failed');
-      answer(told.type, toWireError(told));
-    };
-    let call: RpcCall;
-    let handler: RpcHandler;
-    const controller = new AbortController();
     try {
-      handler = this.#handlerOf(name);
-      call = this.#read(name as string, args, controller.signal);
+      const handler = typeof name === 'string' ? this.#handlers.get(name) : undefined;
+      if (typeof name !== 'string' || handler === undefined) throw unknownCall(name, this.#handlers.keys());
+      const incoming = readCall(args);
+      this.#admit(incoming);
+      this.#carryOut(name, handler, incoming, answer);
     } catch (err) {
-      refuse(err, this.#options.log);
-      return;
+      this.#refuse(err, answer, this.#options.log);
     }
+  }
+
+  /** @throws CatalogueError when the server stops or has enough to do. */
+  #admit({ bytes }: IncomingCall): void {
+    if (this.#state.stopping) throw stopping();
+    const { callsInFlight, argumentBytes } = this.#limits;
+    if (this.#calls.size >= callsInFlight) {
+      throw new CatalogueError('SlowDown', `more than ${callsInFlight} calls at once on one connection`);
+    }
+    if (this.#state.argumentBytes + bytes > argumentBytes) {
+      throw new CatalogueError('SlowDown', `more than ${argumentBytes} bytes in calls at once`);
+    }
+  }
+
+  #carryOut(name: string, handler: RpcHandler, incoming: IncomingCall, answer: Answer): void {
+    const { args, subLevel, logName, reqUids, bytes } = incoming;
+    const log = this.#options.log.child({ call: name, reqUids });
+    const controller = new AbortController();
     const { callMs } = this.#limits;
     const deadline = setTimeout(() => {
       controller.abort();
-      refuse(new CatalogueError('ServiceUnavailable', `the call took longer than ${callMs} ms`), call.log);
+      this.#refuse(
+        new CatalogueError('ServiceUnavailable', `the call took longer than ${callMs} ms`),
+        answer,
+        log,
+      );
     }, callMs);
-    const work = invoke(handler, call)
-      .then(
-        result => {
-          if (answered) discardStreams(result);
-          else this.#send(result, answer);
-        },
-        (err: unknown) => refuse(err, call.log),
-      )
-      .catch((err: unknown) => refuse(err, call.log))
+    this.#state.argumentBytes += bytes;
+    const work = invoke(handler, { args, subLevel, logName, log, signal: controller.signal })
+      .then(result => {
+        if (controller.signal.aborted) discardStreams(result);
+        else this.#send(result, answer);
+      })
+      .catch((err: unknown) => this.#refuse(err, answer, log))
       .finally(() => {
         clearTimeout(deadline);
+        this.#state.argumentBytes -= bytes;
         this.#calls.delete(work);
       });
     this.#calls.add(work);
   }
 
-  #handlerOf(name: unknown): RpcHandler {
-    const handler = typeof name === 'string' ? this.#handlers.get(name) : undefined;
-    if (handler === undefined) {
-      const shown = typeof name === 'string' ? JSON.stringify(name.slice(0, MAX_QUOTED)) : `a ${typeof name}`;
-      const known = [...this.#handlers.keys()].join(', ');
-      throw new CatalogueError('InvalidArgument', `call: ${shown} is unknown: known are ${known}`);
-    }
-    if (this.#draining) throw stopping();
-    const { callsInFlight } = this.#limits;
-    if (this.#calls.size >= callsInFlight) {
-      throw new CatalogueError('SlowDown', `more than ${callsInFlight} calls at once on one connection`);
-    }
-    return handler;
-  }
-
-  #read(name: string, args: unknown, signal: AbortSignal): RpcCall {
-    if (args !== undefined && (typeof args !== 'object' || args === null || Array.isArray(args))) {
-      throw new CatalogueError('InvalidArgument', 'the arguments must be an object with rpcArgs');
-    }
-    const rpcArgs = memberOf(args, 'rpcArgs') ?? [];
-    if (!Array.isArray(rpcArgs)) {
-      throw new CatalogueError('InvalidArgument', 'rpcArgs must be an array');
-    }
-    const reqUids = memberOf(args, 'reqUids');
-    return {
-      args: rpcArgs,
-      subLevel: memberOf(args, 'subLevel') ?? undefined,
-      logName: memberOf(args, 'logName') ?? undefined,
-      log: this.#options.log.child({
-        call: name,
-        reqUids: typeof reqUids === 'string' ? reqUids.slice(0, MAX_QUOTED) : undefined,
-      }),
-      signal,
+  #answerOnce(name: unknown, acknowledge: (...values: unknown[]) => void): Answer {
+    const started = performance.now();
+    const call = typeof name === 'string' && this.#handlers.has(name) ? name : 'unknown';
+    let answered = false;
+    return (outcome, ...values) => {
+      if (answered) return;
+      answered = true;
+      this.#outgoing.answer(acknowledge, values);
+      const seconds = (performance.now() - started) / 1000;
+      this.#options.observer?.callAnswered(this.#service.namespace, call, outcome, seconds);
     };
   }
 
-  /** Acknowledges first: a client must know a stream before its items come. */
-  #send(result: unknown, answer: (outcome: 'ok', ...values: unknown[]) => void): void {
-    const sources = streamsOf(result);
-    if (sources.length > 0) {
-      const refusal = this.#streamRefusal(sources.length);
-      if (refusal) {
-        discardStreams(result);
-        throw refusal;
-      }
+  #refuse(err: unknown, answer: Answer, log: Logger): void {
+    const told = toCatalogueError(err);
+    if (told.type === 'InternalError') log.error({ err: told.cause ?? told }, 'a call failed');
+    answer(told.type, toWireError(told));
+  }
+
+  /** Answers before it opens streams: a client must know a stream before its items come. */
+  #send(result: unknown, answer: Answer): void {
+    const { sent, streams } = withReferences(result);
+    const refusal = streams.length > 0 ? this.#streamRefusal(streams.length) : undefined;
+    if (refusal) {
+      discardStreams(result);
+      throw refusal;
     }
-    const references = new Map(sources.map(source => [source, streamReference()]));
-    answer('ok', null, replaceStreams(result, references));
-    for (const [source, { $streamId }] of references) this.#openStream($streamId, source);
+    answer('ok', null, sent);
+    for (const { reference, source } of streams) this.#openStream(reference.$streamId, source);
   }
 
   #streamRefusal(wanted: number): CatalogueError | undefined {
     if (!this.#socket.connected) return new CatalogueError('ServiceUnavailable', 'the client has gone');
-    if (this.#draining) return stopping();
+    if (this.#state.stopping) return stopping();
     const { streams, streamsInAll } = this.#limits;
-    if (this.openStreams + wanted > streams) {
+    if (this.#streams.size + wanted > streams) {
       return new CatalogueError('SlowDown', `more than ${streams} streams at once on one connection`);
     }
-    const all = [...this.#all].reduce((sum, connection) => sum + connection.openStreams, 0);
-    if (all + wanted > streamsInAll) {
+    if (this.#state.streams + wanted > streamsInAll) {
       return new CatalogueError('SlowDown', `more than ${streamsInAll} streams at once`);
     }
     return undefined;
   }
 
-  #openStream(streamId: string, source: StreamResult): void {
-    const socket: StreamSocket = {
-      request: (event, payload, timeoutMs, onAck) => {
-        this.#socket.timeout(timeoutMs).emit(event, payload, (err: Error | null) => onAck(err));
-      },
-      notify: (event, payload) => {
-        this.#socket.emit(event, payload);
-      },
-    };
+  #openStream(streamId: string, { items }: StreamResult): void {
     const onClosed = (err?: unknown): void => {
       this.#streams.delete(streamId);
+      this.#state.streams -= 1;
       if (err !== undefined) this.#options.log.warn({ err, streamId }, 'a stream failed');
     };
-    const { items } = source;
-    const limits = this.#limits;
+    const [socket, limits] = [this.#outgoing, this.#limits];
+    this.#state.streams += 1;
     this.#streams.set(streamId, new StreamSender({ streamId, socket, items, limits, onClosed }));
   }
 
@@ -234,39 +199,4 @@ async function invoke(handler: RpcHandler, call: RpcCall): Promise<unknown> {
 
 function stopping(): CatalogueError {
   return new CatalogueError('ServiceUnavailable', 'the module is stopping');
-}
-
-/** An own member of whatever a client sent. */
-function memberOf(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-  return (value as Record<string, unknown>)[name];
-}
-
-function streamReference(): StreamReference {
-  return { $streamId: randomUUID(), readable: true, writable: false };
-}
-
-function streamsOf(result: unknown): StreamResult[] {
-  if (result instanceof StreamResult) return [result];
-  if (typeof result !== 'object' || result === null) return [];
-  return Object.values(result).filter(member => member instanceof StreamResult);
-}
-
-function replaceStreams(result: unknown, references: ReadonlyMap<StreamResult, StreamReference>): unknown {
-  if (references.size === 0) return result;
-  if (result instanceof StreamResult) return references.get(result);
-  return Object.fromEntries(
-    Object.entries(result as object).map(([key, member]: [string, unknown]) => [
-      key,
-      member instanceof StreamResult ? references.get(member) : member,
-    ]),
-  );
-}
-
-/** Frees the iterators of a result that nobody will read. */
-function discardStreams(result: unknown): void {
-  for (const { items } of streamsOf(result)) {
-    // An iterator that fails to end has nobody left to be told.
-    items.return?.().catch(() => undefined);
-  }
 }

@@ -4,6 +4,10 @@ import { STREAM_ACK_TIMEOUT_MS } from './wire.js';
 export const RPC_LIMITS = {
   /** More calls than this at once on one socket are answered with SlowDown. */
   callsInFlight: 32_768,
+  /** More bytes of text than this in the arguments of all calls at once are answered with SlowDown. */
+  argumentBytes: 512 * 1024 * 1024,
+  /** A client that leaves more than this unread is cut off. */
+  unsentBytes: 256 * 1024 * 1024,
   /** More streams than this at once on one socket are answered with SlowDown, … */
   streams: 512,
   /** … and more than this on all sockets together. */

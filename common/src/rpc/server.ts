@@ -11,6 +11,7 @@ import { listen } from '../listen.js';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
 import { RPC_LIMITS } from './limits.js';
 import { awaitUpgrade } from './old-clients.js';
+import { newServerState } from './server-state.js';
 import type { RpcService } from './service.js';
 import { MAX_MESSAGE_BYTES, toWireError } from './wire.js';
 
@@ -45,12 +46,13 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     serveClient: false,
   });
   const connections = new Set<RpcConnection>();
+  const state = newServerState();
   const upgraded = awaitUpgrade(io, { ...RPC_LIMITS, ...options.limits }.upgradeMs);
   for (const service of options.services) {
     io.of(service.namespace)
       .use(upgraded)
       .on('connection', (socket: Socket) => {
-        const connection = new RpcConnection(socket, service, options, connections);
+        const connection = new RpcConnection(socket, service, options, state);
         connections.add(connection);
         socket.once('disconnect', () => {
           connections.delete(connection);
@@ -66,9 +68,10 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   return {
     port,
     get openStreams() {
-      return [...connections].reduce((sum, connection) => sum + connection.openStreams, 0);
+      return state.streams;
     },
     close: async () => {
+      state.stopping = true;
       await Promise.all([...connections].map(connection => connection.drain()));
       await io.close();
       httpServer.closeAllConnections();

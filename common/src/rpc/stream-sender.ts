@@ -5,6 +5,7 @@
  * other; a message is bounded in items and in bytes, and so is the number of messages on the way.
  */
 import { CatalogueError } from '../errors.js';
+import { approximateBytes } from './approximate-bytes.js';
 import type { RpcLimits } from './limits.js';
 import { STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
 
@@ -152,13 +153,4 @@ export class StreamSender {
       (failure: unknown) => onClosed(err ?? failure),
     );
   }
-}
-
-/** About what `value` takes as JSON. It is one of ours, so not deep. */
-function approximateBytes(value: unknown): number {
-  if (typeof value === 'string') return value.length + 2;
-  if (typeof value !== 'object' || value === null) return 8;
-  let bytes = 2;
-  for (const [key, member] of Object.entries(value)) bytes += key.length + 4 + approximateBytes(member);
-  return bytes;
 }
