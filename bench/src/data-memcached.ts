@@ -13,7 +13,6 @@ import { generatedBytes } from '@zenko-modules/data-module/testing/generated-byt
 import { BlobClient, cpuSecondsOf, memoryOf, MiB, smallRate, Teardown } from './measure.js';
 
 const MAIN = fileURLToPath(new URL('../../data-module/dist/main.js', import.meta.url));
-const KiB = 1024;
 
 async function run(size: number, chunk: number, window: number): Promise<void> {
   const teardown = new Teardown();
@@ -46,7 +45,7 @@ async function run(size: number, chunk: number, window: number): Promise<void> {
     const rate = await smallRate(client, 2000, 4096, 8);
     console.log(
       [
-        `${chunk / KiB} KiB`.padStart(9),
+        String(chunk).padStart(9),
         String(window).padStart(6),
         `${(size / MiB / sent.seconds).toFixed(0)} MiB/s`.padStart(11),
         `${(size / MiB / got.seconds).toFixed(0)} MiB/s`.padStart(11),
@@ -65,7 +64,7 @@ async function run(size: number, chunk: number, window: number): Promise<void> {
 }
 
 const size = Number(process.argv[2] ?? 1024) * MiB;
-const chunks = (process.argv[3] ?? '256').split(',').map(kib => Number(kib) * KiB);
+const chunks = (process.argv[3] ?? '524000').split(',').map(Number);
 const windows = (process.argv[4] ?? '4').split(',').map(Number);
 console.log(`one blob of ${size / MiB} MiB through the module and back; then 2000 blobs of 4 KiB, 8 at once`);
 console.log('                                         CPU s/GiB');

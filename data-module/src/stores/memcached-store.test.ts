@@ -10,6 +10,7 @@ import { startTestModule } from '../testing/start-module.js';
 import { type StoreUnderTest, testStoreContract } from '../testing/store-contract.js';
 import { memcachedStore } from './memcached-store.js';
 
+const DEFAULT_CHUNK = 524_000;
 const SMALL_CHUNK = 20_000;
 
 /** Servers of the test's own, or named ones, and the environment that leads the store to them. */
@@ -36,7 +37,7 @@ async function openOnServers(t: TestContext, count: number, more: Environment = 
 testStoreContract({
   name: 'memcached',
   skip: anyMemcachedMissing,
-  boundaries: [262_144, 2 * 262_144],
+  boundaries: [DEFAULT_CHUNK, 2 * DEFAULT_CHUNK],
   largeBytes: 160 * 1024 * 1024,
   open: t => openOnServers(t, 1),
 });
@@ -52,7 +53,7 @@ testStoreContract({
 testStoreContract({
   name: 'memcached over HTTP',
   skip: anyMemcachedMissing,
-  boundaries: [262_144],
+  boundaries: [DEFAULT_CHUNK],
   largeBytes: 32 * 1024 * 1024,
   open: async t => {
     const { env, residue } = await onMemcached(t, 1, {});
