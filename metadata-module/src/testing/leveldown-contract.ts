@@ -167,17 +167,19 @@ const TESTS: Readonly<Record<string, Body>> = {
           await writeBatch(level, [index % 2 ? del(key) : put(key, 'x')]);
         }
       })();
-      for (let round = 0; round < 5; round += 1) {
-        const keys = [];
-        for await (const { key } of readEntries(level)) keys.push(key.toString());
-        assert.deepEqual(
-          keys.filter(key => !key.endsWith('x')),
-          stays,
-        );
-        assert.deepEqual(keys, [...new Set(keys)].sort());
-      }
-      stop.abort();
-      await writer;
+      const reader = async (): Promise<void> => {
+        for (let round = 0; round < 5; round += 1) {
+          const keys = [];
+          for await (const { key } of readEntries(level)) keys.push(key.toString());
+          assert.deepEqual(
+            keys.filter(key => !key.endsWith('x')),
+            stays,
+          );
+          assert.deepEqual(keys, [...new Set(keys)].sort());
+        }
+      };
+      // The writer ends before the store is closed, also when the reader fails.
+      await Promise.all([reader().finally(() => stop.abort()), writer]);
     });
   },
 

@@ -172,3 +172,17 @@ test('a marker that is damaged, or of another store, is refused', { skip }, asyn
     await assert.rejects(openLevel(new JsonMemcached(place)), { code: 'LEVEL_CORRUPT', message });
   }
 });
+
+test('items of journals and snapshots that are being replaced are missed by nobody', { skip }, async t => {
+  const { port } = await startMemcached(t);
+  const store = await openedStore(t, { ...(await newPlace(t, port)), journalMinBytes: 500 });
+  let writing = true;
+  const writer = async (): Promise<void> => {
+    for (let n = 0; n < 600; n += 1) await put(store, { [`k${n % 20}`]: 'x'.repeat(50) });
+    writing = false;
+  };
+  const checker = async (): Promise<void> => {
+    while (writing) await store.ping();
+  };
+  await Promise.all([writer(), checker()]);
+});

@@ -71,8 +71,12 @@ export class MemcachedJournal implements JsonJournal {
     this.#checked = from + KEYS_PER_CHECK;
     const some = keys.slice(from, this.#checked);
     const there = await Promise.all(some.map(key => items.touch(key)));
-    const missing = some.find((_, index) => there[index] === false);
-    if (missing !== undefined) throw this.#lost(missing);
+    const missing = some.filter((_, index) => there[index] === false);
+    if (missing.length === 0) return;
+    // A journal or snapshot that was replaced meanwhile has been deleted.
+    const needed = new Set(this.#options.keys());
+    const lost = missing.find(key => needed.has(key));
+    if (lost !== undefined) throw this.#lost(lost);
   }
 
   close(): Promise<void> {

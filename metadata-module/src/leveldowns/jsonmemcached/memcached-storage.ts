@@ -176,8 +176,10 @@ export class MemcachedStorage implements JsonStorage {
   }
 
   async removeJournal(generation: number): Promise<void> {
-    await this.#journal(generation).remove();
+    const journal = this.#journal(generation);
+    // First, so that its missing items are missed by nobody.
     this.#current().journals.delete(generation);
+    await journal.remove();
   }
 
   get #markerFile(): string {
