@@ -73,7 +73,12 @@ async function sendBlob(store: DataStore, key: string, req: Request, res: Respon
   // A blob of another size than the one announced would garble the connection.
   const counted = new ExactSize(length);
   requestContext(res).sent = counted;
-  await pipeline(blob, counted, res);
+  try {
+    await pipeline(blob, counted, res);
+  } finally {
+    // Since Node.js 24 a pipeline to a client that has gone already leaves its source open.
+    blob.destroy();
+  }
 }
 
 function keyOf(target: Target): string {

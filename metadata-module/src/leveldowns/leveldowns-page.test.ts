@@ -67,10 +67,14 @@ test('a package that exports a store serves a bucket as it is', async t => {
 });
 
 test('the example of a test passes', async t => {
-  const child = spawn(process.execPath, ['--test', await example(t, 'my-store.test.js')], {
-    env: { PATH: process.env.PATH },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--test', '--test-reporter=tap', await example(t, 'my-store.test.js')],
+    {
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   t.after(() => child.kill('SIGKILL'));
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', text => (output += String(text)));
