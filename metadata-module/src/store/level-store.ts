@@ -161,7 +161,7 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
   }
 
   async return(): Promise<IteratorResult<Entry, undefined>> {
-    await this.#end();
+    await this.#endAfter(this.#last);
     return { done: true, value: undefined };
   }
 
@@ -179,15 +179,16 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
         return { done: false, value: entry };
       }
     } catch (err) {
-      await this.#endAfter(Promise.resolve());
+      await this.#endInStep();
       throw this.#hooks.translate(err);
     }
-    await this.#endAfter(Promise.resolve());
+    await this.#endInStep();
     return { done: true, value: undefined };
   }
 
-  #end(): Promise<void> {
-    return this.#endAfter(this.#last);
+  /** Who has called `return` meanwhile waits for this very step, and ends the iterator after it. */
+  async #endInStep(): Promise<void> {
+    if (!this.#ended) await this.#endAfter(Promise.resolve());
   }
 
   /** A LevelDOWN refuses to end an iterator while `next` is under way. */
