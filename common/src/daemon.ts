@@ -1,9 +1,9 @@
 /**
  * The life of a process: settings, start, signals, graceful stop, exit code.
  *
- * SIGTERM, SIGINT, or the end of the parent that forked it stop a daemon: it closes what it opened and
- * exits with 0; with 1 when that takes longer than STOP_GRACE_MS. A start that fails prints one line and
- * exits with 1. A parent that forked it is told over IPC when it listens, and where.
+ * A daemon that is told to stop closes what it opened and exits with 0; with 1 when that takes longer than
+ * STOP_GRACE_MS. A start that fails prints one line and exits with 1. A parent that forked it is told over
+ * IPC when it listens, and where.
  */
 import { withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
@@ -17,6 +17,7 @@ import {
 } from './settings.js';
 import { LOG_SETTINGS, STOP_SETTINGS } from './shared-settings.js';
 import { StartError } from './start-error.js';
+import { stopSignal } from './stop-signal.js';
 
 /** A part that runs. `close` may be called once; it resolves when all that the part opened is closed. */
 export interface Running {
@@ -82,14 +83,6 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
     log.error({ err }, 'did not stop cleanly');
     process.exit(1);
   }
-}
-
-/** Resolves with the name of the first thing that tells this process to stop. */
-function stopSignal(): Promise<string> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
-    process.on('disconnect', () => resolve('the parent process went away'));
-  });
 }
 
 /** One line for what a person can mend, the whole error for what only a developer can; then exit code 1. */

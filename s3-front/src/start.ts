@@ -2,11 +2,13 @@
 import type { ListeningMessage } from '@zenko-modules/common/daemon';
 import { messageOf } from '@zenko-modules/common/errors';
 import { readSettings } from '@zenko-modules/common/settings';
+import { stopSignal } from '@zenko-modules/common/stop-signal';
 import { banner } from './start/banner.js';
 import { PARTS, QUIET_SDK, reachableAt, START_SETTINGS } from './start/parts.js';
 import { SupervisedProcess } from './start/supervised-process.js';
 
 const running: SupervisedProcess[] = [];
+let stopping = false;
 
 async function main(): Promise<void> {
   const settings = readSettings(START_SETTINGS);
@@ -19,12 +21,14 @@ async function main(): Promise<void> {
     ...process.env,
   };
   const ports: Record<string, number> = {};
-  for (const part of PARTS) {
-    const started = await SupervisedProcess.start({ ...part, env, stopGraceMs: settings.STOP_GRACE_MS, say });
-    running.push(started);
-    Object.assign(ports, started.ports);
+  for (const spec of PARTS) {
+    if (stopping) return;
+    const part = new SupervisedProcess({ ...spec, env, stopGraceMs: settings.STOP_GRACE_MS, say });
+    running.push(part);
+    Object.assign(ports, await part.started());
     env = { ...env, ...textOf(ports) };
   }
+  if (stopping) return;
   say(banner(settings, ports));
   process.send?.({ event: 'listening', ports } satisfies ListeningMessage);
 }
@@ -42,18 +46,17 @@ async function stopAll(): Promise<void> {
   for (let part = running.pop(); part; part = running.pop()) await part.stop();
 }
 
-let stopping = false;
-function stop(): void {
+async function end(code: number): Promise<void> {
   if (stopping) return;
   stopping = true;
-  say('stopping');
-  void startUp.then(stopAll).then(() => process.exit(0));
-}
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
-process.on('disconnect', stop);
-// Parts that are still starting are waited for before they are stopped.
-const startUp = main().catch(async (err: unknown) => {
-  process.stderr.write(`${messageOf(err)}\n`);
+  if (code === 0) say('stopping');
   await stopAll();
-  process.exit(1);
+  process.exit(code);
+}
+
+void stopSignal().then(() => end(0));
+main().catch((err: unknown) => {
+  // A part that is stopped while it starts has a reason to complain, and nobody to hear it.
+  if (!stopping) process.stderr.write(`${messageOf(err)}\n`);
+  return end(1);
 });

@@ -1,5 +1,6 @@
 /** Daemons as child processes, for tests that stop, kill and restart them. */
 import { fork, type ChildProcess } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { ListeningMessage } from '../daemon.js';
 import { withDeadline } from '../deadline.js';
@@ -61,20 +62,31 @@ export async function runToExit(
   return { ...status, output: output() };
 }
 
-interface Spawned {
+export interface Spawned {
   readonly child: ChildProcess;
   readonly output: () => string;
+  /** Resolves when the output holds `pattern`. */
+  readonly printed: (pattern: RegExp) => Promise<void>;
   readonly exited: Promise<ExitStatus>;
 }
 
-function spawnDaemon(t: Pick<TestContext, 'after'>, { entry, args = [], env = {} }: DaemonSpec): Spawned {
+/** Starts a daemon and waits for nothing; it is killed when the test ends. */
+export function spawnDaemon(
+  t: Pick<TestContext, 'after'>,
+  { entry, args = [], env = {} }: DaemonSpec,
+): Spawned {
   const child = fork(entry, [...args], { env: { PATH: process.env.PATH, ...env }, silent: true });
   let output = '';
+  const more = new EventEmitter();
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
+      more.emit('output');
     });
   }
+  const printed = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(output)) await once(more, 'output');
+  };
   const exited = new Promise<ExitStatus>(resolve => {
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
@@ -82,5 +94,5 @@ function spawnDaemon(t: Pick<TestContext, 'after'>, { entry, args = [], env = {}
     child.kill('SIGKILL');
     await exited;
   });
-  return { child, output: () => output, exited };
+  return { child, output: () => output, printed, exited };
 }

@@ -21,7 +21,7 @@ export interface PartSpec {
 }
 
 /**
- * A part that listens. It runs in a process group of its own, so that Ctrl-C in the terminal reaches this
+ * A part. It runs in a process group of its own, so that Ctrl-C in the terminal reaches this
  * process alone and the parts stop in order; it stops by itself when this process is gone.
  */
 export class SupervisedProcess {
@@ -31,24 +31,24 @@ export class SupervisedProcess {
   #supervision: Promise<void> = Promise.resolve();
   #ports: Readonly<Record<string, number>> = {};
 
-  private constructor(spec: PartSpec) {
+  /** Starts the part. Await `started` before anything that needs it. */
+  constructor(spec: PartSpec) {
     this.#spec = spec;
     this.#child = this.#fork();
   }
 
-  /** Resolves when the part listens. @throws StartError with the part's own line when it does not. */
-  static async start(spec: PartSpec): Promise<SupervisedProcess> {
-    const part = new SupervisedProcess(spec);
-    part.#ports = await part.#listening(line => new StartError(line));
-    part.#supervision = part.#supervise();
-    return part;
-  }
-
-  /** Ports that the part is bound to, by setting name. They stay the same when it is started again. */
-  get ports(): Readonly<Record<string, number>> {
+  /**
+   * Resolves when the part listens, with its ports by setting name; they stay the same when it is started
+   * again. To be called once.
+   * @throws StartError with the part's own line when it does not listen, or is stopped before.
+   */
+  async started(): Promise<Readonly<Record<string, number>>> {
+    this.#ports = await this.#listening(line => new StartError(line));
+    this.#supervision = this.#supervise();
     return this.#ports;
   }
 
+  /** Also for a part that is starting. */
   async stop(): Promise<void> {
     this.#stopSignal.abort();
     const child = this.#child;
