@@ -41,6 +41,8 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
     headersTimeout: HEAD_TIMEOUT_MS,
     // Uploads may take hours; only one that stands still is cut, by the idle limit.
     requestTimeout: 0,
+    // The routes check it: of Node's own answers none is an error of the catalogue.
+    requireHostHeader: false,
   });
   server.timeout = settings.DATA_IDLE_TIMEOUT_MS;
   server.maxConnections = settings.DATA_MAX_CONNECTIONS;
@@ -61,10 +63,12 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
     app(req, res);
   };
   server.on('request', onRequest);
-  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
-    holdBody(req);
-    onRequest(req, res);
-  });
+  for (const expectation of ['checkContinue', 'checkExpectation']) {
+    server.on(expectation, (req: IncomingMessage, res: ServerResponse) => {
+      holdBody(req);
+      onRequest(req, res);
+    });
+  }
   server.on('clientError', (err: NodeJS.ErrnoException, socket: Duplex) => {
     log.info({ code: err.code, reason: err.message }, 'malformed request');
     refuseMalformed(err, socket, owesAnswer(latest.get(socket)));

@@ -11,10 +11,19 @@ import { parseTarget, type Target } from './request-uri.js';
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 const ANY_PATH = /./;
+const CONTINUE = '100-continue';
 
 /** Handlers reject with what they cannot do; the server names the error and answers. */
 export function dataRoutes(store: DataStore): Router {
   const router = express.Router();
+  router.use((req: Request, _res: Response, next) => {
+    const { host, expect = CONTINUE } = req.headers;
+    if (host === undefined && req.httpVersion === '1.1')
+      throw new CatalogueError('InvalidInput', 'the request must name its Host');
+    if (expect.toLowerCase() !== CONTINUE)
+      throw new CatalogueError('InvalidInput', `the only expectation that can be met is ${CONTINUE}`);
+    next();
+  });
   router.use((req: Request, res: Response, next) => {
     if (METHODS.some(method => method === req.method)) {
       next();
