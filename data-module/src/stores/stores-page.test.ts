@@ -1,7 +1,7 @@
 /** What STORES.md shows is run: its store passes the contract suite, and the module serves it by DATA_BACKEND. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -9,16 +9,21 @@ import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isErrorType } from '@zenko-modules/common/errors';
 import { runToExit } from '@zenko-modules/common/testing/daemon-process';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { HttpStore } from '../testing/http-store.js';
 import { startTestModule } from '../testing/start-module.js';
 
 const ROOM = fileURLToPath(new URL('../../', import.meta.url));
+const PROJECT = path.resolve(ROOM, '..');
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
-/** A folder inside the project, so that the page's imports are found, with the page's files in it. */
-async function filesOfPage(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(path.join(ROOM, 'dist', 'page-'));
-  t.after(() => rm(folder, { recursive: true }));
+/** Of the page's shell commands those that an author gives in a folder of his own. */
+const SET_UP = /^npm init/;
+const RUN_TESTS = /^node --test/;
+
+/** A folder outside the project with the page's files in it, and its commands. */
+async function folderOfPage(t: TestContext): Promise<{ folder: string; commands: readonly string[] }> {
+  const folder = await temporaryFolder(t);
   const page = await readFile(path.join(ROOM, 'STORES.md'), 'utf8');
   const files = [...page.matchAll(/```js\n\/\/ (\S+)\n([^]*?)```/g)];
   assert.deepEqual(
@@ -26,27 +31,38 @@ async function filesOfPage(t: TestContext): Promise<string> {
     ['my-store.js', 'my-store.test.js'],
   );
   for (const [, name = '', code = ''] of files) await writeFile(path.join(folder, name), code);
-  return folder;
+  return { folder, commands: [...page.matchAll(/```sh\n([^]*?)```/g)].map(([, command = '']) => command) };
 }
 
-test("the page's store passes the page's test: the contract suite", { timeout: 120_000 }, async t => {
-  const folder = await filesOfPage(t);
-  // Its tests report to nobody else: without this variable they would count among these.
-  const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
-  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', 'my-store.test.js'], {
-    cwd: folder,
-    env,
-  });
-  t.after(() => child.kill('SIGKILL'));
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += String(data)));
-  const code = await new Promise(resolve => child.once('close', resolve));
-  assert.equal(code, 0, output);
-  assert.ok(Number(/^# pass (\d+)$/m.exec(output)?.[1]) >= 24, output);
-});
+test(
+  'an author who follows the page has a store that passes the contract suite',
+  { timeout: 120_000 },
+  async t => {
+    const { folder, commands } = await folderOfPage(t);
+    const run = async (which: RegExp): Promise<string> => {
+      const command = commands.find(text => which.test(text)) ?? 'false';
+      // Its tests report to nobody else: without the first variable they would count among these.
+      const env = {
+        ...process.env,
+        NODE_TEST_CONTEXT: undefined,
+        ZENKO: PROJECT,
+        npm_config_offline: 'true',
+      };
+      const child = spawn('sh', ['-ec', command], { cwd: folder, env });
+      t.after(() => child.kill('SIGKILL'));
+      let output = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (output += String(data)));
+      assert.equal(await new Promise(resolve => child.once('close', resolve)), 0, output);
+      return output;
+    };
+    await run(SET_UP);
+    const output = await run(RUN_TESTS);
+    assert.ok(Number(/^. pass (\d+)$/m.exec(output)?.[1]) >= 24, output);
+  },
+);
 
 test("the module serves the page's store, which reads a setting of its own", async t => {
-  const folder = await filesOfPage(t);
+  const { folder } = await folderOfPage(t);
   const backend = path.join(folder, 'my-store.js');
   const module = await startTestModule(t, { DATA_BACKEND: backend, MEMORY_LIMIT_BYTES: '1000' });
   const store = new HttpStore(module.port);
