@@ -8,6 +8,7 @@
 import { Utils } from 'memjs';
 import type { Logger } from '../logger.js';
 import type { HostAndPort } from '../settings.js';
+import type { Command } from './connection.js';
 import { type ItemValue, openItem, sealItem } from './item.js';
 import { MemcachedError } from './memcached-error.js';
 import { ServerClient } from './server-client.js';
@@ -39,6 +40,12 @@ export interface ServerUsage {
   readonly usedBytes: number;
   readonly limitBytes: number;
 }
+
+/**
+ * How long after a connection broke something that was sent on it may still come to its server. A server that stood
+ * still reads all its connections when it moves again, and one that answers has read them a moment later.
+ */
+export const LATE_MS = 1000;
 
 /** Longest key that a server takes, in bytes. */
 const MAX_KEY_BYTES = 250;
@@ -85,18 +92,26 @@ export class MemcachedClient {
     throw new MemcachedError('CORRUPT', `memcached ${at.name}: the item "${key}" is damaged`);
   }
 
-  /** Stores the value; whatever was there is replaced. It is in the server's memory when this resolves. */
+  /**
+   * Stores the value; whatever was there is replaced. It is in the server's memory when this resolves.
+   * Resolves with whether it was sent twice: then the server may carry it out once more, up to `LATE_MS` later,
+   * with what was sent on the connection that broke.
+   */
   async set(
     key: string,
     value: ItemValue,
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
-  ): Promise<void> {
+  ): Promise<{ readonly sentTwice: boolean }> {
     const item = sealItem(key, value);
     const options = { expires: expiry(expiresInSeconds) };
-    await this.#at(key, server).call<boolean | null>((client, done) => client.set(key, item, options, done), {
-      repeatable: true,
-    });
+    let attempts = 0;
+    const set: Command<boolean | null> = (client, done) => {
+      attempts += 1;
+      client.set(key, item, options, done);
+    };
+    await this.#at(key, server).call(set, { repeatable: true });
+    return { sentTwice: attempts > 1 };
   }
 
   /**
@@ -137,13 +152,18 @@ export class MemcachedClient {
     return replaced === true;
   }
 
-  /** Resolves with whether there was an item. When the connection broke on the way, `false` may also mean that it was deleted before that. */
+  /**
+   * Resolves with whether there was an item. When the connection broke on the way and the second attempt found none,
+   * the first may have deleted it: that is `true` as well.
+   */
   async delete(key: string, server?: number): Promise<boolean> {
-    const at = this.#at(key, server);
-    return (
-      (await at.call<boolean | null>((client, done) => client.delete(key, done), { repeatable: true })) ===
-      true
-    );
+    let attempts = 0;
+    const remove: Command<boolean | null> = (client, done) => {
+      attempts += 1;
+      client.delete(key, done);
+    };
+    const deleted = await this.#at(key, server).call(remove, { repeatable: true });
+    return deleted === true || attempts > 1;
   }
 
   /** Sets when the item expires, 0 for never; resolves with whether there is one. */

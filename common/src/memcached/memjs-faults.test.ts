@@ -117,6 +117,14 @@ for (const harm of HARMS) {
     assert.ok((await client.get('added'))?.equals(VALUE));
   });
 
+  test(`a ${harm} that loses the answer to a delete does not make the item unknown`, options, async t => {
+    const { client, proxy } = await throughProxy(t);
+    proxy.arm({ harm, afterBytes: 0 });
+    assert.equal(await client.delete('value'), true);
+    assert.equal(proxy.harmed(), 1);
+    assert.equal(await client.delete('value'), false);
+  });
+
   test(`a ${harm} while nothing is asked for goes unnoticed`, options, async t => {
     const { client, proxy } = await throughProxy(t);
     for (let i = 0; i < 3; i += 1) {
@@ -140,10 +148,13 @@ test('an answer that is slow but within the deadline is waited for', options, as
   assert.equal(proxy.accepted(), 1);
 });
 
-test('calls that wait for a turn behind a server that stands still fail too', options, async t => {
+/** So many that they would take minutes, one turn after the other. */
+const WAITING = 3000;
+
+test('calls that wait for a turn fail with those before them', { ...options, timeout: 60_000 }, async t => {
   const { client, proxy } = await throughProxy(t);
-  proxy.arm({ harm: 'stall', afterBytes: 0, times: 1000 });
-  const results = await Promise.allSettled(Array.from({ length: 50 }, () => client.get('value')));
+  proxy.arm({ harm: 'stall', afterBytes: 0, times: WAITING });
+  const results = await Promise.allSettled(Array.from({ length: WAITING }, () => client.get('value')));
   for (const result of results) assert.ok(result.status === 'rejected' && isUnavailable(result.reason));
   proxy.arm({ harm: 'stall', afterBytes: 0, times: 0 });
   assert.ok((await client.get('value'))?.equals(VALUE));

@@ -3,8 +3,11 @@ import net from 'node:net';
 import type { TestContext } from 'node:test';
 import { sleep } from '../deadline.js';
 
-/** `reset`: cut with RST. `close`: closed cleanly. `stall`: not another byte passes, and the connection stays. */
-export type Harm = 'reset' | 'close' | 'stall';
+/**
+ * `reset`: cut with RST. `close`: closed cleanly. `stall`: not another byte passes, and the connection stays.
+ * `hold`: the same, but what the client sent comes to the server in the end, see `letPass`.
+ */
+export type Harm = 'reset' | 'close' | 'stall' | 'hold';
 
 export interface HarmSpec {
   readonly harm: Harm;
@@ -28,6 +31,8 @@ export interface TcpProxy {
   readonly arm: (spec: HarmSpec) => void;
   /** Does harm to all open connections, at once. */
   readonly harmAll: (harm: Harm) => void;
+  /** Passes on what clients sent on connections that are held, also when they have left. */
+  readonly letPass: () => void;
   /** Delays every byte of the answers by so many milliseconds, from now on. */
   readonly delayAnswers: (ms: number) => void;
   /** From now on new connections are reset as soon as they are made, or served again. */
@@ -40,7 +45,14 @@ const RESET_LAG_MS = 50;
 /** A proxy before `127.0.0.1:<target>`; closed when the test ends. */
 export async function startTcpProxy(t: Pick<TestContext, 'after'>, target: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
-  const state: State = { armed: undefined, left: 0, harmed: 0, delayMs: 0, refusing: false };
+  const state: State = {
+    armed: undefined,
+    left: 0,
+    harmed: 0,
+    delayMs: 0,
+    refusing: false,
+    held: new Set(),
+  };
   let accepted = 0;
   const server = net.createServer(client => {
     accepted += 1;
@@ -56,7 +68,7 @@ export async function startTcpProxy(t: Pick<TestContext, 'after'>, target: numbe
   const close = (): Promise<void> =>
     new Promise(resolve => {
       server.close(() => resolve());
-      for (const pair of pairs) pair.suffer('reset');
+      for (const pair of [...pairs, ...state.held]) pair.suffer('reset');
     });
   let closing: Promise<void> | undefined;
   const closeOnce = (): Promise<void> => (closing ??= close());
@@ -74,6 +86,9 @@ export async function startTcpProxy(t: Pick<TestContext, 'after'>, target: numbe
     harmAll: harm => {
       for (const pair of [...pairs]) pair.suffer(harm);
     },
+    letPass: () => {
+      for (const pair of [...state.held]) pair.letPass();
+    },
     delayAnswers: ms => {
       state.delayMs = ms;
     },
@@ -90,6 +105,7 @@ interface State {
   harmed: number;
   delayMs: number;
   refusing: boolean;
+  readonly held: Set<Pair>;
 }
 
 /** One client's connection and the one to the server that serves it. */
@@ -99,6 +115,8 @@ class Pair {
   readonly #state: State;
   #passed = { answers: 0, requests: 0 };
   #stalled = false;
+  /** What the client has sent since it was held. */
+  #kept: Buffer[] | undefined;
 
   constructor(client: net.Socket, target: number, state: State) {
     this.#client = client;
@@ -113,8 +131,11 @@ class Pair {
   }
 
   suffer(harm: Harm): void {
-    if (harm === 'stall') {
+    if (harm === 'stall' || harm === 'hold') {
       this.#stalled = true;
+      if (harm === 'stall') return;
+      this.#kept ??= [];
+      this.#state.held.add(this);
     } else {
       if (harm === 'reset') reset(this.#client);
       else this.#client.end(() => this.#client.destroy());
@@ -122,10 +143,18 @@ class Pair {
     }
   }
 
+  letPass(): void {
+    this.#state.held.delete(this);
+    this.#upstream.end(Buffer.concat(this.#kept ?? []));
+  }
+
   #pass(from: net.Socket, to: net.Socket, what: 'answers' | 'requests'): void {
     from.on('data', (data: Buffer) => {
       // What comes after a stall is lost; it is still read, so that the other end's leaving is noticed.
-      if (this.#stalled) return;
+      if (this.#stalled) {
+        if (what === 'requests') this.#kept?.push(data);
+        return;
+      }
       from.pause();
       this.#forward(data, to, what).then(
         () => from.resume(),
@@ -136,7 +165,7 @@ class Pair {
     from.on('error', () => from.destroy());
     from.once('close', () => {
       if (!this.#stalled) to.destroySoon();
-      else if (from === this.#client) to.destroy();
+      else if (from === this.#client && this.#kept === undefined) to.destroy();
     });
   }
 
@@ -149,6 +178,7 @@ class Pair {
     // A reset that overtakes bytes is taken for a clean close by Node: the client has to read them first.
     if (harm.harm === 'reset') await sleep(RESET_LAG_MS).then(afterPolling);
     this.suffer(harm.harm);
+    if (what === 'requests') this.#kept?.push(data.subarray(harm.room));
   }
 
   /** The harm that comes within the next `bytes`, and how many of them still pass. */

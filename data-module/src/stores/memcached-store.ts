@@ -4,10 +4,12 @@
  * blob is gone when a server that holds a part of it restarts or evicts it, and then it is an error, never other
  * bytes.
  */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { Readable } from 'node:stream';
+import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
-import type { Logger } from '@zenko-modules/common/logger';
-import { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
+import { LATE_MS, MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
 import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
 import { inChunks, streamChunks } from './memcached/chunks.js';
@@ -18,6 +20,7 @@ import { checkSettings, MEMCACHED_STORE_SETTINGS } from './memcached/memcached-s
 import { type Remains, Remover } from './memcached/remover.js';
 import { ServerList } from './memcached/server-list.js';
 import { TaskWindow } from './memcached/task-window.js';
+import { Unfinished } from './memcached/unfinished.js';
 import type { StorePlugin } from './plugin.js';
 
 /** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
@@ -41,49 +44,70 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
       log,
     });
     const servers = new ServerList({ client, folder, allowReshard: settings.MEMCACHED_ALLOW_RESHARD, log });
+    const notes = path.join(folder, 'unfinished');
+    const unfinished = new Unfinished(notes, log);
+    const remover = new Remover(client, unfinished, log);
     try {
       await servers.open();
+      await mkdir(notes, { recursive: true });
+      await remover.sweep();
     } catch (err) {
       client.close();
       throw err;
     }
     const { MEMCACHED_CHUNK_BYTES: chunkSize, MEMCACHED_WINDOW: window } = settings;
-    return new MemcachedStore({ client, servers, chunkSize, window, log });
+    return new MemcachedStore({ client, servers, unfinished, remover, chunkSize, window });
   },
 };
 
 interface MemcachedStoreOptions {
   readonly client: MemcachedClient;
   readonly servers: ServerList;
+  readonly unfinished: Unfinished;
+  readonly remover: Remover;
   readonly chunkSize: number;
   readonly window: number;
-  readonly log: Logger;
 }
 
 class MemcachedStore implements DataStore {
   readonly #client: MemcachedClient;
   readonly #servers: ServerList;
+  readonly #unfinished: Unfinished;
+  readonly #remover: Remover;
   readonly #chunkSize: number;
   readonly #window: number;
-  readonly #remover: Remover;
 
-  constructor({ client, servers, chunkSize, window, log }: MemcachedStoreOptions) {
+  constructor({ client, servers, unfinished, remover, chunkSize, window }: MemcachedStoreOptions) {
     this.#client = client;
     this.#servers = servers;
+    this.#unfinished = unfinished;
+    this.#remover = remover;
     this.#chunkSize = chunkSize;
     this.#window = window;
-    this.#remover = new Remover(client, log);
   }
 
   async put(source: Readable, size: number): Promise<string> {
     const blob = newBlobKey();
     const upload: Remains = { chunks: 0, hasManifest: false };
+    const manifest = { size, chunkSize: this.#chunkSize };
     try {
-      await this.#write(blob, source, upload);
+      await this.#unfinished.comes({ blob, chunks: chunkCount(manifest) });
+      const { sentTwice } = await this.#write(blob, source, upload);
+      // One that comes once more after it was told to stay would expire after all.
+      if (sentTwice) await sleep(LATE_MS);
       await this.#keep(blob, upload.chunks);
       upload.hasManifest = true;
-      const manifest = writeManifest({ size, chunkSize: this.#chunkSize });
-      await this.#on(manifestKey(blob), key => this.#client.set(key, manifest));
+      const written = await this.#on(manifestKey(blob), key =>
+        this.#client.set(key, writeManifest(manifest)),
+      );
+      // One that comes once more after it was deleted would be there again.
+      if (written.sentTwice) await sleep(LATE_MS);
+      if (!(await this.#unfinished.hasCome(blob))) {
+        throw new CatalogueError(
+          'ServiceUnavailable',
+          'another module has taken over the folder of this one',
+        );
+      }
       return blob;
     } catch (err) {
       void this.#remover.remove(blob, upload, { passes: 2 });
@@ -115,6 +139,7 @@ class MemcachedStore implements DataStore {
   async delete(key: string): Promise<void> {
     await this.#named(async () => {
       const chunks = chunkCount(await this.#manifest(key));
+      await this.#unfinished.goes({ blob: key, chunks });
       let deleted: boolean;
       try {
         deleted = await this.#on(manifestKey(key), item => this.#client.delete(item));
@@ -123,8 +148,8 @@ class MemcachedStore implements DataStore {
         void this.#remover.remove(key, { chunks, hasManifest: true }, { passes: 2 });
         throw err;
       }
-      if (!deleted) throw new CatalogueError('ObjNotFound');
       await this.#remover.remove(key, { chunks, hasManifest: false }, { passes: 1 });
+      if (!deleted) throw new CatalogueError('ObjNotFound');
     });
   }
 
@@ -150,20 +175,32 @@ class MemcachedStore implements DataStore {
     this.#client.close();
   }
 
-  /** Settles when nothing of it is on its way any more: a chunk that is deleted before it arrives would stay. */
-  async #write(blob: string, bytes: AsyncIterable<Buffer>, upload: Remains): Promise<void> {
+  /**
+   * Settles when nothing of it is on its way any more: a chunk that is deleted before it arrives would stay. Resolves
+   * with whether a chunk was sent twice, see `MemcachedClient.set`.
+   */
+  async #write(
+    blob: string,
+    bytes: AsyncIterable<Buffer>,
+    upload: Remains,
+  ): Promise<{ readonly sentTwice: boolean }> {
     const window = new TaskWindow(this.#window);
+    let sentTwice = false;
     try {
       for await (const chunk of inChunks(bytes, this.#chunkSize)) {
         const key = chunkKey(blob, upload.chunks);
         upload.chunks += 1;
         await window.start(() =>
-          this.#on(key, () => this.#client.set(key, chunk, { expiresInSeconds: UPLOAD_EXPIRES_S })),
+          this.#on(key, async () => {
+            const set = await this.#client.set(key, chunk, { expiresInSeconds: UPLOAD_EXPIRES_S });
+            sentTwice ||= set.sentTwice;
+          }),
         );
       }
     } finally {
       await window.end();
     }
+    return { sentTwice };
   }
 
   /** Tells the chunks to stay; so it also finds those that a server has lost since. */

@@ -24,3 +24,13 @@ export async function countItems(servers: readonly HostAndPort[]): Promise<numbe
   const answers = await Promise.all(servers.map(server => askMemcached(server, 'stats', /END\r\n$/)));
   return answers.reduce((sum, answer) => sum + Number(/STAT curr_items (\d+)/.exec(answer)?.[1]), 0);
 }
+
+/** The keys of all items, at a time when none come or go. One dump alone may pass over some of them. */
+export async function listItems(server: HostAndPort): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  for (;;) {
+    const dump = await askMemcached(server, 'lru_crawler metadump all', /(?:END|BUSY.*)\r\n$/);
+    for (const [, key = ''] of dump.matchAll(/^key=(\S+) /gm)) keys.add(decodeURIComponent(key));
+    if (keys.size >= (await countItems([server]))) return keys;
+  }
+}

@@ -1,19 +1,18 @@
 /**
  * Removes what is left of blobs: those whose upload failed, and the chunks of those that were deleted. What cannot
- * be removed now, because a server is away, is tried again until it can.
+ * be removed now, because a server is away, is tried again until it can, and by the next start.
  */
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
-import type { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
+import { LATE_MS, type MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
 import { chunkKey, manifestKey } from './item-keys.js';
 import { TaskWindow } from './task-window.js';
+import type { Unfinished } from './unfinished.js';
 
-/** What waits beyond this is forgotten: chunks of uploads expire by themselves. */
+/** What waits beyond this is left to the next start. */
 const MAX_WAITING = 10_000;
 const RETRY_MS = [250, 1000, 5000, 30_000] as const;
 const DELETES_AT_ONCE = 16;
-/** After this time nothing that was sent on a broken connection comes to its server any more. */
-const LATE_MS = 1000;
 
 /** How long closing waits for what is being removed. */
 const CLOSE_MS = 2000;
@@ -34,13 +33,15 @@ interface Job {
 
 export class Remover {
   readonly #client: MemcachedClient;
+  readonly #unfinished: Unfinished;
   readonly #log: Logger;
   readonly #waiting = new Set<Job>();
   readonly #stop = new AbortController();
   readonly #removing = new Set<Promise<void>>();
 
-  constructor(client: MemcachedClient, log: Logger) {
+  constructor(client: MemcachedClient, unfinished: Unfinished, log: Logger) {
     this.#client = client;
+    this.#unfinished = unfinished;
     this.#log = log;
   }
 
@@ -53,16 +54,24 @@ export class Remover {
     return this.#keep(this.#attempt({ blob, remains, passes, tries: 0 }));
   }
 
-  /** Waits a moment for what is being removed; gives up the rest. */
+  /** Removes what earlier processes were killed over. Resolves when it has begun. */
+  async sweep(): Promise<void> {
+    const left = await this.#unfinished.takeOver();
+    if (left.length === 0) return;
+    this.#log.warn({ blobs: left.length }, 'removing blobs that were coming or going when the module ended');
+    for (const { blob, chunks } of left) void this.remove(blob, { chunks, hasManifest: true }, { passes: 2 });
+  }
+
+  /** Waits a moment for what is being removed; leaves the rest to the next start. */
   async close(): Promise<void> {
     this.#stop.abort();
     await withDeadline(Promise.all(this.#removing), CLOSE_MS, 'removing what is left of blobs').catch(
       (err: unknown) => {
-        this.#log.warn({ err }, 'what is left of some blobs stays in memcached');
+        this.#log.warn({ err }, 'the next start removes what is left of some blobs');
       },
     );
     if (this.#waiting.size > 0)
-      this.#log.warn({ blobs: this.#waiting.size }, 'what is left of some blobs stays in memcached');
+      this.#log.warn({ blobs: this.#waiting.size }, 'the next start removes what is left of some blobs');
   }
 
   async #attempt(job: Job): Promise<void> {
@@ -79,7 +88,10 @@ export class Remover {
       await window.end();
       job.passes -= 1;
       if (job.passes > 0 && chunks > 0) this.#later(job, LATE_MS);
-      else this.#waiting.delete(job);
+      else {
+        this.#waiting.delete(job);
+        await this.#unfinished.hasGone(blob);
+      }
     } catch (err) {
       this.#log.warn({ err, blob }, 'cannot remove what is left of a blob; it will be tried again');
       this.#later(job, RETRY_MS[Math.min(job.tries, RETRY_MS.length - 1)] ?? 0);

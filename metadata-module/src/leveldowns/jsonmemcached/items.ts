@@ -34,7 +34,9 @@ export class Items {
   }
 
   set(key: string, value: Buffer): Promise<void> {
-    return named(() => this.#client.set(key, value));
+    return named(async () => {
+      await this.#client.set(key, value);
+    });
   }
 
   /** False when the item is there already. After `unavailable` it may have been stored. */
