@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { blobFolder } from './disk-layout.js';
 
@@ -9,9 +10,20 @@ import { blobFolder } from './disk-layout.js';
 export class BlobFolders {
   readonly #volume: string;
   readonly #durable = new Map<string, Promise<void>>();
+  #syncing: Promise<void> = Promise.resolve();
+  #nextSync: Promise<void> | undefined;
 
-  constructor(volume: string) {
+  private constructor(volume: string) {
     this.#volume = volume;
+  }
+
+  static async open(volume: string): Promise<BlobFolders> {
+    const folders = new BlobFolders(volume);
+    const there = await readdir(volume);
+    // A crash may have come between their making and their sync.
+    await syncFolder(volume);
+    for (const name of there) folders.#durable.set(path.join(volume, name), Promise.resolve());
+    return folders;
   }
 
   /** The folder of `key`, which is there, and durably so, when this resolves. */
@@ -28,12 +40,19 @@ export class BlobFolders {
 
   async #make(folder: string): Promise<void> {
     try {
-      // Synced also when it was there: a crash may have come between its making and its sync.
       await mkdir(folder, { recursive: true });
-      await syncFolder(this.#volume);
+      await (this.#nextSync ??= this.#syncNext());
     } catch (err) {
       this.#durable.delete(folder);
       throw err;
     }
+  }
+
+  /** Folders that are made while the volume is being synced share its next sync. */
+  async #syncNext(): Promise<void> {
+    await this.#syncing.catch(() => undefined);
+    this.#nextSync = undefined;
+    this.#syncing = syncFolder(this.#volume);
+    await this.#syncing;
   }
 }

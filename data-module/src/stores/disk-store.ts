@@ -56,12 +56,12 @@ export async function openDiskStore(volume: string, log: Logger): Promise<DataSt
     const leftovers = await readdir(uploads);
     for (const name of leftovers) await rm(path.join(uploads, name), { recursive: true });
     if (leftovers.length > 0) log.warn({ count: leftovers.length }, 'removed uploads that were cut off');
+    return new DiskStore(volume, await BlobFolders.open(volume), log);
   } catch (err) {
     throw new StartError(`cannot prepare the folder ${uploads} (${nameDiskError(err).message})`, {
       cause: err,
     });
   }
-  return new DiskStore(volume, log);
 }
 
 class DiskStore implements DataStore {
@@ -69,9 +69,9 @@ class DiskStore implements DataStore {
   readonly #folders: BlobFolders;
   readonly #log: Logger;
 
-  constructor(volume: string, log: Logger) {
+  constructor(volume: string, folders: BlobFolders, log: Logger) {
     this.#volume = volume;
-    this.#folders = new BlobFolders(volume);
+    this.#folders = folders;
     this.#log = log;
   }
 
@@ -80,8 +80,8 @@ class DiskStore implements DataStore {
     const temporary = path.join(this.#volume, UPLOADS_FOLDER, key);
     try {
       await this.#checkRoom(size);
-      await this.#write(source, temporary);
-      await this.#publish(temporary, key);
+      const folder = await this.#write(source, temporary, key);
+      await this.#publish(temporary, folder, key);
       return key;
     } catch (err) {
       await this.#discard(temporary);
@@ -133,18 +133,19 @@ class DiskStore implements DataStore {
     return Promise.resolve();
   }
 
-  async #write(source: Readable, temporary: string): Promise<void> {
+  /** Resolves with the blob's folder, when that and the file's bytes are on stable storage. */
+  async #write(source: Readable, temporary: string, key: string): Promise<string> {
     const file = await open(temporary, 'wx');
     try {
       await pipeline(source, new FileWriter(file));
-      await file.sync();
+      const [folder] = await Promise.all([this.#folders.prepare(key), file.sync()]);
+      return folder;
     } finally {
       await file.close();
     }
   }
 
-  async #publish(temporary: string, key: string): Promise<void> {
-    const folder = await this.#folders.prepare(key);
+  async #publish(temporary: string, folder: string, key: string): Promise<void> {
     const file = blobFile(this.#volume, key);
     await rename(temporary, file);
     try {

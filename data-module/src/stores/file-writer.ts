@@ -6,8 +6,8 @@ import { Writable } from 'node:stream';
 const BUFFERED_BYTES = 1024 * 1024;
 
 /**
- * Bytes between two syncs. Without them the one at the end of a large upload takes longer than clients wait,
- * and a slow disk is felt by the sender only when the page cache is full.
+ * Bytes between two syncs, the later of which waits for the earlier. Without them the one at the end of a large upload
+ * takes longer than clients wait, and a slow disk is felt by the sender only when the page cache is full.
  */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
@@ -19,6 +19,7 @@ interface Chunk {
 export class FileWriter extends Writable {
   readonly #file: Pick<FileHandle, 'writev' | 'datasync'>;
   #unsynced = 0;
+  #syncing: Promise<void> = Promise.resolve();
 
   constructor(file: Pick<FileHandle, 'writev' | 'datasync'>) {
     super({ highWaterMark: BUFFERED_BYTES, decodeStrings: true });
@@ -33,6 +34,11 @@ export class FileWriter extends Writable {
     this.#append(chunks.map(({ chunk }) => chunk as Buffer)).then(() => done(), done);
   }
 
+  override _final(done: (err?: Error | null) => void): void {
+    // The system tells of a failed sync once only: the one that comes at the end would not fail again.
+    this.#syncing.then(() => done(), done);
+  }
+
   async #append(buffers: Buffer[]): Promise<void> {
     let rest = buffers;
     while (rest.length > 0) {
@@ -41,8 +47,11 @@ export class FileWriter extends Writable {
       rest = without(rest, bytesWritten);
     }
     if (this.#unsynced < SYNC_EVERY_BYTES) return;
-    await this.#file.datasync();
     this.#unsynced = 0;
+    await this.#syncing;
+    this.#syncing = this.#file.datasync();
+    // It is waited for later, or, when the upload fails before that, by nobody.
+    this.#syncing.catch(() => undefined);
   }
 }
 
