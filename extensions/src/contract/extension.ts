@@ -37,8 +37,10 @@ export interface ProcessorContext<Config = unknown> {
    * An S3 client for the endpoint and the credentials that the configuration gives this extension. It does
    * not retry: the processor runner does. The runner closes it.
    */
-  readonly createS3Client: (overrides?: S3ClientConfig) => S3Client;
+  readonly createS3Client: CreateS3Client;
 }
+
+export type CreateS3Client = (overrides?: S3ClientConfig) => S3Client;
 
 export interface QueueProcessor {
   /**

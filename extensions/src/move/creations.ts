@@ -8,3 +8,11 @@ export function describeCreation(entry: LogEntry, buckets: readonly string[]): O
   const isCreation = object?.value.originOp?.startsWith('s3:ObjectCreated:') ?? true;
   return isCreation ? object : undefined;
 }
+
+/**
+ * The key under which a move is published: the object's, without its bucket. So moves of objects of one key
+ * out of several buckets, which may have one target, are never made at the same time.
+ */
+export function keyOfMove({ objectKey }: ObjectEvent): string {
+  return objectKey;
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { sleep } from '@zenko-modules/common/deadline';
-import { silentLogger } from '@zenko-modules/common/logger';
+import { RpcStream } from '@zenko-modules/common/rpc/client';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startFaultyProxy } from '../testing/faulty-proxy.js';
@@ -10,7 +10,6 @@ import { flac, mp3 } from '../testing/music-files.js';
 import { metric } from '../testing/probe.js';
 import { eventually } from '../testing/queue-contract.js';
 import {
-  CREDENTIALS,
   createBucket,
   putObject,
   startPopulator,
@@ -18,8 +17,6 @@ import {
   startStack,
   tagsOf,
 } from '../testing/stack.js';
-import { createS3Client } from '../s3/s3-client.js';
-import { ObjectMover } from './move-object.js';
 
 const CONFIG = JSON.stringify({
   extensions: {
@@ -50,26 +47,12 @@ async function keysOf(s3: S3Client, Bucket: string): Promise<string[]> {
 test('sorting', async t => {
   const data = await temporaryFolder(t);
   const { s3, metadata, s3Port } = await startStack(t, data);
-  for (const bucket of ['incoming', 'jpegs', 'zips', 'texts', 'tunes', 'source', 'target'])
+  for (const bucket of ['incoming', 'jpegs', 'zips', 'texts', 'tunes', 'target'])
     await createBucket(s3, bucket);
   const env = { BACKBEAT_CONFIG: CONFIG, S3_PORT: String(s3Port), PROCESSOR_RETRY_MIN_MS: '20' };
   const populator = await startPopulator(t, data, metadata.port, env);
   const isThere = async (bucket: string, key: string): Promise<boolean> =>
     (await keysOf(s3, bucket)).includes(key);
-  const mover = new ObjectMover(
-    createS3Client({
-      endpoint: `http://127.0.0.1:${s3Port}`,
-      credentials: { ...CREDENTIALS, source: 'test' },
-    }),
-    silentLogger(),
-  );
-  const move = (key: string, overwrite = false): Promise<void> =>
-    mover.move(
-      { Bucket: 'source', Key: key },
-      { Bucket: 'target', Key: key },
-      overwrite,
-      AbortSignal.timeout(20_000),
-    );
 
   await t.test('by type: what the client said, else what the first bytes show; the rest stays', async () => {
     const processor = await startProcessor(t, data, 'sortByType', env);
@@ -185,59 +168,40 @@ test('sorting', async t => {
     await processor.kill();
   });
 
-  await t.test('another object at the target is not overwritten, unless that is asked for', async () => {
-    await putObject(s3, 'source', 'k', { Body: 'new' });
-    await putObject(s3, 'target', 'k', { Body: 'old' });
-    await assert.rejects(move('k'), {
-      name: 'PermanentError',
-      message: /target\/k exists and is another object than source\/k/,
-    });
-    assert.ok(await isThere('source', 'k'));
-    await move('k', true);
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'target', Key: 'k' }));
-    assert.equal(await Body?.transformToString(), 'new');
-    assert.ok(!(await isThere('source', 'k')));
-    await assert.rejects(move('k'), { name: 'NotFound' });
-  });
-
-  await t.test('a copy that an earlier attempt left is taken for what it is', async () => {
-    await putObject(s3, 'source', 'left', { Body: 'same', Metadata: { x: 'y' } });
-    await putObject(s3, 'target', 'left', { Body: 'same', Metadata: { x: 'y' } });
-    await move('left');
-    assert.ok(!(await isThere('source', 'left')));
-    await putObject(s3, 'source', 'left', { Body: 'same', Metadata: { x: 'z' } });
-    await assert.rejects(move('left'), { name: 'PermanentError' });
-  });
-
-  await t.test('an object that is written again while it is moved is not lost', async () => {
-    const proxy = await startFaultyProxy(t, s3Port);
-    const credentials = { ...CREDENTIALS, source: 'test' };
-    const client = createS3Client({ endpoint: `http://127.0.0.1:${proxy.port}`, credentials });
-    const through = new ObjectMover(client, silentLogger());
-    const contentOf = async (Bucket: string, Key: string): Promise<string | undefined> =>
-      (await s3.send(new GetObjectCommand({ Bucket, Key }))).Body?.transformToString();
-    /** Moves `key`; the source is overwritten at the `count`th request of `method` to it. */
-    const interrupted = async (key: string, method: string, count: number): Promise<unknown> => {
-      await putObject(s3, 'source', key, { Body: 'first' });
-      let seen = 0;
-      proxy.fault = async (found, url) => {
-        const isIt = found === method && url.startsWith(`/source/${key}`);
-        if (isIt && ++seen === count) await putObject(s3, 'source', key, { Body: 'second' });
-        return undefined;
-      };
-      const [from, to] = [
-        { Bucket: 'source', Key: key },
-        { Bucket: 'target', Key: key },
-      ];
-      return through.move(from, to, false, AbortSignal.timeout(20_000)).catch((err: unknown) => err);
-    };
-    // After the copy, before the look whether it is still the same: the outdated copy is taken back.
-    assert.match(String(await interrupted('early', 'HEAD', 2)), /was written again while it was moved/);
-    assert.equal(await contentOf('source', 'early'), 'second');
-    assert.ok(!(await isThere('target', 'early')));
-    // After that look: the server compares once more.
-    assert.match(String(await interrupted('late', 'DELETE', 1)), /PreconditionFailed/);
-    assert.equal(await contentOf('source', 'late'), 'second');
-    client.destroy();
-  });
+  await t.test(
+    'out of a bucket with versions: a delete marker is left, and nothing comes by again',
+    async () => {
+      const attributes = { rpcArgs: ['incoming'], subLevel: ['__metastore'] };
+      const bucket = JSON.parse(String(await metadata.rpc.call('get', attributes))) as object;
+      const versioned = { ...bucket, versioningConfiguration: { Status: 'Enabled' } };
+      await metadata.rpc.call('put', { ...attributes, rpcArgs: ['incoming', JSON.stringify(versioned), {}] });
+      const { POPULATOR_PROBE_PORT: port } = populator.ports;
+      const published = (): Promise<number> => metric(port, 'populator_published_total', 'sortByType');
+      const before = await published();
+      await putObject(s3, 'incoming', 'kept', { ContentType: 'text/plain', Body: 'first' });
+      await putObject(s3, 'incoming', 'kept', { ContentType: 'text/plain', Body: 'second' });
+      const processor = await startProcessor(t, data, 'sortByType', env);
+      await eventually(() => isThere('texts', 'kept'), 'it is moved');
+      await eventually(async () => !(await isThere('incoming', 'kept')), 'it is gone');
+      const moved = await s3.send(new GetObjectCommand({ Bucket: 'texts', Key: 'kept' }));
+      assert.equal(await moved.Body?.transformToString(), 'second');
+      await eventually(
+        async () => (await metric(processor.ports.PROCESSOR_PROBE_PORT, 'processor_messages_total')) >= 2,
+        'both messages are done',
+      );
+      // The log has no more for us, whatever the moving wrote: a change that comes after it is the next one.
+      await putObject(s3, 'incoming', 'last', { ContentType: 'text/plain' });
+      await eventually(() => isThere('texts', 'last'), 'the last is moved');
+      assert.equal((await published()) - before, 3);
+      const stream = await metadata.rpc.call('createReadStream', { rpcArgs: [{}], subLevel: ['incoming'] });
+      assert.ok(stream instanceof RpcStream);
+      const kept: string[] = [];
+      for await (const item of stream) {
+        const { key, value } = item as { key: string; value: string };
+        const object = JSON.parse(value) as { isDeleteMarker?: boolean };
+        if (key.startsWith('kept\0')) kept.push(object.isDeleteMarker === true ? 'marker' : 'version');
+      }
+      assert.deepEqual(kept, ['marker', 'version', 'version']);
+    },
+  );
 });

@@ -6,6 +6,8 @@ import type { Credentials } from '../config/service-accounts.js';
 const CONNECT_TIMEOUT_MS = 5000;
 /** Without a byte from S3 for this long, a request has failed. */
 const IDLE_TIMEOUT_MS = 30_000;
+/** For requests at which S3 works long before its first answering byte: the `requestHandler` of their client. */
+export const SLOW_ANSWERS = { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: 15 * 60_000 };
 
 // Which Node runs is settled by this project's engines, not by every process's log.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';

@@ -1,5 +1,5 @@
 import { type LogEntry, QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
-import { describeCreation } from '../move/creations.js';
+import { describeCreation, keyOfMove } from '../move/creations.js';
 import type { SortMusicConfig } from './config.js';
 import { isMusic } from './music-file.js';
 
@@ -10,6 +10,6 @@ export class SortMusicPopulator extends QueuePopulatorExtension<SortMusicConfig>
     const object = describeCreation(entry, buckets);
     if (!object?.objectKey.startsWith(fromPrefix)) return;
     if (!isMusic(object.objectKey, object.value['content-type'])) return;
-    this.publish(topic, `${object.bucket}/${object.objectKey}`, JSON.stringify(entry));
+    this.publish(topic, keyOfMove(object), JSON.stringify(entry));
   }
 }

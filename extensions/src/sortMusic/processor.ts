@@ -1,4 +1,4 @@
-import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '@zenko-modules/common/logger';
 import { CouldNotDetermineFileTypeError, parseFromTokenizer, UnsupportedFileTypeError } from 'music-metadata';
 import type { ProcessorContext, QueueProcessor } from '../contract/extension.js';
@@ -6,7 +6,8 @@ import { PermanentError } from '../contract/processor-errors.js';
 import { parseEntry } from '../contract/queue-populator-extension.js';
 import { describeCreation } from '../move/creations.js';
 import { bucketName } from '../move/move-config.js';
-import { COPY_TIMEOUT_MS, ObjectMover, type Place } from '../move/move-object.js';
+import { ObjectMover } from '../move/move-object.js';
+import type { Place } from '../move/same-object.js';
 import type { ReceivedMessage } from '../queue/queue.js';
 import { ARTIST, type SortMusicConfig } from './config.js';
 import { artistInBucket, artistInKey } from './music-file.js';
@@ -21,8 +22,8 @@ export class SortMusicProcessor implements QueueProcessor {
 
   constructor({ config, createS3Client, logger }: ProcessorContext<SortMusicConfig>) {
     this.#config = config;
-    this.#s3 = createS3Client({ requestHandler: { socketTimeout: COPY_TIMEOUT_MS } });
-    this.#mover = new ObjectMover(this.#s3, logger);
+    this.#s3 = createS3Client();
+    this.#mover = new ObjectMover(createS3Client, logger);
     this.#log = logger;
   }
 
@@ -32,12 +33,14 @@ export class SortMusicProcessor implements QueueProcessor {
     // Published under another configuration: nothing to sort under this one.
     if (!object?.objectKey.startsWith(fromPrefix)) return;
     const source = { Bucket: object.bucket, Key: object.objectKey };
-    const artist = (await this.#artistOf(source, signal)) ?? unknownArtist;
+    const original = await this.#mover.look(source, signal);
+    const artist = (await this.#artistOf(source, original, signal)) ?? unknownArtist;
     if (artist === undefined) {
       this.#log.info(source, 'stays where it is: it names no artist');
       return;
     }
-    await this.#mover.move(source, this.#targetOf(source, artist), overwrite, signal);
+    const target = this.#targetOf(source, artist);
+    await this.#mover.move({ source, original, target, overwrite }, signal);
   }
 
   #targetOf({ Key }: Place, artist: string): Place {
@@ -56,8 +59,11 @@ export class SortMusicProcessor implements QueueProcessor {
   }
 
   /** The artist of the album, else of the piece; `undefined` when the file names none. */
-  async #artistOf(place: Place, signal: AbortSignal): Promise<string | undefined> {
-    const head = await this.#s3.send(new HeadObjectCommand(place), { abortSignal: signal });
+  async #artistOf(
+    place: Place,
+    head: HeadObjectCommandOutput,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const tokenizer = new RangedTokenizer({
       s3: this.#s3,
       place,

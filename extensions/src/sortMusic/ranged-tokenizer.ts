@@ -7,7 +7,7 @@ import {
   type IReadChunkOptions,
 } from 'strtok3';
 import { PermanentError } from '../contract/processor-errors.js';
-import type { Place } from '../move/move-object.js';
+import type { Place } from '../move/same-object.js';
 
 const BLOCK_BYTES = 64 * 1024;
 /** Blocks that are kept: parsers go back and forth in small steps. */
