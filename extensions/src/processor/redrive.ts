@@ -40,30 +40,30 @@ export async function redrive(queue: Queue, topic: string, processorGroup: strin
   const isDone = ({ partition, committed, finished }: Progress): boolean =>
     finished || !ends.has(partition) || (committed !== undefined && !isBefore(committed, partition));
   if (begin.every(isDone)) return 0;
+  /** Partitions of which a later message was offered: one at a time they come in order, so all before it is done. */
+  const passed = new Set<number>();
   let count = 0;
   const consumer = await queue.consume({
     topic: failed,
     group,
     concurrency: 1,
-    handle: async (message, signal) => {
-      if (!isBefore(message.offset, message.partition)) return leave(signal);
+    handle: async message => {
+      if (!isBefore(message.offset, message.partition)) {
+        passed.add(message.partition);
+        // Refused rather than kept waiting: the other partitions are read meanwhile.
+        throw new Error('parked after the re-drive began: left for the next one');
+      }
       await queue.publish(topic, [withoutFailure(message)]);
       count++;
     },
   });
   try {
-    while (!(await queue.progress(failed, group)).every(isDone)) await pause(LOOK_EVERY_MS);
+    const isOver = (one: Progress): boolean => passed.has(one.partition) || isDone(one);
+    while (!(await queue.progress(failed, group)).every(isOver)) await pause(LOOK_EVERY_MS);
   } finally {
     await consumer.close();
   }
   return count;
-}
-
-/** Holds a message that was parked later until the consumer closes, so that it stays parked. */
-function leave(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('left for the next time')), { once: true });
-  });
 }
 
 function withoutFailure({ key, value, headers }: ReceivedMessage) {

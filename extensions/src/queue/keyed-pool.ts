@@ -1,6 +1,6 @@
 /**
  * Runs work with bounded concurrency: pieces of one key one after the other, in the order in which they
- * came; different keys side by side, each key getting its turn.
+ * came; different keys side by side, each key getting its turn. With a concurrency of 1 all come in order.
  */
 export class KeyedPool {
   readonly #concurrency: number;
@@ -22,7 +22,7 @@ export class KeyedPool {
 
   /** Adds a piece of work, which must not reject. Pieces without a key are in no order with any other. */
   add(key: string, work: () => Promise<void>): void {
-    const lane = key === '' ? `\0${++this.#anonymous}` : key;
+    const lane = this.#concurrency === 1 ? '' : key === '' ? `\0${++this.#anonymous}` : key;
     const pieces = this.#lanes.get(lane);
     this.#pending++;
     if (pieces) {

@@ -33,7 +33,7 @@ export interface ConsumeOptions {
   readonly topic: string;
   /** A new group starts with the oldest message that the topic still has. */
   readonly group: string;
-  /** How many messages are handled at once, at most. */
+  /** How many messages are handled at once, at most. With 1, those of a partition come in its order. */
   readonly concurrency: number;
   /**
    * Does the work of one message; the message is done when it resolves. When it rejects, the message and

@@ -9,7 +9,8 @@ import { randomUUID } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
-import { type Message, type Queue, QueueError, type ReceivedMessage } from '../queue/queue.js';
+import { redrive } from '../processor/redrive.js';
+import { failedTopicOf, type Message, type Queue, QueueError, type ReceivedMessage } from '../queue/queue.js';
 
 export interface QueueContractOptions {
   /** A queue of the test's own connection; the suite closes it. */
@@ -215,6 +216,62 @@ export function queueContract(name: string, { open, skip = false }: QueueContrac
     await eventually(() => got.length === 2, 'the second came');
   });
 
+  given('pause holds back what was read ahead, too', async (_t, queue, topic) => {
+    await queue.publish(topic, numbered(60, 6));
+    let handled = 0;
+    const consumer = await queue.consume({
+      topic,
+      group: 'g',
+      concurrency: 2,
+      handle: async () => {
+        if (++handled === 1) consumer.pause();
+        await sleep(1);
+      },
+    });
+    await eventually(() => handled > 0, 'the first came');
+    await sleep(700);
+    assert.ok(handled <= 2, `${handled} were handed out`);
+    consumer.resume();
+    await eventually(() => handled === 60, 'all came');
+  });
+
+  given('one at a time, the messages of a partition come in its order', async (_t, queue, topic) => {
+    await queue.publish(topic, numbered(60, 7));
+    const got = new Map<number, string[]>();
+    await queue.consume({
+      topic,
+      group: 'g',
+      concurrency: 1,
+      handle: ({ partition, offset }) =>
+        Promise.resolve(void got.set(partition, [...(got.get(partition) ?? []), offset])),
+    });
+    await eventually(() => [...got.values()].flat().length === 60, 'all came');
+    for (const offsets of got.values()) {
+      assert.deepEqual(
+        offsets,
+        [...offsets].sort((a, b) => queue.compareOffsets(a, b)),
+      );
+    }
+  });
+
+  given('many that join a new group at once begin with its oldest message', async (t, queue, topic) => {
+    await queue.publish(topic, numbered(20, 20));
+    const done = new Set<string>();
+    const members = await Promise.all(Array.from({ length: 8 }, () => open(t)));
+    for (const member of members) t.after(() => member.close());
+    await Promise.all(
+      members.map(member =>
+        member.consume({
+          topic,
+          group: 'g',
+          concurrency: 2,
+          handle: ({ value }) => Promise.resolve(void done.add(value)),
+        }),
+      ),
+    );
+    await eventually(() => done.size === 20, 'all came');
+  });
+
   given('when a member of a group leaves, the other one goes on', async (t, queue, topic) => {
     const other = await open(t);
     t.after(() => other.close());
@@ -268,6 +325,33 @@ export function queueContract(name: string, { open, skip = false }: QueueContrac
       );
     }
   });
+
+  given(
+    'parked messages are put back, also while what was put back is parked again',
+    async (_t, queue, topic) => {
+      const parked = numbered(30, 3);
+      await queue.publish(failedTopicOf(topic), parked);
+      const got: string[] = [];
+      // A processor that parks at once what it gets.
+      await queue.consume({
+        topic,
+        group: 'g',
+        concurrency: 4,
+        handle: async message => {
+          await queue.publish(failedTopicOf(topic), [message]);
+          got.push(message.value);
+        },
+      });
+      const numbersOf = (values: readonly string[]): number[] => values.map(Number).sort((a, b) => a - b);
+      assert.equal(await redrive(queue, topic, 'g'), 30);
+      await eventually(() => got.length === 30, 'each was put back once');
+      assert.deepEqual(
+        numbersOf(got),
+        parked.map((_, i) => i),
+      );
+      assert.equal(await redrive(queue, topic, 'g'), 30);
+    },
+  );
 
   given('progress tells what a group has not done', async (_t, queue, topic) => {
     await queue.publish(topic, numbered(10, 10));

@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { acquireLease } from '../../files/lease.js';
+import { Gate } from '../gate.js';
 import { KeyedPool } from '../keyed-pool.js';
 import { LowWaterMark } from '../low-water-mark.js';
 import type { Consumer, ConsumeOptions } from '../queue.js';
@@ -26,8 +27,7 @@ export class EmbeddedConsumer implements Consumer {
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  #paused = false;
-  #wake: (() => void) | undefined;
+  readonly #gate = new Gate();
 
   constructor(folder: string, options: ConsumeOptions, log: Logger) {
     this.#folder = folder;
@@ -37,17 +37,16 @@ export class EmbeddedConsumer implements Consumer {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.#gate.close();
   }
 
   resume(): void {
-    this.#paused = false;
-    this.#wake?.();
+    this.#gate.open();
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#wake?.();
+    this.#gate.open();
     await this.#running;
   }
 
@@ -88,7 +87,6 @@ export class EmbeddedConsumer implements Consumer {
     const follower = new FolderFollower(this.#folder, this.#log);
     const pool = new KeyedPool(concurrency);
     const mark = new LowWaterMark(formatPosition(start));
-    this.#wake = () => follower.wake();
     signal.addEventListener('abort', () => follower.wake(), { once: true });
 
     const hand = ({ record, position, next }: PositionedRecord): void => {
@@ -103,7 +101,9 @@ export class EmbeddedConsumer implements Consumer {
         headers: record.headers ?? {},
       };
       pool.add(record.key, async () => {
-        if (signal.aborted) return;
+        // What was read ahead waits, too.
+        await this.#gate.passed(signal);
+        if (left()) return;
         try {
           await handle(message, signal);
           done();
@@ -119,7 +119,7 @@ export class EmbeddedConsumer implements Consumer {
     }, COMMIT_EVERY_MS);
     try {
       for (;;) {
-        const records = this.#paused ? [] : await reader.read();
+        const records = await reader.read();
         for (const record of records) {
           await pool.below(concurrency * READ_AHEAD);
           if (signal.aborted) return;
@@ -130,7 +130,6 @@ export class EmbeddedConsumer implements Consumer {
       }
     } finally {
       failed.abort();
-      this.#wake = undefined;
       follower.close();
       await reader.close();
       await pool.below(0);

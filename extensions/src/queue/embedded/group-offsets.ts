@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { readIfThere, replaceFile } from '../../files/durable-file.js';
+import { createFile, readIfThere, replaceFile } from '../../files/durable-file.js';
 import { formatPosition, parsePosition, type Position, START } from './segments.js';
 
 const SUFFIX = '.json';
@@ -20,7 +20,7 @@ export function leasePath(topicFolder: string, group: string): string {
 
 /** What the group has committed; `undefined` for a new group. @throws Error naming the file when it is damaged. */
 export async function readCommitted(topicFolder: string, group: string): Promise<Position | undefined> {
-  const file = path.join(groupsFolder(topicFolder), group + SUFFIX);
+  const file = offsetPath(topicFolder, group);
   const content = await readIfThere(file);
   if (content === undefined) return undefined;
   try {
@@ -34,18 +34,24 @@ export async function readCommitted(topicFolder: string, group: string): Promise
 
 /** Durable when it resolves. */
 export async function commit(topicFolder: string, group: string, position: Position): Promise<void> {
-  const file = path.join(groupsFolder(topicFolder), group + SUFFIX);
-  const content = { position: formatPosition(position), committedAt: new Date().toISOString() };
-  await replaceFile(file, `${JSON.stringify(content)}\n`);
+  await replaceFile(offsetPath(topicFolder, group), toContent(position));
 }
 
-/** Makes a new group known, so that what it has not read is kept. */
+function offsetPath(topicFolder: string, group: string): string {
+  return path.join(groupsFolder(topicFolder), group + SUFFIX);
+}
+
+function toContent(position: Position): string {
+  return `${JSON.stringify({ position: formatPosition(position), committedAt: new Date().toISOString() })}\n`;
+}
+
+/** Makes a new group known, so that what it has not read is kept; any of its members may. Resolves with where it goes on. */
 export async function registerGroup(topicFolder: string, group: string): Promise<Position> {
   await mkdir(groupsFolder(topicFolder), { recursive: true });
   const committed = await readCommitted(topicFolder, group);
   if (committed) return committed;
-  await commit(topicFolder, group, START);
-  return START;
+  await createFile(offsetPath(topicFolder, group), toContent(START));
+  return (await readCommitted(topicFolder, group)) ?? START;
 }
 
 /** The lowest segment that a group still needs; `undefined` when the topic has no group yet. */

@@ -4,6 +4,7 @@ import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { Gate } from '../gate.js';
 import { KeyedPool } from '../keyed-pool.js';
 import { LowWaterMark } from '../low-water-mark.js';
 import { type Consumer, type ConsumeOptions, QueueError } from '../queue.js';
@@ -23,8 +24,7 @@ export class GroupMember implements Consumer {
   readonly #pool: KeyedPool;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  #gate: Promise<void> | undefined;
-  #openGate: (() => void) | undefined;
+  readonly #gate = new Gate();
   #trouble: string | undefined = 'it has not joined yet';
 
   constructor(kafka: Kafka, options: ConsumeOptions, log: Logger, ensureTopic: () => Promise<void>) {
@@ -36,12 +36,11 @@ export class GroupMember implements Consumer {
   }
 
   pause(): void {
-    this.#gate ??= new Promise(resolve => (this.#openGate = resolve));
+    this.#gate.close();
   }
 
   resume(): void {
-    this.#openGate?.();
-    this.#gate = undefined;
+    this.#gate.open();
   }
 
   async close(): Promise<void> {
@@ -143,7 +142,7 @@ export class GroupMember implements Consumer {
       return new Promise<void>(resolve => {
         this.#pool.add(message.key && `${partition}/${message.key}`, async () => {
           try {
-            await this.#gate;
+            await this.#gate.passed(signal);
             signal.throwIfAborted();
             await this.#options.handle(message, signal);
             done();

@@ -65,11 +65,18 @@ test(
       ),
     );
     const started = performance.now();
-    for (const bucket of buckets) {
-      await Promise.all(
-        spellings.map(key => putEntry(metadata, bucket, key, { 'owner-id': 'x', tags: { own: 'tag' } })),
-      );
+    let written = 0;
+    for (let round = 0; round < WRITES; round++) {
+      for (const bucket of buckets) {
+        await Promise.all(
+          spellings.map(async key => {
+            await putEntry(metadata, bucket, key, { 'owner-id': 'x', tags: { own: 'tag' } });
+            written++;
+          }),
+        );
+      }
     }
+    assert.equal(written, EVENTS);
     let kills = 0;
     for (; kills < 4; kills++) {
       await sleep(random.integer(500, 3000));
