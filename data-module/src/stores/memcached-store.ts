@@ -45,18 +45,18 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
     });
     const servers = new ServerList({ client, folder, allowReshard: settings.MEMCACHED_ALLOW_RESHARD, log });
     const notes = path.join(folder, 'unfinished');
-    const unfinished = new Unfinished(notes, log);
-    const remover = new Remover(client, unfinished, log);
     try {
       await servers.open();
       await mkdir(notes, { recursive: true });
+      const unfinished = await Unfinished.open(notes, log);
+      const remover = new Remover(client, unfinished, log);
       await remover.sweep();
+      const { MEMCACHED_CHUNK_BYTES: chunkSize, MEMCACHED_WINDOW: window } = settings;
+      return new MemcachedStore({ client, servers, unfinished, remover, chunkSize, window });
     } catch (err) {
       client.close();
       throw err;
     }
-    const { MEMCACHED_CHUNK_BYTES: chunkSize, MEMCACHED_WINDOW: window } = settings;
-    return new MemcachedStore({ client, servers, unfinished, remover, chunkSize, window });
   },
 };
 

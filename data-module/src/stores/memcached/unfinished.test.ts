@@ -1,6 +1,6 @@
 /** The notes of blobs that are coming or going, taken over, or impossible to make. */
 import assert from 'node:assert/strict';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import test from 'node:test';
@@ -71,5 +71,25 @@ test(
     }
     assert.equal(await store.stat(key), 4);
     assert.equal(await countItems([server]), items);
+  },
+);
+
+test(
+  'a note of before the system was started removes no upload, which may have been acknowledged',
+  options,
+  async t => {
+    const server = { host: '127.0.0.1', port: (await startMemcached(t)).port };
+    const { store, env } = await startMemcachedModule(t, [server.port]);
+    const [acknowledged, deleted] = [
+      await store.put(Readable.from(['kept']), 4),
+      await store.put(Readable.from(['gone']), 4),
+    ];
+    const notes = path.join(env.DATA_DIR ?? '', 'data-memcached', 'unfinished');
+    await writeFile(path.join(notes, `${acknowledged}.1.coming.0a-1b`), '');
+    await writeFile(path.join(notes, `${deleted}.1.going.0a-1b`), '');
+    const { store: later } = await startMemcachedModule(t, [server.port], { DATA_DIR: env.DATA_DIR });
+    while ((await readdir(notes)).length > 0) await sleep(10);
+    assert.equal(await later.stat(acknowledged), 4);
+    await assert.rejects(later.stat(deleted), err => isErrorType(err, 'ObjNotFound'));
   },
 );

@@ -3,9 +3,11 @@
  * in memcached without its manifest, where nobody would find them again when the process is killed; the next start
  * reads the notes and removes them.
  *
- * A note outlives the process, not a power failure: it is not synced. What an upload left then expires.
+ * Notes are not synced, so they mean something only as long as the system that they were made on runs: after a power
+ * failure one may be missing, or be there again although its upload was acknowledged. What an upload left then expires.
  */
-import { readdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
@@ -18,18 +20,28 @@ export interface UnfinishedBlob {
 
 type State = 'coming' | 'going';
 
-const NOTE = /^([0-9a-f]+)\.(\d+)\.(coming|going)$/;
+const NOTE = /^([0-9a-f]+)\.(\d+)\.(coming|going)\.([0-9a-f-]+)$/;
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
 
 export class Unfinished {
   readonly #folder: string;
+  readonly #bootId: string;
   readonly #log: Logger;
   /** The notes of this process, by blob. */
   readonly #notes = new Map<string, string>();
 
-  /** @param folder of the notes, which is there */
-  constructor(folder: string, log: Logger) {
+  private constructor(folder: string, bootId: string, log: Logger) {
     this.#folder = folder;
+    this.#bootId = bootId;
     this.#log = log;
+  }
+
+  /**
+   * @param folder of the notes, which is there
+   * @param bootId tells this run of the system from those before; where the system gives none, every process has its own.
+   */
+  static async open(folder: string, log: Logger, bootId?: string): Promise<Unfinished> {
+    return new Unfinished(folder, bootId ?? (await systemBootId()), log);
   }
 
   /** Call it before anything of a new blob is stored for good. `ServiceUnavailable` when the folder cannot be written. */
@@ -70,17 +82,23 @@ export class Unfinished {
   }
 
   /**
-   * The blobs that earlier processes have not finished; they are going now. One that is still running, which should
+   * The blobs that earlier processes have not finished; they are going now, but for uploads of before the system was
+   * started, which may have been acknowledged. One that is still running, which should
    * not be, finds the uploads that it has under way taken from it.
    */
   async takeOver(): Promise<UnfinishedBlob[]> {
     const taken: UnfinishedBlob[] = [];
     for (const name of await readdir(this.#folder)) {
-      const [, blob = '', chunks, state] = NOTE.exec(name) ?? [];
+      const [, blob = '', chunks, state, bootId] = NOTE.exec(name) ?? [];
       if (chunks === undefined) continue;
+      const found = path.join(this.#folder, name);
+      if (state === 'coming' && bootId !== this.#bootId) {
+        await rm(found, { force: true });
+        continue;
+      }
       const unfinished = { blob, chunks: Number(chunks) };
       const note = this.#path(unfinished, 'going');
-      if (state === 'coming' && !(await claim(path.join(this.#folder, name), note))) continue;
+      if (found !== note && !(await claim(found, note))) continue;
       this.#notes.set(blob, note);
       taken.push(unfinished);
     }
@@ -98,7 +116,7 @@ export class Unfinished {
   }
 
   #path({ blob, chunks }: UnfinishedBlob, state: State): string {
-    return path.join(this.#folder, `${blob}.${chunks}.${state}`);
+    return path.join(this.#folder, `${blob}.${chunks}.${state}.${this.#bootId}`);
   }
 
   #named(err: unknown): CatalogueError {
@@ -117,5 +135,13 @@ async function claim(from: string, to: string): Promise<boolean> {
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw err;
+  }
+}
+
+async function systemBootId(): Promise<string> {
+  try {
+    return (await readFile(BOOT_ID_FILE, 'latin1')).trim();
+  } catch {
+    return randomUUID();
   }
 }
