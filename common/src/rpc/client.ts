@@ -44,8 +44,13 @@ export class RpcClient {
     });
     this.#socket.on('stream-data', ({ streamId, data }: StreamData, ack?: StreamAck) => {
       const stream = this.#streams.get(streamId);
-      if (stream) stream.receive(data, () => ack?.(null));
-      else ack?.(null);
+      if (stream) {
+        stream.receive(data, () => ack?.(null));
+        return;
+      }
+      ack?.(null);
+      // Nobody reads it: it was left, or the answer that opened it came too late.
+      this.#socket.emit('stream-hangup', { streamId });
     });
     this.#socket.on('stream-end', ({ streamId }: StreamEnd, ack?: StreamAck) => {
       this.#streams.get(streamId)?.finish();

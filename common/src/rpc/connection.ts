@@ -43,7 +43,7 @@ export class RpcConnection {
     this.#options = options;
     this.#limits = { ...RPC_LIMITS, ...options.limits };
     this.#state = state;
-    this.#outgoing = new Outgoing(socket, this.#limits.unsentBytes, options.log);
+    this.#outgoing = new Outgoing(socket, this.#limits.unreadBytes, state.unread, options.log);
     this.#handlers = new Map(Object.entries(service.calls));
     socket.on('call', (...received: unknown[]) => this.#onCall(received));
     socket.on('stream-hangup', (payload: unknown) => this.#onHangUp(payload));
@@ -95,12 +95,12 @@ export class RpcConnection {
   /** @throws CatalogueError when the server stops or has enough to do. */
   #admit({ bytes }: IncomingCall): void {
     if (this.#state.stopping) throw stopping();
-    const { callsInFlight, argumentBytes } = this.#limits;
+    const { callsInFlight, callBytes } = this.#limits;
     if (this.#calls.size >= callsInFlight) {
       throw new CatalogueError('SlowDown', `more than ${callsInFlight} calls at once on one connection`);
     }
-    if (this.#state.argumentBytes + bytes > argumentBytes) {
-      throw new CatalogueError('SlowDown', `more than ${argumentBytes} bytes in calls at once`);
+    if (this.#state.callBytes + bytes > callBytes) {
+      throw new CatalogueError('SlowDown', `more than ${callBytes} bytes in calls at once`);
     }
   }
 
@@ -117,7 +117,7 @@ export class RpcConnection {
         log,
       );
     }, callMs);
-    this.#state.argumentBytes += bytes;
+    this.#state.callBytes += bytes;
     const work = invoke(handler, { args, subLevel, logName, log, signal: controller.signal })
       .then(result => {
         if (controller.signal.aborted) discardStreams(result);
@@ -126,7 +126,7 @@ export class RpcConnection {
       .catch((err: unknown) => this.#refuse(err, answer, log))
       .finally(() => {
         clearTimeout(deadline);
-        this.#state.argumentBytes -= bytes;
+        this.#state.callBytes -= bytes;
         this.#calls.delete(work);
       });
     this.#calls.add(work);

@@ -1,16 +1,19 @@
 /** Takes apart what arrives as a `call` event. Nothing about it is certain. */
 import { CatalogueError } from '../errors.js';
+import { approximateBytes } from './approximate-bytes.js';
 import type { CallArguments } from './wire.js';
 
 /** No more of a client's text than this goes into a log or an answer. */
 const MAX_QUOTED = 256;
+/** What a call takes in memory besides its arguments. */
+const CALL_BYTES = 4096;
 
 export interface IncomingCall {
   readonly args: readonly unknown[];
   readonly subLevel: unknown;
   readonly logName: unknown;
   readonly reqUids: string | undefined;
-  /** Bytes of text in the arguments. */
+  /** About what the call takes in memory while it is worked on. */
   readonly bytes: number;
 }
 
@@ -28,7 +31,7 @@ export function readCall(args: unknown): IncomingCall {
     subLevel: member('subLevel'),
     logName: member('logName'),
     reqUids: typeof reqUids === 'string' ? reqUids.slice(0, MAX_QUOTED) : undefined,
-    bytes: rpcArgs.reduce<number>((sum, arg) => sum + (typeof arg === 'string' ? arg.length : 0), 0),
+    bytes: CALL_BYTES + approximateBytes(args),
   };
 }
 

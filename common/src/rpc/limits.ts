@@ -4,10 +4,12 @@ import { STREAM_ACK_TIMEOUT_MS } from './wire.js';
 export const RPC_LIMITS = {
   /** More calls than this at once on one socket are answered with SlowDown. */
   callsInFlight: 32_768,
-  /** More bytes of text than this in the arguments of all calls at once are answered with SlowDown. */
-  argumentBytes: 512 * 1024 * 1024,
-  /** A client that leaves more than this unread is cut off. */
-  unsentBytes: 256 * 1024 * 1024,
+  /** More than this in memory for all calls at once is answered with SlowDown. */
+  callBytes: 256 * 1024 * 1024,
+  /** A client that leaves more than this unread is cut off, … */
+  unreadBytes: 128 * 1024 * 1024,
+  /** … and so are those that leave most, when all together leave more than this. */
+  unreadBytesInAll: 256 * 1024 * 1024,
   /** More streams than this at once on one socket are answered with SlowDown, … */
   streams: 512,
   /** … and more than this on all sockets together. */

@@ -6,23 +6,42 @@ import type { Socket } from 'socket.io';
 import type { Logger } from '../logger.js';
 import { approximateBytes } from './approximate-bytes.js';
 import type { StreamSocket } from './stream-sender.js';
+import type { Reader, UnreadBytes } from './unread-bytes.js';
 
-export class Outgoing implements StreamSocket {
+type Connection = Socket['conn'];
+
+export class Outgoing implements StreamSocket, Reader {
   readonly #socket: Socket;
   readonly #maxBytes: number;
+  readonly #ofAll: UnreadBytes;
   readonly #log: Logger;
-  /** Sent since the transport last took something. */
-  #unsent = 0;
+  /** Sent, and not yet taken by the transport, … */
+  #waiting = 0;
+  /** … or taken by it, and not yet passed on to the client's machine. */
+  #passing = 0;
 
-  constructor(socket: Socket, maxBytes: number, log: Logger) {
+  /** @param ofAll bounds what all clients leave unread. */
+  constructor(socket: Socket, maxBytes: number, ofAll: UnreadBytes, log: Logger) {
     this.#socket = socket;
     this.#maxBytes = maxBytes;
+    this.#ofAll = ofAll;
     this.#log = log;
-    const onDrain = (): void => {
-      this.#unsent = 0;
+    // The name of the event means the line to the transport, which takes all of it when it has passed on what it took before.
+    const onTaken = (): void => {
+      this.#passing = this.#waiting;
+      this.#waiting = 0;
     };
-    socket.conn.on('drain', onDrain);
-    socket.once('disconnect', () => socket.conn.off('drain', onDrain));
+    socket.conn.on('drain', onTaken);
+    ofAll.add(this);
+    socket.once('disconnect', () => {
+      socket.conn.off('drain', onTaken);
+      ofAll.delete(this);
+    });
+  }
+
+  get unread(): number {
+    if (this.#socket.conn.transport.writable) this.#passing = 0;
+    return this.#waiting + this.#passing;
   }
 
   /** Calls `acknowledge`, which sends its arguments. */
@@ -40,12 +59,33 @@ export class Outgoing implements StreamSocket {
     this.#send(payload, () => this.#socket.emit(event, payload));
   }
 
-  #send(content: unknown, send: () => void): void {
-    this.#unsent += approximateBytes(content);
-    send();
-    if (this.#unsent <= this.#maxBytes || !this.#socket.connected) return;
-    this.#log.warn({ unsent: this.#unsent }, 'a client that does not read its answers is cut off');
-    // At once: an orderly end would wait until the client has read all that it does not read.
-    this.#socket.conn.close(true);
+  cutOff(): void {
+    this.#log.warn({ unread: this.unread }, 'a client that does not read its answers is cut off');
+    destroy(this.#socket.conn);
   }
+
+  #send(content: unknown, send: () => void): void {
+    if (!this.#socket.connected) return;
+    const bytes = approximateBytes(content);
+    this.#waiting += bytes;
+    send();
+    if (this.unread > this.#maxBytes) this.cutOff();
+    else this.#ofAll.sent(bytes);
+  }
+}
+
+/** Ends a connection at once: an orderly end waits until the client has read all that it does not read. */
+function destroy(conn: Connection): void {
+  const webSocket: unknown = Reflect.get(conn.transport, 'socket');
+  conn.close(true);
+  if (isTerminable(webSocket)) webSocket.terminate();
+}
+
+function isTerminable(value: unknown): value is { terminate(): void } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'terminate' in value &&
+    typeof value.terminate === 'function'
+  );
 }

@@ -1,13 +1,17 @@
+import type { RpcLimits } from './limits.js';
+import { UnreadBytes } from './unread-bytes.js';
+
 /** What all connections of one server share. */
 export interface ServerState {
   /** No new calls are taken. */
   stopping: boolean;
   /** Streams that are open. */
   streams: number;
-  /** Bytes of text in the arguments of calls in flight. */
-  argumentBytes: number;
+  /** What the calls that are being worked on take in memory. */
+  callBytes: number;
+  readonly unread: UnreadBytes;
 }
 
-export function newServerState(): ServerState {
-  return { stopping: false, streams: 0, argumentBytes: 0 };
+export function newServerState({ unreadBytesInAll }: RpcLimits): ServerState {
+  return { stopping: false, streams: 0, callBytes: 0, unread: new UnreadBytes(unreadBytesInAll) };
 }

@@ -4,6 +4,7 @@ import { sleep } from '../deadline.js';
 import { CatalogueError, isErrorType } from '../errors.js';
 import { silentLogger } from '../logger.js';
 import { connect, event, NAMESPACE, Numbers, raw, startRig, until } from '../testing/rpc-rig.js';
+import { RpcClient } from './client.js';
 import { startRpcServer } from './server.js';
 import { type RpcHandler, StreamResult } from './service.js';
 
@@ -200,7 +201,7 @@ test('a client that does not read its answers is cut off, and the others go on',
   const { socket, url } = await startRig(
     t,
     { large: () => Promise.resolve(large), echo },
-    { unsentBytes: 8 * 1024 * 1024 },
+    { unreadBytes: 8 * 1024 * 1024 },
   );
   assert.equal((await raw(socket, 'large', { rpcArgs: [] })).result, large);
   const deaf = connect(t, url + NAMESPACE);
@@ -218,19 +219,57 @@ test('a client that does not read its answers is cut off, and the others go on',
   assert.equal((await raw(socket, 'large', { rpcArgs: [] })).result, large);
 });
 
-test('more text than may be in flight is answered with SlowDown', async t => {
-  let release: (() => void) | undefined;
-  const { socket } = await startRig(
+test('more than may be held for calls is answered with SlowDown, until they are over', async t => {
+  const held: (() => void)[] = [];
+  const { socket, url } = await startRig(
     t,
-    { hold: () => new Promise(resolve => (release = () => resolve('done'))), echo },
-    { argumentBytes: 1000 },
+    { hold: () => new Promise(resolve => held.push(() => resolve('done'))), echo },
+    { callBytes: 20_000, callMs: 100 },
   );
-  const held = raw(socket, 'hold', { rpcArgs: ['x'.repeat(900)] });
-  await until(() => release !== undefined, 'the call has begun');
-  assert.equal((await raw(socket, 'echo', { rpcArgs: ['x'.repeat(200)] })).err?.type, 'SlowDown');
+  const leaving = connect(t, url + NAMESPACE);
+  await event(leaving, 'connect');
+  leaving.emit('call', 'hold', { rpcArgs: ['x'.repeat(9000)] }, () => undefined);
+  await until(() => held.length === 1, 'the call has begun');
+  leaving.disconnect();
+  const wide = { rpcArgs: Array.from({ length: 200 }, () => ({})) };
+  const deep = { rpcArgs: [], other: { a: [{ b: 'x'.repeat(5000) }] } };
+  const nested = { rpcArgs: [JSON.parse('['.repeat(300) + ']'.repeat(300))] };
+  for (const args of [wide, deep, nested]) {
+    assert.equal((await raw(socket, 'echo', args)).err?.type, 'SlowDown');
+  }
+  const late = await raw(socket, 'hold', { rpcArgs: [] });
+  assert.equal(late.err?.type, 'ServiceUnavailable', 'it took too long, and is still held');
+  assert.equal((await raw(socket, 'echo', { rpcArgs: [] })).err?.type, 'SlowDown');
+  for (const release of held) release();
+  assert.equal((await raw(socket, 'echo', deep)).err, null);
+});
+
+test('a message of very many values, or of binary ones, ends its own connection only', async t => {
+  const { socket, url } = await startRig(t, { echo });
+  const largest = { rpcArgs: Array.from({ length: 99_000 }, () => 1) };
+  assert.equal((await raw(socket, 'echo', largest)).err, null);
+  for (const argument of [Array.from({ length: 101_000 }, () => ({})), Buffer.from('binary')]) {
+    const greedy = connect(t, url + NAMESPACE);
+    await event(greedy, 'connect');
+    const gone = event(greedy, 'disconnect');
+    greedy.emit('call', 'echo', { rpcArgs: [argument] }, () => assert.fail('it was answered'));
+    await gone;
+  }
+  assert.equal((await raw(socket, 'echo', { rpcArgs: [] })).err, null);
+});
+
+test('a client tells that it does not read a stream which it does not know', async t => {
+  const numbers = new Numbers();
+  let release: (() => void) | undefined;
+  const { server, url } = await startRig(t, {
+    late: () => new Promise(resolve => (release = () => resolve(new StreamResult(numbers)))),
+  });
+  const client = new RpcClient({ url, namespace: NAMESPACE, callTimeoutMs: 1500 });
+  t.after(() => client.close());
+  await until(() => client.connected, 'the client is connected');
+  await assert.rejects(client.call('late', { rpcArgs: [] }), err => isErrorType(err, 'ServiceUnavailable'));
   release?.();
-  await held;
-  assert.equal((await raw(socket, 'echo', { rpcArgs: ['x'.repeat(200)] })).err, null);
+  await until(() => numbers.freed && server.openStreams === 0, 'the stream is hung up');
 });
 
 test('a connection that is made while the server stops gets no call answered', async t => {

@@ -10,6 +10,7 @@ import { CatalogueError, toCatalogueError } from '../errors.js';
 import { listen } from '../listen.js';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
 import { RPC_LIMITS } from './limits.js';
+import { MESSAGE_PARSER } from './message-parser.js';
 import { awaitUpgrade } from './old-clients.js';
 import { newServerState } from './server-state.js';
 import type { RpcService } from './service.js';
@@ -41,13 +42,15 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const io = new Server(httpServer, {
     allowEIO3: true,
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    parser: MESSAGE_PARSER,
     // A client too busy to move on to websocket in the usual 10 s would hang between both for good.
     upgradeTimeout: 60_000,
     serveClient: false,
   });
   const connections = new Set<RpcConnection>();
-  const state = newServerState();
-  const upgraded = awaitUpgrade(io, { ...RPC_LIMITS, ...options.limits }.upgradeMs);
+  const limits = { ...RPC_LIMITS, ...options.limits };
+  const state = newServerState(limits);
+  const upgraded = awaitUpgrade(io, limits.upgradeMs);
   for (const service of options.services) {
     io.of(service.namespace)
       .use(upgraded)

@@ -1,5 +1,6 @@
 /** Arguments of calls, checked at the door: what passes here is trusted by all that follows. */
 import { CatalogueError } from '@zenko-modules/common/errors';
+import { hasMoreValues } from '@zenko-modules/common/json-values';
 import { z } from 'zod';
 import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
 import { Database, type KeyRange } from '../store/key-space.js';
@@ -8,6 +9,8 @@ import type { DeleteOptions, GetOptions, PutOptions } from '../versioning/option
 const MAX_KEY_BYTES = 16 * 1024;
 const MAX_NAME_BYTES = 512;
 const MAX_NAMES = 8;
+/** An object of 10,000 parts, the most that S3 allows, has about a tenth of this. */
+const MAX_VALUES = 1_000_000;
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 const wellFormed = z
@@ -23,6 +26,12 @@ const sized = (schema: z.ZodType<string>, maxBytes: number) =>
 const key = sized(wellFormed, MAX_KEY_BYTES)
   .refine(text => text !== '', 'expected a text that is not empty')
   .refine(text => !text.includes('\0'), 'expected a text without NUL');
+
+/** Versioning takes a stored value apart, at any later time. */
+const storedValue = wellFormed.refine(
+  text => !hasMoreValues(text, MAX_VALUES),
+  `expected the JSON of at most ${MAX_VALUES} members and items`,
+);
 
 const databaseName = sized(wellFormed, MAX_NAME_BYTES)
   .refine(text => text !== '', 'expected a name that is not empty')
@@ -108,7 +117,7 @@ function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
 export const checkDatabase = (value: unknown): Database =>
   new Database(check('subLevel', subLevel, value ?? []));
 export const checkKey = (value: unknown): string => check('key', key, value);
-export const checkValue = (value: unknown): string => check('value', wellFormed, value);
+export const checkValue = (value: unknown): string => check('value', storedValue, value);
 export const checkPutOptions = (value: unknown): PutOptions => check('options', putOptions, value);
 export const checkGetOptions = (value: unknown): GetOptions => check('options', getOptions, value);
 export const checkDeleteOptions = (value: unknown): DeleteOptions => check('options', deleteOptions, value);

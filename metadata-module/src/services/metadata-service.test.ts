@@ -82,6 +82,7 @@ test('arguments that are wrong get an error that names them and says what is acc
     ['put', ['k', '{}', { versionId: 7 }], /^options\.versionId: /],
     ['put', ['k', '{}', { versionId: 'a\0' }], /^options\.versionId: expected a text without NUL/],
     ['put', ['k', '{}', { isNull: 'yes', versionId: 'x' }], /^options\.isNull: /],
+    ['put', ['k', `[${'1,'.repeat(1_000_001)}1]`], /^value: expected the JSON of at most 1000000 members/],
     ['put', ['k', 'text', { versioning: true }], /^value: expected the JSON text of an object/],
     ['put', ['k', '[1]', { versionId: '' }], /^value: expected the JSON text of an object/],
     ['get', [], /^key: /],
@@ -109,6 +110,17 @@ test('arguments that are wrong get an error that names them and says what is acc
     assert.match(err.description, message);
   }
   assert.deepEqual(await list(client, [], {}, 'rawListKeys'), [], 'nothing was stored');
+});
+
+test('a value too deep to be written again is stored as it is, and named when a version is to replace it', async t => {
+  const client = await connect(t);
+  const deep = `{"a":${'['.repeat(400_000)}${']'.repeat(400_000)}}`;
+  await put(client, BUCKET, 'k', deep);
+  const options = { versionId: '98999999999999999999RG001  7', isNull: false };
+  const { err } = await client.call('put', { rpcArgs: ['k', '{}', options], subLevel: BUCKET });
+  assert.equal(err?.type, 'InvalidArgument');
+  assert.match(err.description, /nested too deeply/);
+  assert.equal((await client.call('get', { rpcArgs: ['k', {}], subLevel: BUCKET })).result, deep);
 });
 
 test('databases do not see each other, whatever their names and keys', async t => {

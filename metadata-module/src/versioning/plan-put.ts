@@ -8,6 +8,7 @@ import {
   idOf,
   notAnObject,
   parseValue,
+  toText,
   type VersionValue,
   withMembers,
 } from './version-value.js';
@@ -83,13 +84,9 @@ function planVersionPut(request: PutRequest, versionId: string, stored: string |
     if (kept === undefined) {
       if (isNull === true) operations.push(del(nullKey(key)));
     } else if (isNull === false) {
-      operations.push(
-        put(nullKey(key), JSON.stringify({ ...master, versionId: kept, isNull: true, isNull2: true })),
-      );
+      operations.push(put(nullKey(key), toText({ ...master, versionId: kept, isNull: true, isNull2: true })));
     } else {
-      operations.push(
-        put(versionKey(key, kept), JSON.stringify({ ...master, versionId: kept, isNull: true })),
-      );
+      operations.push(put(versionKey(key, kept), toText({ ...master, versionId: kept, isNull: true })));
       if (masterId !== versionId) newMaster = withMembers(value, { nullVersionId: kept });
     }
   }

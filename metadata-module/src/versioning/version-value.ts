@@ -61,7 +61,19 @@ export function appendVersionId(value: string, versionId: string): string {
 export function withMembers(value: string, members: Readonly<Record<string, unknown>>): string {
   const parsed = parseValue(value);
   if (parsed === undefined) throw notAnObject('value');
-  return JSON.stringify({ ...parsed, ...members });
+  return toText({ ...parsed, ...members });
+}
+
+/** @throws CatalogueError InvalidArgument when the value is too deep to be written as JSON: it can be read all the same. */
+export function toText(value: VersionValue): string {
+  try {
+    return JSON.stringify(value);
+  } catch (err) {
+    if (!(err instanceof RangeError)) throw err;
+    throw new CatalogueError('InvalidArgument', 'a value is nested too deeply to be versioned', {
+      cause: err,
+    });
+  }
 }
 
 export function notAnObject(what: string): CatalogueError {
