@@ -71,7 +71,7 @@ export class MetadataStore {
         log,
         ...(repairDelayMs !== undefined && { repairDelayMs }),
       });
-      await resumeRepairs(recordLog, databases);
+      await resumeRepairs(recordLog, databases, log);
       const uuid =
         uuidFolder === undefined ? await uuidInStore(store, commits) : await uuidInFolder(uuidFolder);
       return new MetadataStore({ store, databases, recordLog, readers, retention, commits, uuid });

@@ -123,10 +123,17 @@ export class RecordLog {
     }
   }
 
-  /** All records, the newest first. */
-  async *backwards(): AsyncGenerator<LogItem, void, undefined> {
+  /** All records, the newest first; one that is damaged is passed over, and told of. */
+  async *backwards(onDamaged: (err: unknown) => void): AsyncGenerator<LogItem, void, undefined> {
     for await (const { key, value } of this.#store.entries(RECORD_LOG.rangeOf({ reverse: true }))) {
-      yield parseRecord(key, value);
+      let item: LogItem;
+      try {
+        item = parseRecord(key, value);
+      } catch (err) {
+        onDamaged(err);
+        continue;
+      }
+      yield item;
     }
   }
 

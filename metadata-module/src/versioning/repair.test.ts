@@ -5,6 +5,7 @@ import { isErrorType } from '@zenko-modules/common/errors';
 import type { MetadataStore } from '../metadata-store.js';
 import { faultyLevel } from '../testing/faulty-level.js';
 import { MEMDOWN } from '../testing/level-place.js';
+import { recordKey } from '../record-log/record.js';
 import { contentOf, replayed } from '../testing/model/run.js';
 import { BUCKET, collect, openStore, PLAIN, VERSIONED } from '../testing/open-store.js';
 
@@ -117,12 +118,31 @@ test('a place holder that a stop left behind is repaired after the next start', 
   assert.match((await stored(second, 'k')) ?? '', /"n":1/);
 });
 
+test('a place holder outlives starts that are too short for its repair, and a damaged record', async t => {
+  const place = await MEMDOWN.place(t);
+  const started = Date.now();
+  for (let start = 0; start < 4; start += 1) {
+    const systemTime = (): number => started + start * 20_000;
+    const store = await openStore(t, { level: await place.level(), systemTime });
+    if (start === 0) await deleteNewest(store, 2);
+    else await store.databases.put(BUCKET, 'other', `{"n":${start}}`, PLAIN);
+    if (start === 1) {
+      await store.store.batch([{ type: 'put', key: recordKey(store.recordLog.last), value: 'no record' }]);
+      await store.databases.put(BUCKET, 'other', '{}', PLAIN);
+    }
+    await store.close();
+  }
+  const last = await openStore(t, { level: await place.level(), repairDelayMs: 30 });
+  await untilRepaired(last);
+  assert.match((await stored(last, 'k')) ?? '', /"n":1/);
+});
+
 test('a store that is closed repairs nothing more', async t => {
   const place = await MEMDOWN.place(t);
-  const store = await openStore(t, { level: await place.level(), repairDelayMs: 400 });
+  const store = await openStore(t, { level: await place.level(), repairDelayMs: 2000 });
   await deleteNewest(store, 2);
   await store.close();
-  await sleep(500);
+  await sleep(2100);
   const again = await openStore(t, { level: await place.level() });
   assert.match((await stored(again, 'k')) ?? '', /isPHD/);
 });
