@@ -2,8 +2,9 @@
  * Writes through the metadata module against bare leveldown: `node bench/dist/metadata-writes.js [seconds] [folder]`.
  *
  * Bare leveldown writes what the module writes for a put (the entry and its log record) in one synced batch,
- * one after the other. Beside it, in turns: one client of the module that waits for each put, and one that
- * keeps 32 in flight. The disk's sync is most of the time, so only numbers of one run compare.
+ * one after the other. Beside it, in turns: one client of the module that waits for each put, one that keeps
+ * 32 in flight, and one that makes a call which writes nothing: what is left of a put is the write. Where the
+ * disk syncs fast the way to the module and back is most of the time; only numbers of one run compare.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -64,7 +65,7 @@ async function throughModule(
   folder: string,
   inFlight: number,
   teardown: Teardown,
-): Promise<Writer & { commitsPerSync: () => Promise<number> }> {
+): Promise<Writer & { commitsPerSync: () => Promise<number>; roundTrip: Writer }> {
   const data = await mkdtemp(path.join(folder, 'module-'));
   const env = { DATA_DIR: data, METADATA_PORT: '0', METADATA_PROBE_PORT: '0', LOG_LEVEL: 'warn' };
   const { ports } = await startDaemon(teardown, { entry: MAIN, env });
@@ -77,6 +78,13 @@ async function throughModule(
     write: n => client.call('put', { rpcArgs: [`k${n}`, VALUE, {}], subLevel: ['bucket'] }),
     times: [],
     seconds: 0,
+    roundTrip: {
+      name: 'a call that writes nothing (getUUID)',
+      inFlight: 1,
+      write: () => client.call('getUUID', { rpcArgs: [] }),
+      times: [],
+      seconds: 0,
+    },
     commitsPerSync: async () => {
       const page = await (await fetch(`http://127.0.0.1:${ports.METADATA_PROBE_PORT ?? 0}/metrics`)).text();
       const read = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(page)?.[1]);
@@ -100,9 +108,9 @@ try {
   teardown.after(() => rm(folder, { recursive: true }));
   const one = await throughModule(folder, 1, teardown);
   const many = await throughModule(folder, 32, teardown);
-  const writers = [await bare(folder, teardown), one, many];
+  const writers = [await bare(folder, teardown), one.roundTrip, one, many];
   for (let round = 0; round < ROUNDS; round += 1) for (const writer of writers) await run(writer, seconds);
-  console.log(`${''.padEnd(38)}writes/s    median       p99`);
+  console.log(`${''.padEnd(38)} calls/s    median       p99`);
   writers.forEach(show);
   for (const writer of [one, many]) {
     console.log(`${writer.name}: ${(await writer.commitsPerSync()).toFixed(1)} writes share a sync`);
