@@ -87,13 +87,14 @@ export class Remover {
       }
       await window.end();
       job.passes -= 1;
-      if (job.passes > 0 && chunks > 0) this.#later(job, LATE_MS);
+      if (job.passes > 0 && (chunks > 0 || hasManifest)) this.#later(job, LATE_MS);
       else {
         this.#waiting.delete(job);
         await this.#unfinished.hasGone(blob);
       }
     } catch (err) {
-      this.#log.warn({ err, blob }, 'cannot remove what is left of a blob; it will be tried again');
+      const level = job.tries === 0 ? 'warn' : 'debug';
+      this.#log[level]({ err, blob }, 'cannot remove what is left of a blob; it will be tried again');
       this.#later(job, RETRY_MS[Math.min(job.tries, RETRY_MS.length - 1)] ?? 0);
       job.tries += 1;
     }
