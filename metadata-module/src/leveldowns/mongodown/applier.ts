@@ -2,17 +2,19 @@
  * Brings committed entries into the data collection, in order, behind the backs of the callers.
  *
  * One bulk at a time holds several entries. An entry is applied when its whole bulk is on a majority's disks;
- * until then the overlay shows it and the journal keeps it. A bulk of which it is not certain what became is
- * sent again, the same entries and as one in doubt (see bulk.ts), before any other.
+ * until then the overlay shows it and the journal keeps it. A bulk is sent as commands of a bounded size, one
+ * after the other: a command that takes longer than its connection is given up for would never be done. One of
+ * which it is not certain what became is sent again before any other, as one in doubt (see bulk.ts).
  */
 import type { Collection } from 'mongodb';
 import type { Logger } from '@zenko-modules/common/logger';
-import { bulkOf } from './bulk.js';
+import { bulkOf, moveMarkers, portionsOf, type BulkSpec, type Write } from './bulk.js';
 import type { DataDocument } from './layout.js';
+import { encodedBytes } from './operations.js';
 import type { Entry } from './recovery.js';
 import { Backoff } from './retry.js';
 
-/** Operations and bytes of one bulk, unless a single entry has more. */
+/** Operations and bytes of one command, and of one bulk unless a single entry has more. */
 const BULK_OPERATIONS = 500;
 const BULK_BYTES = 4 * 1024 * 1024;
 /** What may be committed and not applied yet. */
@@ -24,6 +26,8 @@ export interface ApplierOptions {
   readonly epoch: number;
   /** Every entry up to this number is applied. */
   readonly onApplied: (number: number) => void;
+  /** `hasRoom` may have turned true. */
+  readonly onRoom: () => void;
   /** The markers are not this owner's, or not there. Called again until that is explained. */
   readonly onLost: () => void;
   readonly log: Logger;
@@ -38,6 +42,9 @@ export class Applier {
   #backlog: Entry[] = [];
   #operations = 0;
   #bytes = 0;
+  /** Of these, what is in the data already, though the markers do not say so yet. */
+  #writtenOperations = 0;
+  #writtenBytes = 0;
   #running: Promise<void> | undefined;
   #onIdle: (() => void)[] = [];
 
@@ -46,7 +53,10 @@ export class Applier {
   }
 
   get hasRoom(): boolean {
-    return this.#operations < BACKLOG_OPERATIONS && this.#bytes < BACKLOG_BYTES;
+    return (
+      this.#operations - this.#writtenOperations < BACKLOG_OPERATIONS &&
+      this.#bytes - this.#writtenBytes < BACKLOG_BYTES
+    );
   }
 
   add(entry: Entry): void {
@@ -81,17 +91,34 @@ export class Applier {
   async #run(): Promise<void> {
     while (!this.#isStopped() && this.#backlog.length > 0) {
       const entries = this.#nextBulk();
-      if (await this.#applySurely(entries)) this.#done(entries);
+      if (await this.#apply(entries)) this.#done(entries);
     }
   }
 
   /** Resolves with true when the entries are applied, with false after `stop`. */
-  async #applySurely(entries: readonly Entry[]): Promise<boolean> {
+  async #apply(entries: readonly Entry[]): Promise<boolean> {
+    const operations = entries.flatMap(entry => entry.operations);
+    const portions = portionsOf(operations, { keys: BULK_OPERATIONS, bytes: BULK_BYTES });
+    const inDoubt = entries.some(entry => entry.inDoubt);
+    const number = lastNumber(entries);
+    const last = portions.pop() ?? [];
+    for (const portion of portions) {
+      if (!(await this.#writeSurely({ operations: portion, number, inDoubt }, []))) return false;
+      this.#writtenOperations += portion.length;
+      this.#writtenBytes += portion.reduce((sum, operation) => sum + encodedBytes(operation), 0);
+      this.#options.onRoom();
+    }
+    const markers = moveMarkers(number, this.#options.epoch);
+    return this.#writeSurely({ operations: last, number, inDoubt }, markers);
+  }
+
+  /** Resolves with true when all is written, with false after `stop`. */
+  async #writeSurely(spec: BulkSpec, markers: readonly Write[]): Promise<boolean> {
     const backoff = new Backoff();
-    let inDoubt = entries.some(entry => entry.inDoubt);
+    let { inDoubt } = spec;
     while (!this.#isStopped()) {
       try {
-        await this.#apply(entries, inDoubt);
+        await this.#write({ ...spec, inDoubt }, markers);
         return true;
       } catch (err) {
         if (this.#isStopped()) return false;
@@ -104,13 +131,14 @@ export class Applier {
     return false;
   }
 
-  async #apply(entries: readonly Entry[], inDoubt: boolean): Promise<void> {
-    const { data, epoch } = this.#options;
-    const operations = entries.flatMap(entry => entry.operations);
-    const { deletes, puts } = bulkOf({ operations, number: lastNumber(entries), epoch, inDoubt });
+  async #write(spec: BulkSpec, markers: readonly Write[]): Promise<void> {
+    const { data } = this.#options;
+    const { deletes, puts } = bulkOf(spec);
     if (deletes.length > 0) await data.bulkWrite(deletes, { ordered: true });
-    const { matchedCount, upsertedCount } = await data.bulkWrite(puts, { ordered: true });
-    if (matchedCount + upsertedCount !== puts.length) throw new MarkersLost('the markers are not found');
+    const found = [...puts, ...markers];
+    if (found.length === 0) return;
+    const { matchedCount, upsertedCount } = await data.bulkWrite(found, { ordered: true });
+    if (matchedCount + upsertedCount !== found.length) throw new MarkersLost('the markers are not found');
   }
 
   #nextBulk(): Entry[] {
@@ -128,11 +156,14 @@ export class Applier {
 
   #done(entries: readonly Entry[]): void {
     this.#backlog.splice(0, entries.length);
+    this.#writtenOperations = 0;
+    this.#writtenBytes = 0;
     for (const { operations, bytes } of entries) {
       this.#operations -= operations.length;
       this.#bytes -= bytes;
     }
     this.#options.onApplied(lastNumber(entries));
+    this.#options.onRoom();
   }
 }
 

@@ -4,10 +4,12 @@ import test from 'node:test';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import fc from 'fast-check';
 import { propertyOptions } from '../../testing/seed.js';
-import { bulkOf } from './bulk.js';
+import { bulkOf, moveMarkers, portionsOf } from './bulk.js';
 import { MARKERS } from './markers.js';
 import type { Operation } from './operations.js';
 import { newPlace, withLayout } from './testing/databases.js';
+
+type Writes = ReturnType<typeof moveMarkers>;
 
 const key = fc.constantFrom('a', 'b', 'c');
 const operation: fc.Arbitrary<Operation> = fc.oneof(
@@ -28,25 +30,28 @@ test(
         async (before, after, moments) => {
           await data.deleteMany({});
           await data.insertMany(MARKERS.map(_id => ({ _id, epoch: 2, applied: 0 })));
-          // The former owner's writes: each entry as a bulk of its own, each write sent at some moment, in order.
-          const late = before.flatMap((operations, index) => {
-            const { deletes, puts } = bulkOf({
-              operations: numbered(operations, index + 1),
-              number: index + 1,
-              epoch: 1,
-              inDoubt: false,
+          const journal = [...before, ...after].map((operations, index) => numbered(operations, index + 1));
+          const some = (): number => 1 + ((moments.next().value ?? 0) % 3);
+          /** The entries behind `from` up to `upTo` as one bulk, perhaps in portions. */
+          const bulk = (from: number, upTo: number, epoch: number, inDoubt: boolean): Writes => {
+            const operations = journal.slice(from, upTo).flat();
+            const portions = portionsOf(operations, { keys: some(), bytes: Infinity });
+            const writes = portions.flatMap(portion => {
+              const { deletes, puts } = bulkOf({ operations: portion, number: upTo, inDoubt });
+              return [...deletes, ...puts];
             });
-            return [...deletes, ...puts];
-          });
-          // The successor's: all of that in doubt, then its own.
-          const journal = before.flatMap((operations, index) => numbered(operations, index + 1));
-          const own = [
-            bulkOf({ operations: journal, number: before.length, epoch: 2, inDoubt: true }),
-            ...after.map((operations, index) => {
-              const number = before.length + 1 + index;
-              return bulkOf({ operations: numbered(operations, number), number, epoch: 2, inDoubt: false });
-            }),
-          ].flatMap(({ deletes, puts }) => [...deletes, ...puts]);
+            return [...writes, ...moveMarkers(upTo, epoch)];
+          };
+          /** The same as several bulks, each of one entry or some. */
+          const bulks = (from: number, upTo: number, epoch: number): Writes => {
+            if (from >= upTo) return [];
+            const end = Math.min(upTo, from + some());
+            return [...bulk(from, end, epoch, false), ...bulks(end, upTo, epoch)];
+          };
+          // The former owner's writes, each sent at some moment, in order; the successor's: all of that in
+          // doubt, then its own.
+          const late = bulks(0, before.length, 1);
+          const own = [...bulk(0, before.length, 2, true), ...bulks(before.length, journal.length, 2)];
           for (const write of own) {
             const lateNow = late.splice(0, (moments.next().value ?? 0) % 3);
             // A late put that finds something newer is refused as a duplicate.

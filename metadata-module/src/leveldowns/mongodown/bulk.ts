@@ -13,14 +13,14 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
 import type { DataDocument } from './layout.js';
 import { MARKERS } from './markers.js';
-import type { Operation } from './operations.js';
+import { encodedBytes, type Operation } from './operations.js';
 
-type Write = AnyBulkWriteOperation<DataDocument>;
+export type Write = AnyBulkWriteOperation<DataDocument>;
 
 export interface Bulk {
   /** First these, of which any number may find a document. */
   readonly deletes: Write[];
-  /** Then these, each of which finds one or makes one, if the markers are this owner's. */
+  /** Then these, each of which finds one or makes one. */
   readonly puts: Write[];
 }
 
@@ -29,13 +29,12 @@ export interface BulkSpec {
   readonly operations: Iterable<Operation>;
   /** The last number of the journal that is in it. */
   readonly number: number;
-  readonly epoch: number;
   /** True when a put of these keys may be under way already. */
   readonly inDoubt: boolean;
 }
 
-/** The last operation on each key, and after them the markers: they are never ahead of the data. */
-export function bulkOf({ operations, number, epoch, inDoubt }: BulkSpec): Bulk {
+/** The last operation on each key. */
+export function bulkOf({ operations, number, inDoubt }: BulkSpec): Bulk {
   const last = new Map<string, Operation>();
   const exposed = new Set<string>();
   for (const operation of operations) {
@@ -56,10 +55,49 @@ export function bulkOf({ operations, number, epoch, inDoubt }: BulkSpec): Bulk {
       deletes.push(markDeleted({ ...filter, exposed: true }, number, false));
     }
   }
-  const markers = MARKERS.map((_id): Write => ({
+  return { deletes: deletes.sort(byKind), puts };
+}
+
+/**
+ * What says that the journal up to `number` is in the data; the markers are found only if they are of `epoch`. It
+ * comes after all the writes of the bulk: the markers are never ahead of the data.
+ */
+export function moveMarkers(number: number, epoch: number): Write[] {
+  return MARKERS.map(_id => ({
     updateOne: { filter: { _id, epoch }, update: { $set: { applied: number }, $inc: { touched: 1 } } },
   }));
-  return { deletes: deletes.sort(byKind), puts: [...puts, ...markers] };
+}
+
+/**
+ * Operations in portions that can be done one after the other, in any order: each has all the operations on its
+ * keys, up to `keys` of them, or fewer when they have more than `bytes`.
+ */
+export function portionsOf(
+  operations: readonly Operation[],
+  limit: { readonly keys: number; readonly bytes: number },
+): Operation[][] {
+  const portions: Operation[][] = [];
+  const portionOfKey = new Map<string, Operation[]>();
+  let keys = 0;
+  let bytes = 0;
+  for (const operation of operations) {
+    const size = encodedBytes(operation);
+    let portion = portionOfKey.get(operation.key);
+    if (portion === undefined) {
+      portion = portions.at(-1);
+      if (portion === undefined || keys >= limit.keys || bytes + size > limit.bytes) {
+        portion = [];
+        portions.push(portion);
+        keys = 0;
+        bytes = 0;
+      }
+      portionOfKey.set(operation.key, portion);
+      keys += 1;
+      bytes += size;
+    }
+    portion.push(operation);
+  }
+  return portions;
 }
 
 /** Deletes before updates: the driver sends neighbours of a kind as one command. */

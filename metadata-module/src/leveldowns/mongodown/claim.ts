@@ -9,6 +9,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { corrupt, fenced, isDuplicateKey, isTransient, toLevelError } from './errors.js';
 import { FORMAT, STATE_ID, type Layout, type Owner, type StateDocument } from './layout.js';
 import type { LeaseStart } from './lease.js';
+import { hedged } from './retry.js';
 
 const LOOKS_PER_LEASE = 8;
 const LONGEST_PAUSE_MS = 1000;
@@ -50,7 +51,9 @@ export async function claimStore(layout: Layout, options: ClaimOptions): Promise
     options.signal.throwIfAborted();
     const sentAt = performance.now();
     try {
-      const look = tryToClaim(layout, owner, options, watch);
+      const look = hedged(options.timeoutMs / 2, options.signal, () =>
+        tryToClaim(layout, owner, options, watch),
+      );
       const claimed = await withDeadline(look, options.timeoutMs, 'looking for the owner');
       awaySince = undefined;
       if (claimed !== undefined) return { ...claimed, id: owner.id, sentAt, leaseMs: options.leaseMs };

@@ -15,12 +15,15 @@ interface Waiting {
 
 export class GetBatcher {
   readonly #read: ReadKeys;
+  readonly #patienceMs: number;
   #waiting: Waiting[] = [];
   #commands = 0;
   #scheduled = false;
 
-  constructor(read: ReadKeys) {
+  /** @param patienceMs a command that is not answered for so long makes room for another */
+  constructor(read: ReadKeys, patienceMs: number) {
     this.#read = read;
+    this.#patienceMs = patienceMs;
   }
 
   /** The values of the keys that are there, of others' keys too. Keys of one call are read in one command. */
@@ -55,14 +58,22 @@ export class GetBatcher {
 
   async #sendOne(calls: readonly Waiting[]): Promise<void> {
     this.#commands += 1;
+    let ended = false;
+    const end = (): void => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      this.#commands -= 1;
+      this.#send();
+    };
+    const timer = setTimeout(end, this.#patienceMs);
     try {
       const values = await this.#read([...new Set(calls.flatMap(({ keys }) => keys))]);
       for (const { resolve } of calls) resolve(values);
     } catch (err) {
       for (const { reject } of calls) reject(err);
     } finally {
-      this.#commands -= 1;
-      this.#send();
+      end();
     }
   }
 }

@@ -5,7 +5,9 @@
  * - Batches that come at a time share one document; one that is too large for a document takes several, and
  *   commits with the last.
  * - What became of an insert whose answer was lost is found out from the document under its number: it is
- *   there, and this writer's, or the insert is made again. A number is never left open.
+ *   there, and this writer's, or the insert is made again. A number is never left open. An insert that is not
+ *   answered at all is made again on another connection, since everything after it waits for it. One that
+ *   arrives even later, when the batch is applied and removed, leaves a document that nobody reads.
  * - A batch whose time is up fails, and then does not happen: its number is given up (`void`) before anything
  *   after it commits. Only if this process ends, or loses the store, before it could do that, a successor may
  *   find the batch in the journal, and keeps it.
@@ -15,7 +17,7 @@ import { fenced, isDuplicateKey, isFenced, isTransient, toLevelError, unavailabl
 import { PART_BYTES, WINDOW, type Journal } from './journal.js';
 import { decodeOperations, encodeOperations, type Operation } from './operations.js';
 import type { Entry } from './recovery.js';
-import { Backoff } from './retry.js';
+import { Backoff, hedged } from './retry.js';
 
 /** Batches are put together up to this size. */
 const GROUP_BYTES = 1024 * 1024;
@@ -195,11 +197,12 @@ export class JournalWriter {
   }
 
   async #store(slot: Slot): Promise<Outcome> {
+    const { timeoutMs } = this.#options;
     const backoff = new Backoff();
     for (;;) {
       this.#abort.signal.throwIfAborted();
       try {
-        const outcome = await this.#insert(slot);
+        const outcome = await hedged(timeoutMs / 2, this.#abort.signal, () => this.#insert(slot));
         if (outcome !== undefined) return outcome;
       } catch (err) {
         if (isFenced(err)) throw err;
@@ -211,7 +214,7 @@ export class JournalWriter {
     }
   }
 
-  /** One try. `undefined` when what stands under the number vanished meanwhile. */
+  /** One try, perhaps beside others of the same slot. `undefined` when what stands under the number vanished meanwhile. */
   async #insert(slot: Slot): Promise<Outcome | undefined> {
     const { number, group } = slot;
     const { journal } = this.#options;

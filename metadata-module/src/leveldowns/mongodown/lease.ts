@@ -10,6 +10,7 @@
 import type { Logger } from '@zenko-modules/common/logger';
 import { fenced } from './errors.js';
 import { STATE_ID, type Layout } from './layout.js';
+import { hedged } from './retry.js';
 
 const BEATS_PER_LEASE = 3;
 
@@ -28,8 +29,10 @@ export class Lease {
   readonly epoch: number;
   readonly #layout: Layout;
   readonly #leaseMs: number;
+  readonly #timeoutMs: number;
   readonly #log: Logger;
   readonly #onLost: (err: Error) => void;
+  readonly #stopped = new AbortController();
   /** When the last beat that arrived was sent. */
   #renewedAt: number;
   #beating: Promise<void> | undefined;
@@ -39,7 +42,7 @@ export class Lease {
   constructor(
     layout: Layout,
     { id, epoch, sentAt, leaseMs }: LeaseStart,
-    log: Logger,
+    { timeoutMs, log }: { readonly timeoutMs: number; readonly log: Logger },
     onLost: (err: Error) => void,
   ) {
     this.id = id;
@@ -47,6 +50,7 @@ export class Lease {
     this.#layout = layout;
     this.#renewedAt = sentAt;
     this.#leaseMs = leaseMs;
+    this.#timeoutMs = timeoutMs;
     this.#log = log;
     this.#onLost = onLost;
     this.#timer = setInterval(() => this.#beatInBackground(), leaseMs / BEATS_PER_LEASE);
@@ -66,9 +70,11 @@ export class Lease {
    * Rejects with LevelError `fenced` when another process owns the store.
    */
   beat(): Promise<void> {
-    this.#beating ??= this.#sendBeat().finally(() => {
-      this.#beating = undefined;
-    });
+    this.#beating ??= hedged(this.#timeoutMs / 2, this.#stopped.signal, () => this.#sendBeat()).finally(
+      () => {
+        this.#beating = undefined;
+      },
+    );
     return this.#beating;
   }
 
@@ -88,6 +94,7 @@ export class Lease {
 
   /** Ends the signs of life. */
   stop(): void {
+    this.#stopped.abort();
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -1,6 +1,7 @@
 /** Faults on the wire: whatever happens to whichever command, what was acknowledged is there, once. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { getValue, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
@@ -32,6 +33,8 @@ const timedOut = { code: 64, codeName: 'WriteConcernTimeout', errmsg: 'waiting f
 const FAULTS: Readonly<Record<string, Verdict>> = {
   'a cut before the server sees it': 'cut-before',
   'a cut after the server carried it out': 'cut-after',
+  'silence, nothing done': 'mute-before',
+  'silence, all done': 'mute-after',
   NotWritablePrimary: refused(10107, 'NotWritablePrimary'),
   'InterruptedDueToReplStateChange, nothing done': { answer: interrupted },
   'InterruptedDueToReplStateChange, all done': { change: () => interrupted },
@@ -40,12 +43,16 @@ const FAULTS: Readonly<Record<string, Verdict>> = {
 
 const COMMANDS: Readonly<Record<string, (command: WireCommand) => boolean>> = {
   'an insert into the journal': on('insert', '.journal'),
-  'an update of the data': on('update', 'metadata'),
-  'a delete in the data': on('delete', 'metadata'),
   'a sign of life': on('update', '.state'),
-  'a removal from the journal': on('delete', '.journal'),
   'a read': on('find', 'metadata'),
 };
+/** Commands for which no call waits: in silence they wait for their connection to be given up. */
+const IN_BACKGROUND: typeof COMMANDS = {
+  'an update of the data': on('update', 'metadata'),
+  'a delete in the data': on('delete', 'metadata'),
+  'a removal from the journal': on('delete', '.journal'),
+};
+const SHORT_SILENCE = { socketTimeoutMs: 1000 };
 const BATCHES = 48;
 
 /** Writes batches, with signs of life and reads in between. */
@@ -63,13 +70,14 @@ async function proxied(t: TestContext): Promise<{ direct: Place; place: Place; p
   return { direct, proxy, place: { ...direct, url: proxy.url } };
 }
 
-for (const [command, at] of Object.entries(COMMANDS)) {
+for (const [command, at] of Object.entries({ ...COMMANDS, ...IN_BACKGROUND })) {
+  const options = command in IN_BACKGROUND ? SHORT_SILENCE : {};
   test(`${command} may meet any fault: nothing is lost, nothing comes back`, { skip }, async t => {
     for (const [fault, verdict] of Object.entries(FAULTS)) {
       await t.test(fault, async t => {
         const { direct, place, proxy } = await proxied(t);
         const hit = arm(proxy, { at, verdict });
-        await withStore(newStore(place), async store => {
+        await withStore(newStore(place, options), async store => {
           await workload(store);
           checkState(await contents(store), BATCHES);
         });
@@ -80,6 +88,29 @@ for (const [command, at] of Object.entries(COMMANDS)) {
   });
 }
 
+test('look-ups that get no answer do not keep others from asking', { skip }, async t => {
+  const { place, proxy } = await proxied(t);
+  await withStore(newStore(place), async store => {
+    const keys = Array.from({ length: 20 }, (_, index) => `missing${index}`);
+    let muted = 0;
+    proxy.judge = command => {
+      if (!COMMANDS['a read']?.(command) || muted === 8) return 'pass';
+      muted += 1;
+      return 'mute-before';
+    };
+    const values = keys.map(async key => {
+      // Apart from each other, so that they do not share a command.
+      await sleep(Number(key.slice('missing'.length)) * 5);
+      return getValue(store, key);
+    });
+    assert.deepEqual(
+      await Promise.all(values),
+      keys.map(() => undefined),
+    );
+    assert.equal(muted, 8);
+  });
+});
+
 test('an open may meet any fault at any of its commands', { skip }, async t => {
   const { direct, place, proxy } = await proxied(t);
   await withStore(newStore(direct), workload);
@@ -88,7 +119,12 @@ test('an open may meet any fault at any of its commands', { skip }, async t => {
     ...[0, 1, 2].map(index => ({ name: 'update', index })),
     { name: 'insert', index: 0 },
   ];
-  for (const fault of ['a cut before the server sees it', 'a cut after the server carried it out']) {
+  const faults = [
+    'a cut before the server sees it',
+    'a cut after the server carried it out',
+    'silence, all done',
+  ];
+  for (const fault of faults) {
     for (const { name, index } of commands) {
       // As if the owner had released it with a write under way: then there is a fence to insert.
       await withLayout(direct, layout => layout.state.updateMany({}, { $unset: { next: '' } }));
@@ -97,7 +133,7 @@ test('an open may meet any fault at any of its commands', { skip }, async t => {
         verdict: FAULTS[fault] ?? 'pass',
         skip: index,
       });
-      const found = await withStore(newStore(place), contents);
+      const found = await withStore(newStore(place, SHORT_SILENCE), contents);
       assert.ok(hit(), `${name} ${index}`);
       assert.equal(checkState(found, BATCHES), BATCHES, `${fault} at ${name} ${index}`);
     }

@@ -24,6 +24,14 @@ const DEL = 0;
 const DEL_OVERHEAD = 5;
 const PUT_OVERHEAD = 9;
 
+/** Bytes that an operation takes in the journal. */
+export function encodedBytes(operation: Operation): number {
+  const { key } = operation;
+  return operation.type === 'put'
+    ? PUT_OVERHEAD + key.length + operation.value.length
+    : DEL_OVERHEAD + key.length;
+}
+
 /** @throws LevelError `tooLarge` when one of its operations, or the batch, is larger than can be stored. */
 export function encodeOperations(operations: readonly Operation[]): Buffer {
   let size = 0;
@@ -75,7 +83,7 @@ function checkedSize(operation: Operation): number {
         `more than the ${MAX_ENTRY_BYTES} that a document of MongoDB holds`,
     );
   }
-  return key.length + valueBytes + (operation.type === 'put' ? PUT_OVERHEAD : DEL_OVERHEAD);
+  return encodedBytes(operation);
 }
 
 class Reader {

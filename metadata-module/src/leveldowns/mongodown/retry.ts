@@ -22,13 +22,36 @@ export class Backoff {
 }
 
 /**
+ * Settles as the first try of `work` does that is answered. While none is, another begins beside those before,
+ * after `ms`, then after twice that, and so on, until `signal` is aborted. So an answer that never comes costs
+ * `ms`, and not the time that a connection needs to be given up; and one that is only slow is still taken.
+ */
+export function hedged<T>(ms: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const beginNoOther = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', beginNoOther);
+    };
+    const begin = (patience: number): void => {
+      timer = setTimeout(() => begin(patience * 2), patience);
+      work().then(resolve, reject).finally(beginNoOther);
+    };
+    signal.addEventListener('abort', beginNoOther);
+    begin(ms);
+    if (signal.aborted) beginNoOther();
+  });
+}
+
+/**
  * Settles as `work` does, tried again while it fails for a passing reason. After `ms` it rejects with
- * LevelError `unavailable`; a try that hangs then is left to its own timeout.
+ * LevelError `unavailable`; a try that hangs then is left to its own timeout. Tries may overlap, see `hedged`.
  */
 export async function retryFor<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
   const overdue = new AbortController();
   try {
-    return await withDeadline(retryUntilAborted(overdue.signal, work), ms, what);
+    const answered = (): Promise<T> => hedged(ms / 2, overdue.signal, work);
+    return await withDeadline(retryUntilAborted(overdue.signal, answered), ms, what);
   } catch (err) {
     if (err instanceof DeadlineError) throw unavailable(`MongoDB cannot be reached: ${err.message}`, err);
     throw toLevelError(err);

@@ -41,7 +41,7 @@ export class MongoStore {
     this.#options = options;
     this.#own = own;
     this.#reader = new DataReader(options.readPreference);
-    this.#gets = new GetBatcher(ids => this.#readKeys(ids));
+    this.#gets = new GetBatcher(ids => this.#readKeys(ids), timeoutMs / 2);
     this.#overlay = new Overlay(applied);
     this.#cleaner = new JournalCleaner(
       journal,
@@ -54,8 +54,8 @@ export class MongoStore {
       onApplied: number => {
         this.#overlay.trim(number);
         this.#cleaner.applied(number);
-        this.#writer.resume();
       },
+      onRoom: () => this.#writer.resume(),
       onLost: () => this.#explainMarkers(),
       log,
     });

@@ -20,7 +20,7 @@ import { Layout } from './layout.js';
 import { Lease } from './lease.js';
 import { claimData } from './markers.js';
 import { recoverJournal, type Recovered } from './recovery.js';
-import { retryUnlessAway } from './retry.js';
+import { hedged, retryUnlessAway } from './retry.js';
 
 const GIVE_UP_MS = 500;
 
@@ -51,7 +51,7 @@ export async function takeOver(options: StoreOptions, onLost: (err: Error) => vo
   try {
     const layout = new Layout(client.db(options.database), options.collection);
     const claim = await claimStore(layout, options);
-    const lease = new Lease(layout, claim, options.log, onLost);
+    const lease = new Lease(layout, claim, options, onLost);
     try {
       return { client, layout, lease, ...(await takeData(layout, lease, claim, options)) };
     } catch (err) {
@@ -77,11 +77,13 @@ async function takeData(
   layout: Layout,
   lease: Lease,
   claim: Claim,
-  { timeoutMs, log }: StoreOptions,
+  { timeoutMs, signal, log }: StoreOptions,
 ): Promise<Pick<Takeover, 'journal' | 'applied' | 'recovered'>> {
   const { created, epoch } = claim;
   const step = <T>(work: () => Promise<T>): Promise<T> =>
-    retryUnlessAway(timeoutMs, () => withDeadline(work(), timeoutMs, 'a step of the opening'));
+    retryUnlessAway(timeoutMs, () =>
+      withDeadline(hedged(timeoutMs / 2, signal, work), timeoutMs, 'a step of the opening'),
+    );
   const applied = await step(() => claimData(layout, claim));
   if (!created) await step(() => lease.recordCreated());
   const journal = new Journal(layout.journal, lease.id);

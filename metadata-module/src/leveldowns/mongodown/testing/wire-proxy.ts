@@ -25,7 +25,8 @@ export interface WireCommand {
 
 /**
  * What becomes of a command. `cut-before`: the server never sees it; `cut-after`: the server carries it out,
- * and the connection breaks instead of the answer. `answer`: in the server's place. `change`: of the server's
+ * and the connection breaks instead of the answer. `mute-before`, `mute-after`: the same, but the connection stays,
+ * and no answer ever comes. `answer`: in the server's place. `change`: of the server's
  * answer. `hold`: it reaches the server when the promise resolves, even if the client has given up long
  * before.
  */
@@ -33,6 +34,8 @@ export type Verdict =
   | 'pass'
   | 'cut-before'
   | 'cut-after'
+  | 'mute-before'
+  | 'mute-after'
   | { readonly answer: Document }
   | { readonly change: (answer: Document) => Document }
   | { readonly hold: Promise<unknown> };
@@ -143,6 +146,11 @@ class Passage {
       this.#client.resetAndDestroy();
     } else if (verdict === 'cut-after') {
       this.#onAnswer = () => this.#client.resetAndDestroy();
+      this.#upstream.write(message);
+    } else if (verdict === 'mute-before') {
+      return;
+    } else if (verdict === 'mute-after') {
+      this.#onAnswer = () => undefined;
       this.#upstream.write(message);
     } else if (verdict === 'pass') {
       this.#upstream.write(message);
