@@ -8,6 +8,8 @@ const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
 /** Deepest nesting of a request body; S3's own bodies need six levels. */
 const MAX_DEPTH = 16;
+/** Most elements of a request body; a thousand objects to delete, each with all that S3 knows of it, need 6002. */
+const MAX_ELEMENTS = 10_000;
 
 export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
 /** An element's children by name, in order; an array repeats the element; `undefined` leaves it out. */
@@ -80,6 +82,7 @@ function parseDocument(text: string): ParsedElement {
   const parser = sax.parser(true, PARSER_OPTIONS);
   const document: OpenElement = { name: '', text: '', children: [] };
   const open = [document];
+  let elements = 0;
   const addText = (part: string): void => {
     const element = open.at(-1);
     if (element) element.text += part;
@@ -94,6 +97,8 @@ function parseDocument(text: string): ParsedElement {
     const element = { name: name.slice(name.indexOf(':') + 1), text: '', children: [] };
     open.at(-1)?.children.push(element);
     open.push(element);
+    elements += 1;
+    if (elements > MAX_ELEMENTS) throw new Error(`there are more than ${MAX_ELEMENTS} elements`);
     if (open.length > MAX_DEPTH) throw new Error(`elements are nested more than ${MAX_DEPTH} deep`);
   };
   parser.onclosetag = () => void open.pop();

@@ -70,6 +70,16 @@ test('hostile requests', async t => {
       });
       assert.deepEqual([answer.status, answer.code], [400, 'MalformedXML'], body.slice(0, 60));
     }
+    const many = `<Delete>${'<a/>'.repeat(10_000)}</Delete>`;
+    const refusal = await sendSigned(url, {
+      method: 'POST',
+      path: `/${Bucket}`,
+      query: { delete: '' },
+      headers: { 'content-length': String(many.length) },
+      body: many,
+    });
+    assert.equal(refusal.status, 400);
+    assert.match(refusal.body, /more than 10000 elements/);
     const binary = await sendSigned(url, {
       method: 'PUT',
       path: `/${Bucket}/k`,

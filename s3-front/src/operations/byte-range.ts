@@ -9,7 +9,7 @@ import { S3Error } from '../s3-errors.js';
  * @throws S3Error InvalidRange
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '');
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
   const [, from = '', to = ''] = match ?? [];
   if (!match || (from === '' && to === '')) return undefined;
   const first = from === '' ? Math.max(0, size - Number(to)) : Number(from);
