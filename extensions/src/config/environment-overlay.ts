@@ -26,10 +26,10 @@ const FIELDS = [
   'queueProcessor',
   'groupId',
   'maxAttempts',
-  'byType',
-  'byOwner',
   'defaultBucket',
+  'fromPrefix',
   'maxReadBytes',
+  'unknownArtist',
 ];
 /** A part of Backbeat that is not ours, but whose credentials the tutorial sets for all processors. */
 const REPLICATION = 'replication';

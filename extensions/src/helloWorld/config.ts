@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { extensionSection } from '../config/backbeat-config.js';
 import { topicName, validateSection } from '../config/section.js';
 
-const schema = extensionSection.extend({ topic: topicName.default('backbeat-hello-world') });
+const schema = extensionSection.extend({ topic: topicName.default('backbeat-hello-world') }).strict();
 
 export type HelloWorldConfig = z.infer<typeof schema>;
 

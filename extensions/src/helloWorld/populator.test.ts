@@ -54,6 +54,7 @@ test('helloWorld throws for its key with a value that is no JSON, so that it is 
 
 test('a wrong section is refused by field', () => {
   assert.throws(() => validateHelloWorldConfig({}, { topic: 'a b' }), /topic: expected 1 to 200 letters/);
+  assert.throws(() => validateHelloWorldConfig({}, { topik: 'a' }), /"topik"/);
   assert.throws(() => validateHelloWorldConfig({}, { s3: { port: 'x' } }), /s3\.port/);
   assert.throws(() => validateHelloWorldConfig({}, { auth: { type: 'none', account: 'a' } }), /auth\.type/);
 });

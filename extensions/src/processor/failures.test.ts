@@ -14,6 +14,8 @@ const cases: [unknown, FailureKind][] = [
   [s3('NoSuchVersion', 404), 'gone'],
   [s3('NotFound', 404), 'gone'],
   [s3('MethodNotAllowed', 405), 'gone'],
+  [s3('UnknownError', 404), 'other'],
+  [s3('NoSuchTagSet', 404), 'other'],
   [s3('AccessDenied', 403), 'denied'],
   [s3('AllAccessDisabled', 403), 'denied'],
   [s3('InvalidAccessKeyId', 403), 'credentials'],

@@ -75,8 +75,7 @@ export function failureKind(err: unknown): FailureKind {
   if (byName) return byName;
   const status = $metadata?.httpStatusCode ?? 0;
   if (status === 429) return 'throttled';
-  if (status === 404) return 'gone';
-  // What S3 answers for the version that is a delete marker.
+  // What S3 answers for the version that is a delete marker. A 404 without a name of S3 may be another server's.
   if (status === 405 && name === 'MethodNotAllowed') return 'gone';
   if (status === 403) return 'denied';
   if (status >= 500) return 'unavailable';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { topicName, validateSection } from '../config/section.js';
 import { bucketName, moveSection } from '../move/move-config.js';
 
-const schema = moveSection
+export const sortByTypeSchema = moveSection
   .extend({
     topic: topicName.default('backbeat-sort-by-type'),
     by: z.enum(['type', 'owner']).default('type'),
@@ -14,6 +14,7 @@ const schema = moveSection
     /** For objects that no target fits; without it they stay where they are. */
     defaultBucket: bucketName.optional(),
   })
+  .strict()
   .superRefine(({ buckets, targets, defaultBucket }, context) => {
     if (Object.keys(targets).length === 0 && defaultBucket === undefined) {
       context.addIssue({ code: 'custom', path: ['targets'], message: 'expected at least one target' });
@@ -31,9 +32,14 @@ const schema = moveSection
     }
   });
 
-export type SortByTypeConfig = z.infer<typeof schema>;
+export type SortByTypeConfig = z.infer<typeof sortByTypeSchema>;
 
 /** @throws Error naming each field that is wrong. */
 export function validateSortByTypeConfig(_backbeatConfig: unknown, section: unknown): SortByTypeConfig {
-  return validateSection(schema, section);
+  return validateSection(sortByTypeSchema, section);
+}
+
+/** Whether an object may be moved to `bucket`. */
+export function sortByTypeReaches({ targets, defaultBucket }: SortByTypeConfig, bucket: string): boolean {
+  return bucket === defaultBucket || Object.values(targets).includes(bucket);
 }

@@ -18,6 +18,7 @@ test('sections that would loop, or move nothing, are refused by field', () => {
       /prefix: must not begin with fromPrefix/,
     ],
     [{ maxReadBytes: 1 }, /maxReadBytes/],
+    [{ maxreadbytes: 100_000 }, /"maxreadbytes"/],
   ];
   for (const [section, message] of cases) assert.throws(() => validate(section), message);
   assert.equal(validate({}).prefix, '{artist}/');

@@ -4,7 +4,7 @@ import { bucketName, moveSection } from '../move/move-config.js';
 
 export const ARTIST = '{artist}';
 
-const schema = moveSection
+export const sortMusicSchema = moveSection
   .extend({
     topic: topicName.default('backbeat-sort-music'),
     /** Only objects under this prefix are taken, and it is taken off their key. */
@@ -22,6 +22,7 @@ const schema = moveSection
       .max(1024 ** 3)
       .default(16 * 1024 * 1024),
   })
+  .strict()
   .superRefine(({ buckets, bucket, prefix, fromPrefix }, context) => {
     const issue = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
@@ -32,8 +33,7 @@ const schema = moveSection
       issue('prefix', `expected ${ARTIST} here or in bucket`);
     }
     // What was moved must never be found to be moved again.
-    const pattern = new RegExp(`^${bucket.split(ARTIST).map(escapeRegExp).join('.*')}$`);
-    if (fromPrefix === '' && buckets.some(source => pattern.test(source))) {
+    if (fromPrefix === '' && buckets.some(source => sortMusicReaches({ bucket }, source))) {
       issue('bucket', 'may only be one of the buckets to take objects from when fromPrefix tells them apart');
     }
     const start = prefix.split(ARTIST, 1)[0] ?? '';
@@ -42,11 +42,16 @@ const schema = moveSection
     }
   });
 
-export type SortMusicConfig = z.infer<typeof schema>;
+export type SortMusicConfig = z.infer<typeof sortMusicSchema>;
 
 /** @throws Error naming each field that is wrong. */
 export function validateSortMusicConfig(_backbeatConfig: unknown, section: unknown): SortMusicConfig {
-  return validateSection(schema, section);
+  return validateSection(sortMusicSchema, section);
+}
+
+/** Whether an object may be moved to `found`, by some artist. */
+export function sortMusicReaches({ bucket }: Pick<SortMusicConfig, 'bucket'>, found: string): boolean {
+  return new RegExp(`^${bucket.split(ARTIST).map(escapeRegExp).join('.*')}$`).test(found);
 }
 
 function escapeRegExp(text: string): string {

@@ -1,5 +1,6 @@
 /** sortMusic: music files that arrive in configured buckets are moved into buckets or prefixes by artist. */
 import type { Extension } from '../contract/extension.js';
+import { refuseCircle } from '../move/circles.js';
 import { validateSortMusicConfig } from './config.js';
 import { SortMusicPopulator } from './populator.js';
 import { SortMusicProcessor } from './processor.js';
@@ -7,7 +8,11 @@ import { SortMusicProcessor } from './processor.js';
 export const sortMusic: Extension = {
   name: 'sortMusic',
   version: '1.0.0',
-  configValidator: validateSortMusicConfig,
+  configValidator: (backbeatConfig, section) => {
+    const config = validateSortMusicConfig(backbeatConfig, section);
+    refuseCircle(backbeatConfig);
+    return config;
+  },
   queuePopulatorExtension: SortMusicPopulator,
   queueProcessor: SortMusicProcessor,
 };

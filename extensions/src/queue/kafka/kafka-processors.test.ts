@@ -66,17 +66,18 @@ test(
     );
     const started = performance.now();
     let written = 0;
-    for (let round = 0; round < WRITES; round++) {
-      for (const bucket of buckets) {
-        await Promise.all(
-          spellings.map(async key => {
-            await putEntry(metadata, bucket, key, { 'owner-id': 'x', tags: { own: 'tag' } });
-            written++;
-          }),
-        );
+    const writing = (async () => {
+      for (let round = 0; round < WRITES; round++) {
+        for (const bucket of buckets) {
+          await Promise.all(
+            spellings.map(async key => {
+              await putEntry(metadata, bucket, key, { 'owner-id': 'x', tags: { own: 'tag' } });
+              written++;
+            }),
+          );
+        }
       }
-    }
-    assert.equal(written, EVENTS);
+    })();
     let kills = 0;
     for (; kills < 4; kills++) {
       await sleep(random.integer(500, 3000));
@@ -84,6 +85,8 @@ test(
       await processors[which]?.kill('SIGKILL');
       processors[which] = await startProcessor(t, data, 'helloWorld', env);
     }
+    await writing;
+    assert.equal(written, EVENTS);
     let left = Infinity;
     while (left > 0) {
       assert.ok(performance.now() - started < DEADLINE_MS, `${left} objects have no tag`);

@@ -12,6 +12,7 @@ import { withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type Admin, Kafka, logLevel, Partitioners, type Producer, type SASLOptions } from 'kafkajs';
+import pRetry from 'p-retry';
 import {
   checkTopicName,
   type Consumer,
@@ -28,6 +29,13 @@ import type { KafkaOptions } from './kafka-settings.js';
 const REQUEST_TIMEOUT_MS = 10_000;
 const PUBLISH_DEADLINE_MS = 60_000;
 const LEAVE_DEADLINE_MS = 2000;
+/** A group's coordinator is chosen, or moves, for some seconds after a broker has started. */
+const COORDINATOR_RETRY = { retries: 30, minTimeout: 250, maxTimeout: 2000, maxRetryTime: 30_000 };
+const COORDINATOR_ERRORS = [
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+];
 
 export class KafkaQueue implements Queue {
   readonly #options: KafkaOptions;
@@ -81,6 +89,13 @@ export class KafkaQueue implements Queue {
   async progress(topic: string, group: string): Promise<readonly Progress[]> {
     checkTopicName(group);
     await this.#ensureTopic(topic);
+    return pRetry(() => this.#progress(topic, group), {
+      ...COORDINATOR_RETRY,
+      shouldRetry: hasNoCoordinator,
+    });
+  }
+
+  #progress(topic: string, group: string): Promise<readonly Progress[]> {
     return this.#withAdmin('ask for offsets', async admin => {
       const ends = await admin.fetchTopicOffsets(topic);
       const [ofTopic] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
@@ -208,6 +223,12 @@ function unavailable(what: string, cause: unknown): QueueError {
 
 function tooLarge(what: string, cause?: unknown): QueueError {
   return new QueueError('MESSAGE_TOO_LARGE', `${what} is larger than Kafka takes`, { cause });
+}
+
+function hasNoCoordinator(err: unknown): boolean {
+  if (!(err instanceof Error)) return false;
+  const isIt = 'type' in err && typeof err.type === 'string' && COORDINATOR_ERRORS.includes(err.type);
+  return isIt || hasNoCoordinator(err.cause);
 }
 
 function isTooLarge(err: unknown): boolean {
