@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { MongoClient } from 'mongodb';
 import { corrupt, fenced, isDuplicateKey, isTransient, toLevelError } from './errors.js';
 import { FORMAT, STATE_ID, type Layout, type Owner, type StateDocument } from './layout.js';
 import type { LeaseStart } from './lease.js';
@@ -17,7 +18,7 @@ const LONGEST_PAUSE_MS = 1000;
 export interface ClaimOptions {
   readonly leaseMs: number;
   readonly timeoutMs: number;
-  /** What to do when another process owns the store. */
+  /** What to do when another process owns the store, or the servers cannot be reached to find out. */
   readonly inUse: 'refuse' | 'wait';
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
@@ -41,9 +42,10 @@ type Claimed = Omit<Claim, 'id' | 'sentAt' | 'leaseMs'>;
 
 /**
  * Waits until the store may be taken, and takes it. An owner that gives a sign of life is waited for, or
- * (`refuse`) makes this reject with LevelError `fenced`.
+ * (`refuse`) makes this reject with LevelError `fenced`; so are servers that are away, or (`refuse`) they make
+ * it reject with `unavailable` after `timeoutMs`.
  */
-export async function claimStore(layout: Layout, options: ClaimOptions): Promise<Claim> {
+export async function claimStore(client: MongoClient, layout: Layout, options: ClaimOptions): Promise<Claim> {
   const owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid };
   const watch = new Watch();
   let awaySince: number | undefined;
@@ -51,18 +53,21 @@ export async function claimStore(layout: Layout, options: ClaimOptions): Promise
     options.signal.throwIfAborted();
     const sentAt = performance.now();
     try {
-      const look = hedged(options.timeoutMs / 2, options.signal, () =>
-        tryToClaim(layout, owner, options, watch),
-      );
+      const look = hedged(options.timeoutMs / 2, options.signal, async () => {
+        // By itself the driver does not connect again when its first try has failed.
+        await client.connect();
+        return tryToClaim(layout, owner, options, watch);
+      });
       const claimed = await withDeadline(look, options.timeoutMs, 'looking for the owner');
       awaySince = undefined;
       if (claimed !== undefined) return { ...claimed, id: owner.id, sentAt, leaseMs: options.leaseMs };
     } catch (err) {
       if (!isTransient(err)) throw err;
       watch.restart();
+      if (awaySince === undefined) options.log.warn({ err }, 'MongoDB cannot be reached to open the store');
       awaySince ??= sentAt;
-      const standsBy = options.inUse === 'wait' && watch.sawOwner;
-      if (!standsBy && performance.now() - awaySince >= options.timeoutMs) throw toLevelError(err);
+      const patient = options.inUse === 'wait';
+      if (!patient && performance.now() - awaySince >= options.timeoutMs) throw toLevelError(err);
     }
     const pause = (watch.leaseMs ?? options.leaseMs) / LOOKS_PER_LEASE;
     await sleep(Math.min(pause, LONGEST_PAUSE_MS), options.signal);
@@ -74,10 +79,6 @@ class Watch {
   #state: StateDocument | undefined;
   #since = 0;
   #sawLife = false;
-
-  get sawOwner(): boolean {
-    return this.#state !== undefined;
-  }
 
   /** True when the owner gave a sign of life while it was watched. */
   get sawLife(): boolean {

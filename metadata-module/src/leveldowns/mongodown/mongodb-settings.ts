@@ -37,6 +37,6 @@ export const MONGODB_SETTINGS = {
   MONGODB_IN_USE: setting(
     oneOf('refuse', 'wait'),
     'refuse',
-    'what to do when another module owns the store: end with a message, or wait as its stand-by',
+    'what to do when another module owns the store or MongoDB is away at the start: end with a message, or wait',
   ),
 } as const;

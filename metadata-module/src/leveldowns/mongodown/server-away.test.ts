@@ -1,7 +1,7 @@
 /** A server that is stopped, or gone: calls fail in time, and all comes back by itself. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
-import { sleep } from '@zenko-modules/common/deadline';
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { freePort } from '@zenko-modules/common/testing/test-server';
 import {
   mongodbMissing,
@@ -88,6 +88,32 @@ test('a store whose server is not there is not opened, in time', { skip: mongodb
   const store = newStore({ url, database: 'test', collection: 'metadata' });
   await failsInTime(t, { open: () => openLevel(store) });
 });
+
+test(
+  'a stand-by waits for a server that is not there yet, and may be closed meanwhile',
+  { skip: ownMongodbMissing },
+  async t => {
+    const server = await startOwnMongodb(t);
+    const place = await newPlace(t, server.url);
+    await server.stop('SIGKILL');
+    const patience = { inUse: 'wait', timeoutMs: 2000 } as const;
+    const [waits, givesUp] = [newStore(place, patience), newStore(place, patience)];
+    const opened = openLevel(waits);
+    opened.catch(() => undefined);
+    const refused = assert.rejects(openLevel(givesUp), { code });
+    // The second of two that do not wait began when the others had had their time already.
+    for (const impatient of [newStore(place, { timeoutMs: 2000 }), newStore(place, { timeoutMs: 2000 })]) {
+      await assert.rejects(openLevel(impatient), { code });
+    }
+    assert.deepEqual([waits.status, givesUp.status], ['opening', 'opening']);
+    await closeLevel(givesUp);
+    await refused;
+    await server.start();
+    await withDeadline(opened, 30_000, 'opening');
+    assert.deepEqual(await contents(waits), {});
+    await closeLevel(waits);
+  },
+);
 
 test(
   'a read that a member answers which lags behind is asked of the primary',

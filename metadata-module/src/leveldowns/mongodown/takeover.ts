@@ -50,7 +50,7 @@ export async function takeOver(options: StoreOptions, onLost: (err: Error) => vo
   const client = createClient(options);
   try {
     const layout = new Layout(client.db(options.database), options.collection);
-    const claim = await claimStore(layout, options);
+    const claim = await claimStore(client, layout, options);
     const lease = new Lease(layout, claim, options, onLost);
     try {
       return { client, layout, lease, ...(await takeData(layout, lease, claim, options)) };
