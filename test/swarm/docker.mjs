@@ -52,12 +52,19 @@ export function run(program, args, { deadlineMs, input, env = {}, cwd } = {}) {
 }
 
 /** Ids of the running containers of a service, with the node that each is on. */
-export async function containersOf(service) {
+export function containersOf(service) {
+  return containersLabelled(`com.docker.swarm.service.name=${service}`);
+}
+
+/** The same of a whole stack. */
+export function containersOfStack(stack) {
+  return containersLabelled(`com.docker.stack.namespace=${stack}`);
+}
+
+async function containersLabelled(label) {
   const found = await Promise.all(
     NODES.map(async node => {
-      const ids = await docker(['ps', '-q', '--filter', `label=com.docker.swarm.service.name=${service}`], {
-        node,
-      });
+      const ids = await docker(['ps', '-q', '--filter', `label=${label}`], { node });
       return ids.split('\n').flatMap(id => (id === '' ? [] : [{ id, node }]));
     }),
   );

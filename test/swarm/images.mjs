@@ -35,6 +35,27 @@ export const STAND_IN_IMAGES = {
 };
 
 export async function buildAndPush(transcript) {
+  const checkout = await mkdtemp(path.join(os.tmpdir(), 'swarm-checkout-'));
+  try {
+    await run('sh', ['-c', STRICT_CHECKOUT, 'sh', checkout], { cwd: PROJECT, deadlineMs: 60_000 });
+    await buildOurs(checkout, transcript);
+  } finally {
+    await rm(checkout, { recursive: true });
+  }
+  await buildServer('mongodb', ['mongodb-standin/lib', 'mongodb-standin/classes']);
+  await buildServer('kafka', ['kafka/lib']);
+  await buildServer('memcached', []);
+  transcript.say('OK  stand-ins for MongoDB, Kafka and memcached: built and pushed');
+}
+
+/** Copies what Git has, or would add, for its owner alone: the checkout of a user with a strict umask. */
+const STRICT_CHECKOUT = `
+umask 077
+git ls-files -z --cached --others --exclude-standard \
+  | tar -c -f - --null -T - | tar -x -f - --no-same-permissions -C "$1"
+`;
+
+async function buildOurs(checkout, transcript) {
   const revision = await run('git', ['rev-parse', 'HEAD'], { cwd: PROJECT, deadlineMs: 10_000 });
   for (const { name, file } of OURS) {
     for (const version of VERSIONS) {
@@ -42,16 +63,12 @@ export async function buildAndPush(transcript) {
       const labels = [`VERSION=${version}`, `REVISION=${revision}`, `CREATED=${new Date().toISOString()}`];
       await docker(
         ['build', '-f', file, '-t', image, ...buildArguments([`NODE_IMAGE=${NODE_IMAGE}`, ...labels]), '.'],
-        { cwd: PROJECT, deadlineMs: BUILD_DEADLINE_MS },
+        { cwd: checkout, deadlineMs: BUILD_DEADLINE_MS },
       );
       await docker(['push', '-q', image], { deadlineMs: BUILD_DEADLINE_MS });
     }
     transcript.say(`OK  ${name}: built and pushed`);
   }
-  await buildServer('mongodb', ['mongodb-standin/lib', 'mongodb-standin/classes']);
-  await buildServer('kafka', ['kafka/lib']);
-  await buildServer('memcached', []);
-  transcript.say('OK  stand-ins for MongoDB, Kafka and memcached: built and pushed');
 }
 
 /** A server of the tests as an image: its own files and ours in one build context. */
@@ -80,6 +97,7 @@ export async function inspectImages(transcript) {
   for (const { name, limitMegabytes } of OURS.filter(image => image.limitMegabytes !== undefined)) {
     const image = imageName(name, '1');
     const { Size, Config } = await inspect(image);
+    const revision = Config.Labels['org.opencontainers.image.revision'];
     const added = (Size - base) / MEGABYTE;
     transcript.check(
       `${name} adds less than ${limitMegabytes} MB to its base`,
@@ -87,8 +105,8 @@ export async function inspectImages(transcript) {
       `${added.toFixed(1)} MB`,
     );
     transcript.figure(
-      `${name}: on top of its base / in all`,
-      `${added.toFixed(1)} MB / ${(Size / MEGABYTE).toFixed(0)} MB`,
+      `${name}: commit / on top of its base / in all`,
+      `${revision.slice(0, 12)} / ${added.toFixed(1)} MB / ${(Size / MEGABYTE).toFixed(0)} MB`,
     );
     transcript.check(
       `${name} runs as a numeric user that is not root`,
@@ -96,11 +114,14 @@ export async function inspectImages(transcript) {
     );
     transcript.check(
       `${name} has its labels`,
-      Config.Labels['org.opencontainers.image.version'] === '1' &&
-        /^[0-9a-f]{40}$/.test(Config.Labels['org.opencontainers.image.revision']),
+      Config.Labels['org.opencontainers.image.version'] === '1' && /^[0-9a-f]{40}$/.test(revision),
     );
     const inside = await docker(['run', '--rm', '--entrypoint', 'sh', image, '-c', LOOK_INSIDE]);
-    transcript.check(`${name} holds no compiler, curl, test, source or registry name`, inside === '', inside);
+    transcript.check(
+      `${name} holds no compiler, curl, test, source or registry name, and nothing its user cannot read`,
+      inside === '',
+      inside,
+    );
     await startAndStop(name, image, transcript);
   }
 }
@@ -114,20 +135,33 @@ const LOOK_INSIDE = `
 for program in cc gcc g++ make python3 curl tsc; do command -v $program; done
 find . -path ./node_modules -prune -o \\( -name '*.test.*' -o -name testing -o -name src -o -name '*.ts' \\) -print
 find . -name .package-lock.json -o -name package-lock.json -o -name .npmrc
+find . ! -readable
 grep -rl '"resolved"' --include=*.json . || true
 touch /data/written && rm /data/written || echo /data cannot be written
 `;
 
+/** As docs/kubernetes.md restricts a container. */
+const RESTRICTED = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
+const USERS = {
+  'its own user': [],
+  'another user': ['--user', '12345:0', '--tmpfs', '/data:uid=12345,mode=700'],
+};
+
 /** Healthy by itself, and SIGTERM reaches the program, which ends with 0. */
 async function startAndStop(name, image, transcript) {
-  const id = await docker(['run', '-d', image]);
-  try {
-    await until(`${name} to be healthy`, 60_000, async () => (await state(id)).Health.Status === 'healthy');
-    await docker(['stop', '-t', '20', id], { deadlineMs: 40_000 });
-    const { ExitCode } = await state(id);
-    transcript.check(`${name} becomes healthy by itself and ends with 0 on SIGTERM`, ExitCode === 0);
-  } finally {
-    await docker(['rm', '-f', '-v', id]);
+  for (const [user, options] of Object.entries(USERS)) {
+    const id = await docker(['run', '-d', ...RESTRICTED, ...options, image]);
+    try {
+      await until(`${name} to be healthy`, 60_000, async () => (await state(id)).Health.Status === 'healthy');
+      await docker(['stop', '-t', '20', id], { deadlineMs: 40_000 });
+      const { ExitCode } = await state(id);
+      transcript.check(
+        `${name}, read-only and as ${user}, becomes healthy by itself and ends with 0 on SIGTERM`,
+        ExitCode === 0,
+      );
+    } finally {
+      await docker(['rm', '-f', '-v', id]);
+    }
   }
 }
 

@@ -69,9 +69,11 @@ async function full(transcript, bucket) {
   await transcript.step('containers killed', async () =>
     scenarios.killEach(transcript, bucket, 'full stack', await names()),
   );
+  await transcript.step('the storage node killed', () => scenarios.killStorageNode(transcript, bucket));
   await transcript.step('the worker drained', () => scenarios.drainWorker(transcript, bucket));
   await transcript.step('the worker lost', () => scenarios.loseWorker(transcript, bucket));
   await transcript.step('every part updated', () => scenarios.updateEach(transcript, bucket));
+  await transcript.step('the modules rolled back', () => scenarios.rollBackEach(transcript, bucket));
   await transcript.step('removed and deployed again', () => again(transcript, bucket, FULL, 'full stack'));
 }
 
@@ -117,10 +119,12 @@ async function again(transcript, bucket, stack, name) {
   transcript.check(`${name}: a new helloworld is tagged`, true);
 }
 
-async function withStack(transcript, work) {
+async function withStack(transcript, name, work) {
+  const passedBefore = transcript.passed;
   const bucket = new Bucket(MANAGER.address);
   try {
     await work(transcript, bucket);
+    transcript.figure(`${name}: checks passed`, transcript.passed - passedBefore);
   } catch (err) {
     await explain(transcript);
     throw err;
@@ -155,8 +159,8 @@ async function main() {
     if (!options.built) await transcript.step('images', () => buildAndPush(transcript));
     await transcript.step('what the images hold', () => inspectImages(transcript));
     await createSecrets();
-    if (options.only !== 'minimal') await withStack(transcript, full);
-    if (options.only !== 'full') await withStack(transcript, minimal);
+    if (options.only !== 'minimal') await withStack(transcript, 'full stack', full);
+    if (options.only !== 'full') await withStack(transcript, 'minimal stack', minimal);
     await removeSecrets();
   } finally {
     if (!options.keep) await run(`${SWARM}down.sh`, [], { deadlineMs: 300_000 });

@@ -1,9 +1,20 @@
 /** What is done to the full stack, and what has to be true afterwards. */
 import net from 'node:net';
-import { containersOf, docker, MANAGER, nodeId, NODES, run, WORKER } from './docker.mjs';
+import { containersOf, containersOfStack, docker, MANAGER, nodeId, NODES, run, WORKER } from './docker.mjs';
 import { Load } from './load.mjs';
 import { Bucket } from './s3.mjs';
-import { allHealthy, imageOf, S3_PORT, serviceName, services, UPDATED, updateImage } from './stack.mjs';
+import {
+  allHealthy,
+  imageOf,
+  rollBack,
+  S3_PORT,
+  serviceName,
+  services,
+  STACK,
+  update,
+  UPDATED,
+  VERSION_1,
+} from './stack.mjs';
 import { sleep, timed, until } from './waiting.mjs';
 
 const LABEL = 'io.zenko.type';
@@ -90,6 +101,7 @@ export async function noSecondWriter(transcript, names) {
 
 export async function killEach(transcript, bucket, stack, names) {
   for (const name of names) {
+    const others = (await containersBeside(name)).join();
     await underLoad(transcript, bucket, `${stack}, ${name} killed`, async () => {
       const [{ id, node }] = await containersOf(serviceName(name));
       const { seconds } = await timed(async () => {
@@ -105,7 +117,36 @@ export async function killEach(transcript, bucket, stack, names) {
     });
     const { seconds } = await timed(() => bucket.putAndSeeTag(`after killing ${name}`));
     transcript.check(`after killing ${name}, a new helloworld is tagged`, true, `${seconds.toFixed(1)} s`);
+    transcript.check('no other part was restarted', (await containersBeside(name)).join() === others);
   }
+}
+
+async function containersBeside(name) {
+  const ids = await Promise.all([containersOfStack(STACK), containersOf(serviceName(name))]);
+  const [all, own] = ids.map(containers => containers.map(({ id }) => id));
+  return all.filter(id => !own.includes(id)).sort();
+}
+
+/** The storage node goes down and comes back: everything on it ends at once. */
+export async function killStorageNode(transcript, bucket) {
+  const before = await containersOfStack(STACK);
+  const ids = before.filter(({ node }) => node === MANAGER).map(({ id }) => id);
+  const { seconds } = await timed(async () => {
+    await docker(['kill', '-s', 'KILL', ...ids]);
+    await until('others in their place', 120_000, async () => {
+      const now = await containersOfStack(STACK);
+      return now.length === before.length && now.every(({ id }) => !ids.includes(id));
+    });
+    await allHealthy();
+  });
+  transcript.figure(
+    `all ${ids.length} containers of the storage node killed at once: all healthy again after`,
+    `${seconds.toFixed(1)} s`,
+  );
+  const objects = await bucket.verifyAll();
+  transcript.check('after that, every object is there with its bytes', true, `${objects} objects`);
+  await bucket.putAndSeeTag('after killing the storage node');
+  transcript.check('after that, a new helloworld is tagged', true);
 }
 
 export async function drainWorker(transcript, bucket) {
@@ -127,20 +168,10 @@ export async function drainWorker(transcript, bucket) {
 /** The worker's cable is pulled: the manager sees it go and starts its tasks elsewhere. */
 export async function loseWorker(transcript, bucket) {
   // Something has to be on it: new tasks go to the node with fewest.
-  await docker(['service', 'update', '--detach', '--force', serviceName('s3-front')]);
+  await update('s3-front', ['--force']);
   await until('s3-front on the worker', 180_000, async () =>
     (await containersOf(serviceName('s3-front'))).some(({ node }) => node === WORKER),
   );
-  await until('the move of s3-front', 180_000, async () => {
-    const state = await docker([
-      'service',
-      'inspect',
-      '-f',
-      '{{.UpdateStatus.State}}',
-      serviceName('s3-front'),
-    ]);
-    return state === 'completed';
-  });
   await allHealthy();
   const id = await nodeId(WORKER);
   const link = ['-n', 'swn2', 'link', 'set', 'sw-n2'];
@@ -168,13 +199,31 @@ export async function loseWorker(transcript, bucket) {
 export async function updateEach(transcript, bucket) {
   for (const [name, image] of Object.entries(UPDATED)) {
     await underLoad(transcript, bucket, `${name} updated`, async () => {
-      const { seconds } = await timed(() => updateImage(name, image));
+      const { seconds } = await timed(() => update(name, ['--image', image]));
       transcript.figure(`${name} updated: took, with 30 s of watching`, `${seconds.toFixed(1)} s`);
     });
     transcript.check(`${name} runs the new image`, (await imageOf(name)).startsWith(image));
   }
+  // A new metadata module that does not find MongoDB waits for it: ended, it would be rolled back.
+  await Promise.all(['mongodb', 'metadata-module'].map(name => update(name, ['--force'])));
+  await allHealthy();
+  transcript.check('MongoDB and the metadata module are replaced at once, and neither is rolled back', true);
   await bucket.putAndSeeTag('after all updates');
   transcript.check('after all updates, a new helloworld is tagged', true);
+}
+
+/** A change is taken back by its user, and by the Swarm itself when nothing starts with it. */
+export async function rollBackEach(transcript, bucket) {
+  for (const [name, image] of Object.entries(VERSION_1)) {
+    await underLoad(transcript, bucket, `${name} rolled back`, () => rollBack(name));
+    transcript.check(`${name} runs the image before`, (await imageOf(name)).startsWith(image));
+    await underLoad(transcript, bucket, `${name} given a setting that stops its start`, () =>
+      update(name, ['--env-add', 'LOG_LEVEL=none'], 'rollback_completed'),
+    );
+    await allHealthy();
+  }
+  await bucket.putAndSeeTag('after all that was rolled back');
+  transcript.check('after all that was rolled back, a new helloworld is tagged', true);
 }
 
 /** Both nodes serve the same store. */

@@ -6,7 +6,7 @@ import { imageName, STAND_IN_IMAGES } from './images.mjs';
 import { sleep, until } from './waiting.mjs';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-const STACK = 'zenko';
+export const STACK = 'zenko';
 /** Not 8000: the routing mesh would take that port from whatever else listens on this machine. */
 export const S3_PORT = 18_080;
 
@@ -83,15 +83,30 @@ export async function scale(service, replicas) {
   });
 }
 
-/** Rolls a service to another image. Rejects when Swarm rolled it back or gave up. */
-export async function updateImage(service, image) {
-  const name = serviceName(service);
-  await docker(['service', 'update', '--detach', '--image', image, name], { deadlineMs: 60_000 });
+/** Changes a service. Rejects when its update ends as anything but `end`: Swarm rolled it back or gave up. */
+export async function update(service, change, end = 'completed') {
+  await docker(['service', 'update', '--detach', ...change, serviceName(service)]);
+  await updateEnded(service, end);
+}
+
+/** Back to what the service was before its last change. */
+export async function rollBack(service) {
+  await docker(['service', 'rollback', '--detach', serviceName(service)]);
+  await updateEnded(service, 'rollback_completed');
+}
+
+async function updateEnded(service, end) {
   const state = await until(`the update of ${service}`, 240_000, async () => {
-    const status = await docker(['service', 'inspect', '-f', '{{.UpdateStatus.State}}', name]);
-    return /^(completed|paused|rollback_.*)$/.test(status) && status;
+    const status = await docker([
+      'service',
+      'inspect',
+      '-f',
+      '{{.UpdateStatus.State}}',
+      serviceName(service),
+    ]);
+    return /^(completed|paused|rollback_completed|rollback_paused)$/.test(status) && status;
   });
-  if (state !== 'completed') throw new Error(`the update of ${service} ended as ${state}`);
+  if (state !== end) throw new Error(`the update of ${service} ended as ${state}, not ${end}`);
 }
 
 export async function imageOf(service) {
@@ -104,7 +119,11 @@ export async function imageOf(service) {
   ]);
 }
 
-/** Which image a service runs, by version, in the variables of the stack. */
+/** What the modules are deployed as, and what every part is updated to. */
+export const VERSION_1 = {
+  'data-module': imageName('zenko-data-module', '1'),
+  'metadata-module': imageName('zenko-metadata-module', '1'),
+};
 export const UPDATED = {
   'data-module': imageName('zenko-data-module', '2'),
   'metadata-module': imageName('zenko-metadata-module', '2'),
