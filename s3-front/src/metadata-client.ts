@@ -1,6 +1,7 @@
 /** Buckets and objects in the metadata module, over the RPC and in the databases that CloudServer uses. */
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
+import { httpUrl } from '@zenko-modules/common/http-url';
 import { RpcClient, type RpcStream } from '@zenko-modules/common/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
 import {
@@ -64,7 +65,7 @@ export class MetadataClient {
 
   constructor(options: { readonly host: string; readonly port: number; readonly callTimeoutMs: number }) {
     this.#rpc = new RpcClient({
-      url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`,
+      url: httpUrl(options.host, options.port),
       namespace: METADATA_NAMESPACE,
       callTimeoutMs: options.callTimeoutMs,
     });

@@ -16,6 +16,7 @@ async function main(): Promise<void> {
   let env: Record<string, string | undefined> = {
     DATA_HOST: host,
     METADATA_HOST: host,
+    S3_HOST: host,
     LOG_LEVEL: 'warn',
     ...QUIET_SDK,
     ...process.env,

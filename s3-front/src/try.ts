@@ -2,13 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, GetObjectTaggingCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { messageOf } from '@zenko-modules/common/errors';
+import { httpUrl } from '@zenko-modules/common/http-url';
 import { readSettings } from '@zenko-modules/common/settings';
-import {
-  LISTEN_SETTINGS,
-  S3_CREDENTIALS_SETTINGS,
-  S3_PORT_SETTING,
-} from '@zenko-modules/common/shared-settings';
-import { QUIET_SDK, reachableAt } from './start/parts.js';
+import { QUIET_SDK, reachableAt, TRY_SETTINGS } from './start/parts.js';
 
 const BUCKET = 'try-me';
 const KEY = 'helloworld';
@@ -16,8 +12,8 @@ const PATIENCE_MS = 10_000;
 
 async function main(): Promise<void> {
   Object.assign(process.env, QUIET_SDK);
-  const settings = readSettings({ ...LISTEN_SETTINGS, ...S3_PORT_SETTING, ...S3_CREDENTIALS_SETTINGS });
-  const endpoint = `http://${reachableAt(settings.LISTEN_ADDRESS)}:${settings.S3_PORT}`;
+  const settings = readSettings(TRY_SETTINGS);
+  const endpoint = httpUrl(reachableAt(settings.LISTEN_ADDRESS), settings.S3_PORT);
   const s3 = new S3Client({
     endpoint,
     region: 'us-east-1',

@@ -1,14 +1,15 @@
 /** What `npm start` tells the person at the terminal once everything runs. */
 import path from 'node:path';
+import { httpUrl } from '@zenko-modules/common/http-url';
 import { S3_CREDENTIALS_SETTINGS } from '@zenko-modules/common/shared-settings';
-import { reachableAt, type StartSettings } from './parts.js';
+import { reachableAt, type StartSettings, TRY_SETTINGS } from './parts.js';
 
 export function banner(settings: StartSettings, ports: Readonly<Record<string, number>>): string {
   const host = reachableAt(settings.LISTEN_ADDRESS);
-  const at = (name: string): string => `http://${host}:${ports[name] ?? '?'}`;
-  const own = settings.S3_PORT === ports.S3_PORT ? '' : `S3_PORT=${ports.S3_PORT ?? ''} `;
+  const at = (name: string): string => httpUrl(host, ports[name] ?? '?');
   const isDefault = settings.S3_SECRET_KEY === S3_CREDENTIALS_SETTINGS.S3_SECRET_KEY.default;
   const secretKey = isDefault ? settings.S3_SECRET_KEY : 'the S3_SECRET_KEY that you set';
+  const place = `in this folder${isDefault ? '' : ', with S3_SECRET_KEY set as here'}`;
   return [
     `S3 endpoint      ${at('S3_PORT')}`,
     `data-module      ${at('DATA_PORT')}`,
@@ -17,9 +18,21 @@ export function banner(settings: StartSettings, ports: Readonly<Record<string, n
     `access key       ${settings.S3_ACCESS_KEY}`,
     `secret key       ${secretKey}`,
     '',
-    'Put an object named "helloworld" and see its tags, in a second terminal in this folder:',
-    `  ${own}npm run try`,
+    `Put an object named "helloworld" and see its tags, in a second terminal ${place}:`,
+    `  ${assignments({ ...settings, ...ports })}npm run try`,
     'Ctrl-C stops everything.',
     '',
   ].join('\n');
+}
+
+/** What a second terminal must be told, for the shell: the settings that are not the defaults. A secret is not shown. */
+function assignments(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(TRY_SETTINGS)
+    .filter(([name, row]) => !row.secret && String(values[name]) !== row.default)
+    .map(([name]) => `${name}=${quoted(String(values[name]))} `)
+    .join('');
+}
+
+function quoted(text: string): string {
+  return /^[\w.:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -10,14 +10,15 @@ import {
   STOP_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 
+/** What `npm run try` reads, to find the front that `npm start` runs. */
+export const TRY_SETTINGS = { ...LISTEN_SETTINGS, ...S3_PORT_SETTING, ...S3_CREDENTIALS_SETTINGS } as const;
+
 /** What the launcher itself reads; each part reads its own. */
 export const START_SETTINGS = {
   ...DATA_FOLDER_SETTINGS,
-  ...LISTEN_SETTINGS,
   ...DATA_CLIENT_SETTINGS,
   ...METADATA_CLIENT_SETTINGS,
-  ...S3_PORT_SETTING,
-  ...S3_CREDENTIALS_SETTINGS,
+  ...TRY_SETTINGS,
   ...STOP_SETTINGS,
 } as const;
 

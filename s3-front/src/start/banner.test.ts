@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { readSettings } from '@zenko-modules/common/settings';
+import { banner } from './banner.js';
+import { START_SETTINGS } from './parts.js';
+
+function linesOf(env: Readonly<Record<string, string>>): string[] {
+  const settings = readSettings(START_SETTINGS, env);
+  return banner(settings, { S3_PORT: settings.S3_PORT || 4711, DATA_PORT: 1, METADATA_PORT: 2 }).split('\n');
+}
+
+test('what to paste names what is not the default, and no secret', () => {
+  for (const [env, command] of [
+    [{}, '  npm run try'],
+    [{ S3_PORT: '8080' }, '  S3_PORT=8080 npm run try'],
+    [{ S3_PORT: '0' }, '  S3_PORT=4711 npm run try'],
+    [{ LISTEN_ADDRESS: '::1' }, '  LISTEN_ADDRESS=::1 npm run try'],
+    [{ S3_ACCESS_KEY: "a'b c" }, `  S3_ACCESS_KEY='a'\\''b c' npm run try`],
+    [{ S3_SECRET_KEY: 'hush' }, '  npm run try'],
+  ] as const) {
+    const lines = linesOf(env);
+    assert.ok(lines.includes(command), lines.join('\n'));
+    assert.ok(!lines.join('\n').includes('hush'));
+  }
+  assert.match(linesOf({ S3_SECRET_KEY: 'hush' }).join('\n'), /with S3_SECRET_KEY set as here:/);
+});
+
+test('addresses are URLs, and those that one can go to', () => {
+  assert.ok(linesOf({ LISTEN_ADDRESS: '::1' }).includes('data-module      http://[::1]:1'));
+  assert.ok(linesOf({ LISTEN_ADDRESS: '0.0.0.0' }).includes('S3 endpoint      http://127.0.0.1:8000'));
+});
