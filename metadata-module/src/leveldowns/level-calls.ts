@@ -63,11 +63,13 @@ export async function* readEntries(
   }
 }
 
-function isNotFound(err: Error): boolean {
-  return 'notFound' in err || /^not\s?found/i.test(err.message);
+/** Whether a `get` failed because there is no such key. */
+export function isNotFound(err: unknown): boolean {
+  return err instanceof Error && ('notFound' in err || /^not\s?found/i.test(err.message));
 }
 
-function call(start: (done: Done) => void): Promise<void> {
+/** Resolves when the callback that `start` hands on is called without an error. */
+export function call(start: (done: Done) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     start(err => {
       if (err) reject(err);

@@ -4,6 +4,7 @@
  */
 import type { AbstractIterator } from 'abstract-leveldown';
 import { CatalogueError } from '@zenko-modules/common/errors';
+import { call, closeLevel, isNotFound } from '../leveldowns/level-calls.js';
 import { type LevelDown, LEVEL_ERRORS } from '../leveldowns/plugin.js';
 import type { ByteRange } from './key-space.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
@@ -33,7 +34,7 @@ export class LevelStore {
    * @param onFenced told when another process has taken the store over: this one must end.
    */
   static async open(level: LevelDown, onFenced: (err: Error) => void = () => undefined): Promise<LevelStore> {
-    await callback(done => level.open(done));
+    await call(done => level.open(done));
     return new LevelStore(level, onFenced);
   }
 
@@ -71,7 +72,7 @@ export class LevelStore {
   async batch(operations: readonly StoreOperation[]): Promise<void> {
     this.#assertOpen();
     try {
-      await callback(done => void this.#level.batch(operations, { sync: true }, done));
+      await call(done => void this.#level.batch(operations, { sync: true }, done));
     } catch (err) {
       this.#translate(err);
       throw err;
@@ -109,7 +110,7 @@ export class LevelStore {
   async reopen(): Promise<void> {
     await this.close();
     try {
-      await callback(done => this.#level.open(done));
+      await call(done => this.#level.open(done));
     } catch (err) {
       throw new CatalogueError('ServiceUnavailable', 'the store cannot be opened again', { cause: err });
     }
@@ -118,7 +119,7 @@ export class LevelStore {
   /** Ends every iterator and closes the LevelDOWN. What was written stays. */
   async close(): Promise<void> {
     await Promise.all([...this.#iterators].map(iterator => iterator.return()));
-    if (this.isOpen) await callback(done => this.#level.close(done));
+    if (this.isOpen) await closeLevel(this.#level);
   }
 
   #translate(err: unknown): CatalogueError {
@@ -194,21 +195,8 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
   /** A LevelDOWN refuses to end an iterator while `next` is under way. */
   #endAfter(last: Promise<unknown>): Promise<void> {
     this.#ended ??= last
-      .then(() => callback(done => this.#iterator.end(done)))
+      .then(() => call(done => this.#iterator.end(done)))
       .finally(() => this.#hooks.onEnd());
     return this.#ended;
   }
-}
-
-function isNotFound(err: unknown): boolean {
-  return err instanceof Error && ('notFound' in err || /^not\s?found/i.test(err.message));
-}
-
-function callback(start: (done: (err?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    start(err => {
-      if (err) reject(err);
-      else resolve();
-    });
-  });
 }
