@@ -78,9 +78,12 @@ export class FolderJournal implements JsonJournal {
 
   /** What a failed sync leaves on the disk is unknown, and a second one may say that all is well. */
   async #sync(): Promise<void> {
-    this.#usable = false;
-    await this.#handle.datasync();
-    this.#usable = true;
+    try {
+      await this.#handle.datasync();
+    } catch (err) {
+      this.#usable = false;
+      throw err;
+    }
   }
 
   /** Removes what a failed write has left behind the last line. */

@@ -46,7 +46,12 @@ export class FolderStorage implements JsonStorage {
       this.#folder = await realpath(this.#folder);
     });
     this.#lock = await FolderLock.take(this.#folder);
-    await orUnavailable(`${this.#folder} cannot be cleaned up`, () => this.#sweep());
+    try {
+      await orUnavailable(`${this.#folder} cannot be cleaned up`, () => this.#sweep());
+    } catch (err) {
+      await this.close();
+      throw err;
+    }
   }
 
   async close(): Promise<void> {

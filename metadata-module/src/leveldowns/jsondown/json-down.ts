@@ -16,7 +16,7 @@ import { FolderStorage } from './folder-storage.js';
 import type { Operation } from './journal-format.js';
 import { JsonIterator, RangeCursor } from './json-iterator.js';
 import { JsonStore } from './json-store.js';
-import type { SortedMap } from './sorted-map.js';
+import { SortedMap } from './sorted-map.js';
 import type { JsonStorage } from './storage.js';
 
 /** `clear` removes so many keys at a time. */
@@ -133,8 +133,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   }
 
   _iterator(options: IteratorOptions<Bytes>): JsonIterator {
-    const store = this.#opened();
-    return new JsonIterator(this, store.certain ? store.map : readable(store), options);
+    return new JsonIterator(this, present(this.#opened()), options);
   }
 
   async #commit(operations: readonly Operation[], sync = false): Promise<void> {
@@ -142,7 +141,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   }
 
   async #clear({ sync, ...range }: RangeOptions<Bytes> & WriteOptions): Promise<void> {
-    const entries = new RangeCursor(await readable(this.#opened()), range);
+    const entries = new RangeCursor(await present(this.#opened()), range);
     let keys: Operation[] = [];
     for (let entry = entries.next(); entry !== undefined; entry = entries.next()) {
       keys.push({ type: 'del', key: entry.key });
@@ -160,17 +159,15 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
 
   #read<T>(callback: Callback<[T]>, find: (map: SortedMap) => T): void {
     try {
-      const store = this.#opened();
-      if (store.certain) {
-        process.nextTick(callback, undefined, find(store.map));
+      const map = present(this.#opened());
+      if (map instanceof SortedMap) {
+        process.nextTick(callback, undefined, find(map));
         return;
       }
-      readable(store)
-        .then(find)
-        .then(
-          found => process.nextTick(callback, undefined, found),
-          (err: unknown) => process.nextTick(callback, err),
-        );
+      map.then(find).then(
+        found => process.nextTick(callback, undefined, found),
+        (err: unknown) => process.nextTick(callback, err),
+      );
     } catch (err) {
       process.nextTick(callback, err);
     }
@@ -184,10 +181,9 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   }
 }
 
-/** What is stored, once it is certain what that is. */
-async function readable(store: JsonStore): Promise<SortedMap> {
-  await store.ping();
-  return store.map;
+/** What is stored at this moment; after a failure a promise, kept once it is certain what is stored. */
+function present(store: JsonStore): SortedMap | Promise<SortedMap> {
+  return store.certain ? store.map : store.ping().then(() => store.map);
 }
 
 function settle(work: Promise<void>, callback: Callback): void {

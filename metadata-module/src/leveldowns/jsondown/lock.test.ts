@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { symlink, writeFile, readdir, mkdir } from 'node:fs/promises';
+import { symlink, writeFile, readdir, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,19 @@ test('a lock whose files a crash left unreadable is made anew', async t => {
   for (const name of await readdir(lock)) {
     if (name !== 'LOCK') await writeFile(path.join(lock, name), 'damaged');
   }
+  await closeLevel(await openedJsonDown(t, folder));
+});
+
+test('an open that fails after it took the lock lets go of it', async t => {
+  const folder = path.join(await temporaryFolder(t), 'store');
+  await closeLevel(await openedJsonDown(t, folder));
+  // A leftover that cannot be removed as a file.
+  await mkdir(path.join(folder, 'data.json.tmp'));
+  await assert.rejects(openLevel(new JsonDown(folder)), {
+    code: 'LEVEL_UNAVAILABLE',
+    message: /store cannot be cleaned up/,
+  });
+  await rm(path.join(folder, 'data.json.tmp'), { recursive: true });
   await closeLevel(await openedJsonDown(t, folder));
 });
 

@@ -49,14 +49,13 @@ export class MemcachedJournal implements JsonJournal {
       this.#usable = isRefusal(err);
       throw err;
     }
-    this.#usable = false;
     try {
       if (!(await journal.writeHead(writer))) throw unavailable(items.missing(journal.key));
     } catch (err) {
+      this.#usable = false;
       if (isRefusal(err)) await this.#takeBack();
       throw err;
     }
-    this.#usable = true;
     this.#bytes += bytes.length + 1;
   }
 

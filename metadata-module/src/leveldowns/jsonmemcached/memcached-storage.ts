@@ -75,9 +75,10 @@ export class MemcachedStorage implements JsonStorage {
       await mkdir(folder);
       await syncFolder(path.dirname(folder));
     });
-    const lock = await FolderLock.take(folder);
     const client = this.#options.connect();
+    let lock: FolderLock | undefined;
     try {
+      lock = await FolderLock.take(folder);
       const items = new Items(client);
       const markerFile = this.#markerFile;
       const marker = await readMarker(markerFile);
@@ -102,7 +103,7 @@ export class MemcachedStorage implements JsonStorage {
     } catch (err) {
       this.#opened = undefined;
       client.close();
-      await lock.release();
+      await lock?.release();
       throw err;
     }
   }
