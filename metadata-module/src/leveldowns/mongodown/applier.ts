@@ -17,6 +17,11 @@ import { Backoff } from './retry.js';
 /** Operations and bytes of one command, and of one bulk unless a single entry has more. */
 const BULK_OPERATIONS = 500;
 const BULK_BYTES = 4 * 1024 * 1024;
+/**
+ * How long entries wait for others to share a bulk. Nobody waits for them, the fewer bulks leave the server more
+ * room for what somebody waits for, and of keys that are written again and again only the last value is sent.
+ */
+const GATHER_MS = 20;
 /** What may be committed and not applied yet. */
 const BACKLOG_OPERATIONS = 20_000;
 const BACKLOG_BYTES = 64 * 1024 * 1024;
@@ -46,6 +51,9 @@ export class Applier {
   #writtenOperations = 0;
   #writtenBytes = 0;
   #running: Promise<void> | undefined;
+  /** Ends the wait for more entries. */
+  #gathered: (() => void) | undefined;
+  #hurried = false;
   #onIdle: (() => void)[] = [];
 
   constructor(options: ApplierOptions) {
@@ -63,17 +71,26 @@ export class Applier {
     this.#backlog.push(entry);
     this.#operations += entry.operations.length;
     this.#bytes += entry.bytes;
+    if (this.#isBulk) this.#gathered?.();
     this.#start();
   }
 
-  /** Resolves when all is applied, or after `stop`. */
+  /** Resolves when all is applied, or after `stop`. Nothing waits for company from now on. */
   async idle(): Promise<void> {
+    this.#hurried = true;
+    this.#gathered?.();
     if (this.#running !== undefined) await new Promise<void>(resolve => this.#onIdle.push(resolve));
   }
 
   /** No bulk is begun any more. */
   stop(): void {
     this.#abort.abort();
+    this.#gathered?.();
+  }
+
+  /** True when there is enough for a bulk. */
+  get #isBulk(): boolean {
+    return this.#operations >= BULK_OPERATIONS || this.#bytes >= BULK_BYTES;
   }
 
   #isStopped(): boolean {
@@ -90,9 +107,21 @@ export class Applier {
 
   async #run(): Promise<void> {
     while (!this.#isStopped() && this.#backlog.length > 0) {
+      if (!this.#isBulk && !this.#hurried) await this.#gather();
       const entries = this.#nextBulk();
       if (await this.#apply(entries)) this.#done(entries);
     }
+  }
+
+  async #gather(): Promise<void> {
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      this.#gathered = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#gathered = undefined;
   }
 
   /** Resolves with true when the entries are applied, with false after `stop`. */
