@@ -87,6 +87,7 @@ async function run(teardown: Teardown, seconds: number): Promise<void> {
   const client = new MongoClient(url, { retryWrites: false, writeConcern: { w: 'majority', journal: true } });
   teardown.after(() => client.close());
   const plain: Collection<Plain> = client.db(database).collection<Plain>('plain');
+  const several: Collection<Plain> = client.db(database).collection<Plain>('several');
   await openLevel(store);
   teardown.after(() => closeLevel(store));
 
@@ -97,6 +98,13 @@ async function run(teardown: Teardown, seconds: number): Promise<void> {
   for (const atOnce of [1, 32]) {
     await rate('driver: insertOne, majority and journaled', atOnce, seconds, () =>
       plain.insertOne({ _id: randomUUID(), v: value }),
+    );
+    await rate('driver: bulkWrite of 3 puts, not atomic', atOnce, seconds, number =>
+      several.bulkWrite(
+        [put(number), put(number + 1), log(number)].map(({ key, value: v }) => ({
+          updateOne: { filter: { _id: key }, update: { $set: { v } }, upsert: true },
+        })),
+      ),
     );
     const before = commands.count;
     let batches = 0;

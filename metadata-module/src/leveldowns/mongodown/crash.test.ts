@@ -7,15 +7,21 @@ import {
   ownMongodbMissing,
   startOwnMongodb,
 } from '@zenko-modules/common/testing/mongodb-server';
-import { seededRandom } from '@zenko-modules/common/testing/random';
+import { seededRandom, type Random } from '@zenko-modules/common/testing/random';
 import { closeLevel, openLevel } from '../level-calls.js';
 import { contents, newPlace, newStore, withStore } from './testing/databases.js';
 import { checkState, writeBatches } from './testing/numbered-batches.js';
 import { startWriter } from './testing/writer-process.js';
 
 const LEASE_MS = 300;
-const WRITER_KILLS = 10;
-const SERVER_KILLS = 4;
+/** `CRASH_KILLS=100 npm test -- mongodown/crash` kills that often in each test, for a longer run by hand. */
+const KILLS = process.env.CRASH_KILLS === undefined ? undefined : Number(process.env.CRASH_KILLS);
+const WRITER_KILLS = KILLS ?? 10;
+const SERVER_KILLS = KILLS ?? 4;
+const KILLS_OF_BOTH = KILLS ?? 4;
+
+/** Batches that a writer has under way at once: each alone, or many that share a document. */
+const atOnceOf = (random: Random): number => [1, 4, 32, 64][random.integer(0, 3)] ?? 1;
 
 test(
   'killed again and again between many batches, a store holds a whole number of them, and all that were acknowledged',
@@ -25,13 +31,48 @@ test(
     const place = await newPlace(t);
     let last = 0;
     for (let round = 0; round < WRITER_KILLS; round += 1) {
-      const writer = await startWriter(t, place, { leaseMs: LEASE_MS });
-      await sleep(random.integer(0, 250));
+      const writer = await startWriter(t, place, { leaseMs: LEASE_MS }, atOnceOf(random));
+      await sleep(random.integer(0, 600));
       writer.signal('SIGKILL');
       await writer.ended;
       last = checkState(await withStore(newStore(place), contents), writer.acknowledged());
     }
     t.diagnostic(`${last} batches, ${WRITER_KILLS} kills`);
+  },
+);
+
+test(
+  'a process and its server that are killed, one after the other, come back with all that was acknowledged, and take writes',
+  { skip: ownMongodbMissing },
+  async t => {
+    const random = seededRandom(t);
+    const server = await startOwnMongodb(t);
+    const place = await newPlace(t, server.url);
+    let last = 0;
+    for (let round = 0; round < KILLS_OF_BOTH; round += 1) {
+      // Resolves when a batch was acknowledged.
+      const writer = await startWriter(t, place, { leaseMs: LEASE_MS, inUse: 'wait' }, atOnceOf(random));
+      await sleep(random.integer(0, 600));
+      const kills: (() => Promise<unknown>)[] = [
+        () => {
+          writer.signal('SIGKILL');
+          return writer.ended;
+        },
+        async () => {
+          await server.stop('SIGKILL');
+          await sleep(random.integer(0, 300));
+          await server.start();
+        },
+      ];
+      if (random.integer(0, 1) === 1) kills.reverse();
+      for (const kill of kills) {
+        await kill();
+        await sleep(random.integer(0, 300));
+      }
+      await writer.ended;
+      last = checkState(await withStore(newStore(place, { inUse: 'wait' }), contents), writer.acknowledged());
+    }
+    t.diagnostic(`${last} batches, ${KILLS_OF_BOTH} kills of both`);
   },
 );
 
@@ -50,7 +91,7 @@ test(
         // What has failed did not happen: the same numbers are written again.
         const failure = await writeBatches(
           store,
-          { from: progress.acknowledged, atOnce: 1, last: progress.acknowledged + 20 },
+          { from: progress.acknowledged, atOnce: 1, last: progress.acknowledged + 100 },
           number => {
             progress.acknowledged = number;
           },

@@ -24,10 +24,10 @@ export async function startWriter(
   t: Pick<TestContext, 'after'>,
   place: Place,
   options: Partial<MongoDownOptions>,
+  atOnce = 4,
 ): Promise<WriterProcess> {
-  const child = spawn(process.execPath, [WRITER, JSON.stringify(place), JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const args = [WRITER, JSON.stringify(place), JSON.stringify(options), String(atOnce)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
   t.after(async () => {
     child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 /**
  * Writes numbered batches from where the store is, until it is killed or fails:
  *
- *     node writer.js <place as JSON> <options of MongoDown as JSON>
+ *     node writer.js <place as JSON> <options of MongoDown as JSON> <batches at once>
  *
  * Prints `at <number>` when it is open, then one line with the number up to which all are acknowledged, and
  * at the end `failed <code>`.
@@ -11,12 +11,12 @@ import type { MongoDownOptions } from '../mongodown.js';
 import { newStore, type Place } from './databases.js';
 import { writeBatches } from './numbered-batches.js';
 
-const [place = '', options = '{}'] = process.argv.slice(2);
+const [place = '', options = '{}', atOnce = '4'] = process.argv.slice(2);
 const store = newStore(JSON.parse(place) as Place, JSON.parse(options) as Partial<MongoDownOptions>);
 await openLevel(store);
 const from = Number((await getValue(store, 'count')) ?? 0);
 process.stdout.write(`at ${from}\n`);
-const failure = await writeBatches(store, { from }, number => {
+const failure = await writeBatches(store, { from, atOnce: Number(atOnce) }, number => {
   process.stdout.write(`${number}\n`);
 });
 const code = failure instanceof Error && 'code' in failure ? String(failure.code) : String(failure);
