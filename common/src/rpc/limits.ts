@@ -12,8 +12,8 @@ export const RPC_LIMITS = {
   unreadBytesInAll: 256 * 1024 * 1024,
   /** More streams than this at once on one socket are answered with SlowDown, … */
   streams: 512,
-  /** … and more than this on all sockets together. */
-  streamsInAll: 4096,
+  /** … and more than this on all sockets together: each holds an iterator of the store, and what that has read ahead. */
+  streamsInAll: 1024,
   /** A call that takes longer is answered with ServiceUnavailable: the store behind it does not answer. */
   callMs: 10_000,
   /** A stream whose client does not acknowledge for this long is ended. */

@@ -50,9 +50,8 @@ export class Outgoing implements StreamSocket, Reader {
   }
 
   request(event: string, payload: unknown, timeoutMs: number, onAck: (err: Error | null) => void): void {
-    this.#send(payload, () => {
-      this.#socket.timeout(timeoutMs).emit(event, payload, (err: Error | null) => onAck(err));
-    });
+    // `onAck` itself: a function made here would keep the payload in memory until it is called.
+    this.#send(payload, () => this.#socket.timeout(timeoutMs).emit(event, payload, onAck));
   }
 
   notify(event: string, payload: unknown): void {

@@ -69,18 +69,16 @@ export class StreamSender {
   async #pump(): Promise<void> {
     try {
       for (;;) {
+        // Nothing is read ahead: of thousands of streams it would be more than what is on the way.
+        if (this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) await this.#room();
         const step = await this.#options.items.next();
         if (this.#closed) return;
         this.#steps.refresh();
         if (step.done) break;
         this.#batch.push(step.value);
         this.#batchBytes += approximateBytes(step.value);
-        if (!this.#isFull()) {
-          this.#flushing ??= setImmediate(() => this.#flush());
-          continue;
-        }
-        await this.#room();
-        this.#flush();
+        if (this.#isFull()) this.#flush();
+        else this.#flushing ??= setImmediate(() => this.#flush());
       }
       await this.#room();
       this.#flush();
