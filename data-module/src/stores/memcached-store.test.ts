@@ -10,7 +10,7 @@ import { startTestModule } from '../testing/start-module.js';
 import { type StoreUnderTest, testStoreContract } from '../testing/store-contract.js';
 import { memcachedStore } from './memcached-store.js';
 
-const DEFAULT_CHUNK = 524_000;
+const DEFAULT_CHUNK = 252_000;
 const SMALL_CHUNK = 20_000;
 
 /** Servers of the test's own, or named ones, and the environment that leads the store to them. */

@@ -3,10 +3,12 @@ import { MEMCACHED_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 
 /**
- * Two items of this size fill a page of memcached's memory (1 MiB, halved); of 256 KiB only three do, and a quarter
- * of the memory is lost. Larger ones cost the module no less time. Measured by `bench/src/data-memcached.ts`.
+ * Chosen by measurement, the table is in docs/benchmarks.md. Smaller chunks cost more processor time per byte, larger
+ * ones no less, while every transfer holds some of them in memory. Four items of this size fill a page of memcached's
+ * memory (1 MiB, in size classes by its default growth factor); of 256 KiB, which is a little more, only three fit,
+ * and a quarter of the memory is lost.
  */
-const DEFAULT_CHUNK_BYTES = '524000';
+const DEFAULT_CHUNK_BYTES = '252000';
 
 /** The memcached store's settings, beside those that say where memcached is. */
 export const MEMCACHED_STORE_SETTINGS = {
