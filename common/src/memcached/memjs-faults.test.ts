@@ -16,19 +16,23 @@ const VALUE = randomBytes(300_000);
 const OTHER = randomBytes(300_000);
 const options = { skip: memcachedMissing };
 
+function clientOf(t: TestContext, port: number, deadlineMs: number): MemcachedClient {
+  const client = new MemcachedClient({
+    servers: [{ host: '127.0.0.1', port }],
+    deadlineMs,
+    maxInFlightPerServer: 8,
+    log: silentLogger(),
+  });
+  t.after(() => client.close());
+  return client;
+}
+
 async function throughProxy(
   t: TestContext,
 ): Promise<{ client: MemcachedClient; proxy: TcpProxy; port: number }> {
   const { port } = await startMemcached(t);
   const proxy = await startTcpProxy(t, port);
-  const servers = [{ host: '127.0.0.1', port: proxy.port }];
-  const client = new MemcachedClient({
-    servers,
-    deadlineMs: DEADLINE_MS,
-    maxInFlightPerServer: 8,
-    log: silentLogger(),
-  });
-  t.after(() => client.close());
+  const client = clientOf(t, proxy.port, DEADLINE_MS);
   await client.set('value', VALUE);
   await client.set('other', OTHER);
   return { client, proxy, port };
@@ -133,6 +137,22 @@ for (const harm of HARMS) {
     }
   });
 }
+
+test(
+  'a close with a call outstanding is noticed, not waited for',
+  { ...options, timeout: 60_000 },
+  async t => {
+    const { port } = await startMemcached(t);
+    const proxy = await startTcpProxy(t, port);
+    const client = clientOf(t, proxy.port, 3_600_000);
+    await client.set('value', VALUE);
+    for (const afterBytes of [0, 23, 100_000]) {
+      proxy.arm({ harm: 'close', afterBytes });
+      assert.ok((await client.get('value'))?.equals(VALUE));
+    }
+    assert.equal(proxy.harmed(), 3);
+  },
+);
 
 test('a connection that stood still is not kept', options, async t => {
   const { client, proxy } = await throughProxy(t);
