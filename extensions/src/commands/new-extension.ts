@@ -61,10 +61,10 @@ async function linkPackage(parent: string): Promise<void> {
 function nextSteps(name: string, parent: string): string {
   return [
     `wrote ${path.join(parent, name)}`,
-    'Test it, then, in the folder of this project, run it beside the modules:',
+    'Test it, then, in the folder of this project, run it: the modules with a populator that knows it, and its processor:',
     `  node --test ${path.join(parent, name, 'index.test.js')}`,
-    `  EXTENSIONS_PATH=${parent} npm run populator`,
-    `  EXTENSIONS_PATH=${parent} npm run processor -- ${name}`,
+    `  EXTENSIONS_PATH=${parent} npm start`,
+    `  PROCESSOR_PROBE_PORT=4046 EXTENSIONS_PATH=${parent} npm run processor -- ${name}`,
     '',
   ].join('\n');
 }
