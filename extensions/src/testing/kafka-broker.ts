@@ -39,6 +39,11 @@ export interface KafkaBroker {
   readonly start: () => Promise<void>;
 }
 
+/** Whoever ends what is started, last started first. */
+export interface KafkaOwner {
+  readonly after: (cleanUp: () => Promise<void>) => void;
+}
+
 let shared: Promise<KafkaBroker> | undefined;
 
 /** The one broker of a test file; it ends with the file. */
@@ -48,21 +53,23 @@ export function sharedKafka(): Promise<KafkaBroker> {
       Promise.reject(new Error('the broker of KAFKA_TEST_HOSTS is not ours'));
     return Promise.resolve({ hosts: HOSTS, stop: cannot, start: cannot });
   }
-  return (shared ??= startKafka());
+  if (!shared) {
+    const cleanUps: (() => Promise<void>)[] = [];
+    shared = startKafka({ after: cleanUp => void cleanUps.push(cleanUp) });
+    after(async () => {
+      for (const cleanUp of cleanUps.reverse()) await cleanUp();
+    });
+  }
+  return shared;
 }
 
-const cleanUps: (() => Promise<void>)[] = [];
-after(async () => {
-  for (const cleanUp of cleanUps.reverse()) await cleanUp();
-});
-
-async function startKafka(): Promise<KafkaBroker> {
+/** A broker of the owner's own. */
+export async function startKafka(owner: KafkaOwner): Promise<KafkaBroker> {
   if (PROGRAM === undefined) throw new Error(REASON);
   const program = PROGRAM;
   const folder = await mkdtemp(path.join(os.tmpdir(), 'zenko-kafka-'));
-  cleanUps.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  owner.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const [port, controllerPort] = [await freePort(), await freePort()];
-  const owner = { after: (cleanUp: () => Promise<void>) => void cleanUps.push(cleanUp) };
   let server: TestServer;
   const start = async (): Promise<void> => {
     const args = [folder, String(port), String(controllerPort)];
