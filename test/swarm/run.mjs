@@ -74,6 +74,7 @@ async function full(transcript, bucket) {
   await transcript.step('the worker lost', () => scenarios.loseWorker(transcript, bucket));
   await transcript.step('every part updated', () => scenarios.updateEach(transcript, bucket));
   await transcript.step('the modules rolled back', () => scenarios.rollBackEach(transcript, bucket));
+  await transcript.step('replaced together', () => scenarios.replaceTogether(transcript, bucket));
   await transcript.step('removed and deployed again', () => again(transcript, bucket, FULL, 'full stack'));
 }
 
@@ -135,14 +136,17 @@ async function withStack(transcript, name, work) {
   }
 }
 
-/** What the Swarm has to say about a failure. */
+/** What the Swarm has to say about a failure, as far as it answers. */
 async function explain(transcript) {
-  try {
-    console.error(await tasks());
-    for (const { name } of await services()) console.error(`--- ${name}\n${await logsOf(name)}`);
-  } catch (err) {
-    transcript.say(`the Swarm cannot be asked: ${err.message}`);
-  }
+  const print = async (title, ask) => {
+    try {
+      console.error(`--- ${title}\n${await ask()}`);
+    } catch (err) {
+      transcript.say(`${title} cannot be told: ${err.message}`);
+    }
+  };
+  await print('tasks', tasks);
+  for (const { name } of await services().catch(() => [])) await print(name, () => logsOf(name));
 }
 
 async function main() {
