@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { eventually } from './testing/queue-contract.js';
+import { eventually } from './testing/eventually.js';
 import { testS3Client } from './testing/moving.js';
 import { createBucket, putObject, tagsOf } from './testing/stack.js';
 import { readSettings } from '@zenko-modules/common/settings';

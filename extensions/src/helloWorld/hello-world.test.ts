@@ -8,7 +8,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { encodeVersionId } from '../contract/object-event.js';
 import { startFaultyProxy } from '../testing/faulty-proxy.js';
 import { metric, readiness } from '../testing/probe.js';
-import { eventually } from '../testing/queue-contract.js';
+import { eventually } from '../testing/eventually.js';
 import {
   createBucket,
   putEntry,

@@ -8,7 +8,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { startFaultyProxy } from '../testing/faulty-proxy.js';
 import { flac, mp3 } from '../testing/music-files.js';
 import { metric } from '../testing/probe.js';
-import { eventually } from '../testing/queue-contract.js';
+import { eventually } from '../testing/eventually.js';
 import {
   createBucket,
   putObject,

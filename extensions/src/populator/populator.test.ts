@@ -10,7 +10,7 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { freePort } from '@zenko-modules/common/testing/test-server';
 import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
 import { metric, readiness } from '../testing/probe.js';
-import { eventually } from '../testing/queue-contract.js';
+import { eventually } from '../testing/eventually.js';
 import { POPULATOR_MAIN, putEntry, startMetadata, startPopulator } from '../testing/stack.js';
 
 /** A DATA_DIR of the test's own, and the extension that publishes every change of a bucket `b…` to `all`. */

@@ -7,7 +7,7 @@ import { PermanentError } from '../contract/processor-errors.js';
 import { createProcessorMetrics } from '../extension-metrics.js';
 import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
 import type { Message, ReceivedMessage } from '../queue/queue.js';
-import { eventually } from '../testing/queue-contract.js';
+import { eventually } from '../testing/eventually.js';
 import { MessageWorker } from './message-worker.js';
 import { redrive } from './redrive.js';
 

@@ -1,7 +1,7 @@
 /**
  * The queue between populator and processors: topics of keyed messages, read by consumer groups.
  *
- * Two transports keep these promises, held to one contract suite (`testing/queue-contract.ts`): Kafka,
+ * Two transports keep these promises, held to one contract suite (`testing/queue-contract/`): Kafka,
  * and files on this machine.
  * - **Durable:** when `publish` has resolved, the messages survive the end of any process and of the machine
  *   (Kafka: on all in-sync replicas). When it rejects, none, some or all of them may be in the topic.

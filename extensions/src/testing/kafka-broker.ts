@@ -1,8 +1,7 @@
-/** Apache Kafka for tests: a broker of the test's own where one can be started, else that of KAFKA_TEST_HOSTS. */
+/** Apache Kafka: a broker of one's own, where one can be started. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { after } from 'node:test';
 import {
   findInPath,
   findInShared,
@@ -13,15 +12,21 @@ import {
 } from '@zenko-modules/common/testing/test-server';
 
 const PROGRAM = findInPath('java') === undefined ? undefined : findInShared('kafka/start');
-const HOSTS = process.env.KAFKA_TEST_HOSTS;
+/** Whether `startKafka` can. */
+export const canStartKafka = PROGRAM !== undefined;
+/** A broker that somebody else runs. */
+export const KAFKA_TEST_HOSTS = process.env.KAFKA_TEST_HOSTS;
 const REASON = 'needs ../shared/bin/kafka/start and Java 17, or KAFKA_TEST_HOSTS';
 
 /** Why tests that need Kafka cannot run here, as node:test's `skip` takes it; `false` when they can, or must. */
-export const kafkaMissing: string | false = skipReason(PROGRAM !== undefined || HOSTS !== undefined, REASON);
+export const kafkaMissing: string | false = skipReason(
+  canStartKafka || KAFKA_TEST_HOSTS !== undefined,
+  REASON,
+);
 
 /** Why tests that stop and start the broker cannot run here. */
 export const ownKafkaMissing: string | false = skipReason(
-  PROGRAM !== undefined,
+  canStartKafka,
   'needs ../shared/bin/kafka/start and Java 17',
 );
 
@@ -42,25 +47,6 @@ export interface KafkaBroker {
 /** Whoever ends what is started, last started first. */
 export interface KafkaOwner {
   readonly after: (cleanUp: () => Promise<void>) => void;
-}
-
-let shared: Promise<KafkaBroker> | undefined;
-
-/** The one broker of a test file; it ends with the file. */
-export function sharedKafka(): Promise<KafkaBroker> {
-  if (PROGRAM === undefined && HOSTS !== undefined) {
-    const cannot = (): Promise<void> =>
-      Promise.reject(new Error('the broker of KAFKA_TEST_HOSTS is not ours'));
-    return Promise.resolve({ hosts: HOSTS, stop: cannot, start: cannot });
-  }
-  if (!shared) {
-    const cleanUps: (() => Promise<void>)[] = [];
-    shared = startKafka({ after: cleanUp => void cleanUps.push(cleanUp) });
-    after(async () => {
-      for (const cleanUp of cleanUps.reverse()) await cleanUp();
-    });
-  }
-  return shared;
 }
 
 /** A broker of the owner's own. */

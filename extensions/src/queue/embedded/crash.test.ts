@@ -11,7 +11,7 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { eventually } from '../../testing/queue-contract.js';
+import { eventually } from '../../testing/eventually.js';
 import { CRASH_GROUP, CRASH_TOPIC } from '../../testing/queue-process.js';
 import { EmbeddedQueue } from './embedded-queue.js';
 

@@ -5,7 +5,8 @@ import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { eventually, queueContract } from '../../testing/queue-contract.js';
+import { eventually } from '../../testing/eventually.js';
+import { queueContract } from '../../testing/queue-contract/queue-contract.js';
 import { EmbeddedQueue } from './embedded-queue.js';
 import { listSegments, segmentPath } from './segments.js';
 

@@ -5,7 +5,8 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { RpcStream } from '@zenko-modules/common/rpc/client';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { kafkaMissing, sharedKafka } from '../../testing/kafka-broker.js';
+import { kafkaMissing } from '../../testing/kafka-broker.js';
+import { sharedKafka } from '../../testing/shared-kafka.js';
 import {
   createBucket,
   type MetadataProcess,

@@ -1,8 +1,9 @@
 import { silentLogger } from '@zenko-modules/common/logger';
 import { readSettings } from '@zenko-modules/common/settings';
 import { QUEUE_SETTINGS } from '../../extension-settings.js';
-import { kafkaMissing, sharedKafka } from '../../testing/kafka-broker.js';
-import { queueContract } from '../../testing/queue-contract.js';
+import { kafkaMissing } from '../../testing/kafka-broker.js';
+import { queueContract } from '../../testing/queue-contract/queue-contract.js';
+import { sharedKafka } from '../../testing/shared-kafka.js';
 import { openQueue } from '../open-queue.js';
 import type { Queue } from '../queue.js';
 

@@ -11,7 +11,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { findInPath, freePort, startTestServer } from '@zenko-modules/common/testing/test-server';
 import { QUEUE_SETTINGS } from '../../extension-settings.js';
 import { kafkaJars, ownKafkaMissing } from '../../testing/kafka-broker.js';
-import { eventually } from '../../testing/queue-contract.js';
+import { eventually } from '../../testing/eventually.js';
 import { openQueue } from '../open-queue.js';
 
 const run = promisify(execFile);
