@@ -213,10 +213,15 @@ export async function rollBackEach(transcript, bucket) {
   for (const [name, image] of Object.entries(VERSION_1)) {
     await underLoad(transcript, bucket, `${name} rolled back`, () => rollBack(name));
     transcript.check(`${name} runs the image before`, (await imageOf(name)).startsWith(image));
-    await underLoad(transcript, bucket, `${name} given a setting that stops its start`, () =>
-      update(name, ['--env-add', 'LOG_LEVEL=none'], 'rollback_completed'),
+    // Without load: Swarm may wait a minute for a task that failed before it had a place.
+    const { seconds } = await timed(async () => {
+      await update(name, ['--env-add', 'LOG_LEVEL=none'], 'rollback_completed');
+      await allHealthy();
+    });
+    transcript.figure(
+      `${name} given a setting that stops its start: rolled back after, with 30 s of watching`,
+      `${seconds.toFixed(1)} s`,
     );
-    await allHealthy();
   }
   await bucket.putAndSeeTag('after all that was rolled back');
   transcript.check('after all that was rolled back, a new helloworld is tagged', true);
