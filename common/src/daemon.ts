@@ -2,10 +2,10 @@
  * The life of a process: settings, start, signals, graceful stop, exit code.
  *
  * A daemon that is told to stop closes what it opened and exits with 0; with 1 when that takes longer than
- * STOP_GRACE_MS. A start that fails prints one line and exits with 1. A parent that forked it is told over
+ * STOP_GRACE_MS. One that is still starting ends its start, or completes it and stops. A start that fails prints one line and exits with 1. A parent that forked it is told over
  * IPC when it listens, and where.
  */
-import { withDeadline } from './deadline.js';
+import { DeadlineError, withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
 import { createLogger, type Logger } from './logger.js';
 import {
@@ -40,7 +40,8 @@ export const DAEMON_SETTINGS = { ...LOG_SETTINGS, ...STOP_SETTINGS } as const;
 export interface DaemonOptions<T extends SettingsTable> {
   readonly name: string;
   readonly settings: T;
-  readonly start: (settings: SettingsOf<T>, log: Logger) => Promise<Running>;
+  /** `stopping` is aborted when the daemon is told to stop: a start that waits for something rejects then. */
+  readonly start: (settings: SettingsOf<T>, log: Logger, stopping: AbortSignal) => Promise<Running>;
   readonly env?: Environment;
 }
 
@@ -49,17 +50,23 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
   let lifecycle: SettingsOf<typeof DAEMON_SETTINGS>;
   let log: Logger;
   let running: Running;
+  const stopping = new AbortController();
   const stop = stopSignal();
   try {
     const all = readSettings({ ...DAEMON_SETTINGS, ...options.settings }, options.env);
     lifecycle = readSettings(DAEMON_SETTINGS, options.env);
     log = createLogger(options.name, lifecycle.LOG_LEVEL);
-    const started = options.start(all, log);
+    const started = options.start(all, log, stopping.signal);
     const early = await Promise.race([started.then(() => undefined), stop]);
-    if (early !== undefined) log.info({ reason: early }, 'told to stop while starting');
-    running =
-      early === undefined ? await started : await withDeadline(started, lifecycle.STOP_GRACE_MS, 'starting');
+    if (early === undefined) {
+      running = await started;
+    } else {
+      log.info({ reason: early }, 'told to stop while starting');
+      stopping.abort(new Error(early));
+      running = await withDeadline(started, lifecycle.STOP_GRACE_MS, 'starting');
+    }
   } catch (err) {
+    if (stopping.signal.aborted && !(err instanceof DeadlineError)) process.exit(0);
     failStart(options.name, err);
     return;
   }

@@ -19,12 +19,14 @@ import { levelErrorCode } from './store/level-errors.js';
 /**
  * Starts the module: store, RPC on METADATA_PORT, probes and metrics on METADATA_PROBE_PORT.
  * @param env holds the settings of the LevelDOWN that METADATA_BACKEND names.
+ * @param stopping ends a start that waits, for another owner of the store say.
  * @throws StartError, SettingsError for what the person who starts can mend.
  */
 export async function startMetadataModule(
   settings: MetadataSettings,
   log: Logger,
   env: Environment = process.env,
+  stopping?: AbortSignal,
 ): Promise<Running> {
   const plugin = await loadLevelDown(settings.METADATA_BACKEND);
   const folder = await openFolder(settings);
@@ -52,6 +54,7 @@ export async function startMetadataModule(
     await rpc?.close();
     await store?.close();
   };
+  stopping?.addEventListener('abort', () => level.abortOpen?.());
   try {
     const opened = await openStore(plugin, {
       level,

@@ -32,6 +32,8 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
 export interface LevelDown extends AbstractLevelDOWN {
   /** Resolves when the backend can take a write now; rejects with the reason. Stores without it are ready while open. */
   ping?(): Promise<void>;
+  /** Makes an `open` that waits for something reject. Without effect at any other time. */
+  abortOpen?(): void;
 }
 
 /**

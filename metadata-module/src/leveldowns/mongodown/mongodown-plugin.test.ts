@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { withDeadline } from '@zenko-modules/common/deadline';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { readSettings, type Environment } from '@zenko-modules/common/settings';
+import { spawnDaemon } from '@zenko-modules/common/testing/daemon-process';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { freePort } from '@zenko-modules/common/testing/test-server';
 import { mongodownPlugin } from './mongodown-plugin.js';
 import { MongoDown } from './mongodown.js';
 
@@ -47,4 +52,25 @@ test('settings that are not accepted are named, with what is', () => {
         /MONGODB_READ_PREFERENCE: "some" is not accepted.*; MONGODB_LEASE_MS: "long" is not accepted: expected a whole number/,
     },
   );
+});
+
+test('a module that waits for its server ends when it is told to, and that is no failure', async t => {
+  const { child, output, exited, printed } = spawnDaemon(t, {
+    entry: fileURLToPath(new URL('../../main.js', import.meta.url)),
+    env: {
+      METADATA_BACKEND: 'mongodown',
+      MONGODB_URL: `mongodb://127.0.0.1:${await freePort()}`,
+      MONGODB_IN_USE: 'wait',
+      MONGODB_TIMEOUT_MS: '500',
+      DATA_DIR: await temporaryFolder(t),
+      METADATA_PORT: '0',
+      METADATA_PROBE_PORT: '0',
+      // Far beyond the deadline here: it is not this that ends the module.
+      STOP_GRACE_MS: '600000',
+    },
+  });
+  await withDeadline(printed(/MongoDB/), 60_000, 'word of the wait');
+  child.kill('SIGTERM');
+  const { code } = await withDeadline(exited, 60_000, 'the stop');
+  assert.equal(code, 0, output());
 });

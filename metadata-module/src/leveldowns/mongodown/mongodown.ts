@@ -80,6 +80,10 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
     await this.#opened().ping();
   }
 
+  abortOpen(): void {
+    this.#opening?.abort.abort(unavailable('the store is not opened: it is no longer wanted'));
+  }
+
   _open(options: OpenOptions, callback: Callback): void {
     const abort = new AbortController();
     const done = MongoStore.open({
