@@ -121,7 +121,7 @@ test('the walk-through does what it says', async t => {
       async () => isDeepStrictEqual(await tagsOf(s3, 'photos', 'HelloWorld'), tags),
       'it has all three tags',
     );
-    assert.match(working.output(), /"credentials":"account service-greet"/);
+    await working.printed(/"credentials":"account service-greet"/);
     assert.deepEqual(await working.kill(), { code: 0, signal: null });
     assert.deepEqual(await running.kill(), { code: 0, signal: null });
   });

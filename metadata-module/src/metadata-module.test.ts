@@ -177,5 +177,5 @@ test('a module whose store was taken over says so and ends with 1', async t => {
     isErrorType(err, 'ServiceUnavailable'),
   );
   assert.equal((await daemon.exited).code, 1);
-  assert.match(daemon.output(), /"level":60.*another process has the lease.*cannot go on/);
+  await daemon.printed(/"level":60.*another process has the lease.*cannot go on/);
 });

@@ -6,6 +6,7 @@ import type { ListeningMessage } from '../daemon.js';
 import { withDeadline } from '../deadline.js';
 
 const START_DEADLINE_MS = 30_000;
+const PRINT_DEADLINE_MS = 60_000;
 
 export interface ExitStatus {
   readonly code: number | null;
@@ -18,6 +19,8 @@ export interface DaemonProcess {
   readonly ports: Readonly<Record<string, number>>;
   /** What it printed so far, both streams together. */
   readonly output: () => string;
+  /** Resolves when the output holds `pattern`: what a process prints comes later than what it does. */
+  readonly printed: (pattern: RegExp) => Promise<void>;
   readonly exited: Promise<ExitStatus>;
   readonly kill: (signal?: NodeJS.Signals) => Promise<ExitStatus>;
 }
@@ -32,7 +35,7 @@ export interface DaemonSpec {
 
 /** Starts a daemon and waits until it listens; it is killed when the test ends. Rejects with its output when it exits first. */
 export async function startDaemon(t: Pick<TestContext, 'after'>, spec: DaemonSpec): Promise<DaemonProcess> {
-  const { child, output, exited } = spawnDaemon(t, spec);
+  const { child, output, printed, exited } = spawnDaemon(t, spec);
   const listening = new Promise<ListeningMessage>((resolve, reject) => {
     child.on('message', message => resolve(message as ListeningMessage));
     void exited.then(({ code, signal }) =>
@@ -44,6 +47,7 @@ export async function startDaemon(t: Pick<TestContext, 'after'>, spec: DaemonSpe
     pid: child.pid as number,
     ports,
     output,
+    printed,
     exited,
     kill: async (signal = 'SIGTERM') => {
       child.kill(signal);
@@ -85,7 +89,12 @@ export function spawnDaemon(
     });
   }
   const printed = async (pattern: RegExp): Promise<void> => {
-    while (!pattern.test(output)) await once(more, 'output');
+    const signal = AbortSignal.timeout(PRINT_DEADLINE_MS);
+    try {
+      while (!pattern.test(output)) await once(more, 'output', { signal });
+    } catch (err) {
+      throw new Error(`${entry} did not print ${String(pattern)}:\n${output}`, { cause: err });
+    }
   };
   const exited = new Promise<ExitStatus>(resolve => {
     child.once('close', (code, signal) => resolve({ code, signal }));

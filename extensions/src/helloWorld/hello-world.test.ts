@@ -83,7 +83,7 @@ test('helloWorld, from put to tag', async t => {
         'it is parked',
       );
       assert.equal(Object.keys(await tagsOf(s3, 'photos', 'HELLOWORLD')).length, 10);
-      assert.match(processor.output(), /has 10 tags, and S3 allows no more than 10/);
+      await processor.printed(/has 10 tags, and S3 allows no more than 10/);
       // Not by S3, whose change would be an event of its own.
       await putEntry(metadata, 'photos', 'HELLOWORLD', { 'owner-id': 'x', tags: { hello: 'world' } });
       const result = await runToExit(t, {

@@ -78,7 +78,7 @@ test('sorting', async t => {
       async () => (await metric(port, 'processor_messages_total', 'parked')) === 1,
       'one is parked',
     );
-    assert.match(processor.output(), /there is no bucket no-such-bucket to move to/);
+    await processor.printed(/there is no bucket no-such-bucket to move to/);
     // Nothing that was moved comes by again.
     const before = await metric(
       populator.ports.POPULATOR_PROBE_PORT,
