@@ -54,7 +54,10 @@ test('helloWorld, from put to tag', async t => {
   await t.test('it does not feed on itself, and a restart does not tag again', async () => {
     await sleep(600);
     assert.equal(await metric(populator.ports.POPULATOR_PROBE_PORT, 'populator_published_total'), 1);
-    assert.equal(await metric(port(), 'processor_messages_total', 'processed'), 1);
+    await eventually(
+      async () => (await metric(port(), 'processor_messages_total', 'processed')) === 1,
+      'it is counted',
+    );
     assert.deepEqual(await processor.kill(), { code: 0, signal: null });
     processor = await startProcessor(t, data, 'helloWorld', env);
     await sleep(600);
@@ -133,7 +136,7 @@ test('helloWorld, from put to tag', async t => {
     );
     await startFront();
     await eventually(() => isTagged(spelling(3)), 'it is tagged');
-    assert.equal((await readiness(port())).status, 200);
+    await eventually(async () => (await readiness(port())).status === 200, 'it is ready again');
     assert.equal(await metric(port(), 'processor_messages_total', 'parked'), 0);
   });
 
