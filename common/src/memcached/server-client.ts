@@ -40,13 +40,14 @@ export class ServerClient {
   async call<T>(command: Command<T>, { repeatable }: CallOptions): Promise<T> {
     const { deadlineMs } = this.#options;
     const end = performance.now() + 2 * deadlineMs;
+    const timeLeft = (): number => Math.min(deadlineMs, Math.max(1, end - performance.now()));
     await this.#turn(end);
     try {
-      return await this.#current().run(command, Math.min(deadlineMs, end - performance.now()));
+      return await this.#current().run(command, timeLeft());
     } catch (err) {
       if (!repeatable || !isFault(err) || this.#closed) throw err;
       this.#options.log.debug({ err, server: this.name }, 'trying again on a new connection');
-      return await this.#current().run(command, Math.min(deadlineMs, Math.max(1, end - performance.now())));
+      return await this.#current().run(command, timeLeft());
     } finally {
       this.#inFlight -= 1;
       this.#next();
