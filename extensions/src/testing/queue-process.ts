@@ -3,7 +3,6 @@
  * `node queue-process.js <folder> publish <key> <first number>` publishes numbered messages and prints each number once
  * it is acknowledged; `node queue-process.js <folder> consume` prints what it is given, as `<key> <number>`.
  */
-import { writeSync } from 'node:fs';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
 
@@ -19,7 +18,7 @@ async function publish(): Promise<void> {
   const publisher = queue();
   for (let number = Number(first); ; number += 1) {
     await publisher.publish(CRASH_TOPIC, [{ key, value: String(number) }]);
-    writeSync(1, `${number}\n`);
+    process.stdout.write(`${number}\n`);
   }
 }
 
@@ -29,7 +28,7 @@ async function consume(): Promise<void> {
     group: CRASH_GROUP,
     concurrency: 4,
     handle: message => {
-      writeSync(1, `${message.key} ${message.value}\n`);
+      process.stdout.write(`${message.key} ${message.value}\n`);
       return Promise.resolve();
     },
   });

@@ -33,12 +33,14 @@ export async function killAgainAndAgain(
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     t.after(() => writer.kill('SIGKILL'));
+    const closed = once(writer, 'close');
     let output = '';
     writer.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    await once(writer.stdout, 'data');
+    await Promise.race([once(writer.stdout, 'data'), closed]);
     await sleep(random.integer(0, 150));
     writer.kill('SIGKILL');
-    await once(writer, 'close');
+    await closed;
+    assert.equal(writer.signalCode, 'SIGKILL', 'the writer ended by itself');
     await afterKill?.();
     const acknowledged = Number(output.trimEnd().split('\n').at(-1));
     const found = await contents(module, options);

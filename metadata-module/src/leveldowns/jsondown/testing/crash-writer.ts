@@ -3,7 +3,6 @@
  * `node crash-writer.js <spec as JSON>`. Batch n puts `count` to n and, under ten keys that other batches
  * share, n; some are joined, and snapshots are taken all the time.
  */
-import { writeSync } from 'node:fs';
 import { openLevel, writeBatch } from '../../level-calls.js';
 import type { LevelDown } from '../../plugin.js';
 
@@ -32,7 +31,7 @@ for (;;) {
         store,
         ['count', ...keys].map(key => ({ type: 'put', key, value: String(batch) })),
       );
-      writeSync(1, `${batch}\n`);
+      process.stdout.write(`${batch}\n`);
     }),
   );
 }
