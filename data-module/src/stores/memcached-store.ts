@@ -21,6 +21,7 @@ import { type Remains, Remover } from './memcached/remover.js';
 import { ServerList } from './memcached/server-list.js';
 import { TaskWindow } from './memcached/task-window.js';
 import { Unfinished } from './memcached/unfinished.js';
+import { keepYoungGenerationSmall } from './memcached/young-generation.js';
 import type { StorePlugin } from './plugin.js';
 
 /** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
@@ -43,6 +44,7 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
       maxInFlightPerServer: settings.MEMCACHED_MAX_IN_FLIGHT,
       log,
     });
+    keepYoungGenerationSmall();
     const servers = new ServerList({ client, folder, allowReshard: settings.MEMCACHED_ALLOW_RESHARD, log });
     const notes = path.join(folder, 'unfinished');
     try {
