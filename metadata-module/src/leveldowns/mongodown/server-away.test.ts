@@ -16,8 +16,8 @@ import { contents, newPlace, newStore, serverUrl } from './testing/databases.js'
 import { startWireProxy } from './testing/wire-proxy.js';
 
 const code = LEVEL_ERRORS.unavailable;
-/** Half of the time after which the driver by itself would give up; the rest is for a busy machine. */
-const IN_TIME_MS = 15_000;
+/** What the calls promise. */
+const IN_TIME_MS = 5000;
 
 const put = (key: string, value: string) => ({ type: 'put', key, value }) as const;
 
@@ -28,10 +28,9 @@ async function failsInTime(
   const began = performance.now();
   await Promise.all(
     Object.entries(calls).map(async ([name, call]) => {
-      await assert.rejects(call(), { code }, name);
-      const ms = Math.round(performance.now() - began);
-      t.diagnostic(`${name} failed after ${ms} ms`);
-      assert.ok(ms < IN_TIME_MS, `${name} took ${ms} ms`);
+      // Against a timer of this process, which a busy machine holds up as it holds up the call.
+      await assert.rejects(withDeadline(call(), IN_TIME_MS, name), { code }, name);
+      t.diagnostic(`${name} failed after ${Math.round(performance.now() - began)} ms`);
     }),
   );
 }
