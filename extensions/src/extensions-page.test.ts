@@ -12,8 +12,8 @@ import { eventually } from './testing/eventually.js';
 import { testS3Client } from './testing/moving.js';
 import { createBucket, putObject, tagsOf } from './testing/stack.js';
 import { readSettings } from '@zenko-modules/common/settings';
-import { CONFIG_SETTINGS, QUEUE_SETTINGS } from './extension-settings.js';
-import { loadExtensions } from './loader/load-extensions.js';
+import { CONFIG_SETTINGS, QUEUE_SETTINGS } from './framework/extension-settings.js';
+import { loadExtensions } from './framework/loader/load-extensions.js';
 
 const run = promisify(execFile);
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '@zenko-modules/common/start-error';
-import { BUNDLED } from '../loader/load-extensions.js';
+import { BUNDLED } from '../bundled/index.js';
 
 const SKELETON = fileURLToPath(new URL('../../skeleton/', import.meta.url));
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));

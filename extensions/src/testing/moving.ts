@@ -1,8 +1,8 @@
 /** Moves for tests, through an S3 endpoint of their choice. */
 import type { HeadObjectCommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { silentLogger } from '@zenko-modules/common/logger';
-import { ObjectMover } from '../move/move-object.js';
-import { createS3Client } from '../s3/s3-client.js';
+import { ObjectMover } from '../bundled/move/move-object.js';
+import { createS3Client } from '../framework/s3/s3-client.js';
 import { CREDENTIALS } from './stack.js';
 
 export function testS3Client(port: number, overrides?: S3ClientConfig): S3Client {

@@ -4,7 +4,7 @@
  * it is acknowledged; `node queue-process.js <folder> consume` prints what it is given, as `<key> <number>`.
  */
 import { silentLogger } from '@zenko-modules/common/logger';
-import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
+import { EmbeddedQueue } from '../framework/queue/embedded/embedded-queue.js';
 
 export const CRASH_TOPIC = 'crash';
 export const CRASH_GROUP = 'group';

@@ -17,8 +17,8 @@ type Owner = Pick<TestContext, 'after'>;
 type Env = Readonly<Record<string, string>>;
 
 const built = (file: string): string => fileURLToPath(new URL(`../../../${file}`, import.meta.url));
-export const POPULATOR_MAIN = built('extensions/dist/populator-main.js');
-export const PROCESSOR_MAIN = built('extensions/dist/processor-main.js');
+export const POPULATOR_MAIN = built('extensions/dist/commands/populator-main.js');
+export const PROCESSOR_MAIN = built('extensions/dist/commands/processor-main.js');
 
 export const CREDENTIALS = { accessKeyId: 'accessKey1', secretAccessKey: 'verySecretKey1' };
 

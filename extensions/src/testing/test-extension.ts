@@ -1,10 +1,14 @@
 /** For the tests of extensions: loads one as populator and processor do. */
 import { silentLogger } from '@zenko-modules/common/logger';
-import { readConfiguration } from '../config/backbeat-config.js';
-import { type LogEntry, type Publication, runFilter } from '../contract/queue-populator-extension.js';
+import { readConfiguration } from '../framework/config/backbeat-config.js';
+import {
+  type LogEntry,
+  type Publication,
+  runFilter,
+} from '../framework/contract/queue-populator-extension.js';
 import { readSettings } from '@zenko-modules/common/settings';
-import { QUEUE_SETTINGS, CONFIG_SETTINGS } from '../extension-settings.js';
-import { activate, loadExtension } from '../loader/load-extensions.js';
+import { QUEUE_SETTINGS, CONFIG_SETTINGS } from '../framework/extension-settings.js';
+import { activate, loadExtension } from '../framework/loader/load-extensions.js';
 
 export interface TestedExtension {
   /** The section as the validator returned it. */

@@ -7,8 +7,8 @@ import http from 'node:http';
 import type { TestContext } from 'node:test';
 import { text as textOf } from 'node:stream/consumers';
 import { listen } from '@zenko-modules/common/listen';
-import { encodeVersionId } from '../contract/object-event.js';
-import type { LogEntry } from '../contract/queue-populator-extension.js';
+import { encodeVersionId } from '../framework/contract/object-event.js';
+import type { LogEntry } from '../framework/contract/queue-populator-extension.js';
 
 export interface Version {
   readonly id: string;

@@ -36,8 +36,8 @@ export const PARTS: readonly Part[] = [
   { name: 'data-module', entry: built('data-module/dist/main.js'), args: [] },
   { name: 'metadata-module', entry: built('metadata-module/dist/main.js'), args: [] },
   { name: 's3-front', entry: built('s3-front/dist/main.js'), args: [] },
-  { name: 'populator', entry: built('extensions/dist/populator-main.js'), args: [] },
-  { name: 'helloWorld', entry: built('extensions/dist/processor-main.js'), args: ['helloWorld'] },
+  { name: 'populator', entry: built('extensions/dist/commands/populator-main.js'), args: [] },
+  { name: 'helloWorld', entry: built('extensions/dist/commands/processor-main.js'), args: ['helloWorld'] },
 ];
 
 /** The address at which the parts reach each other when they listen on `address`. */

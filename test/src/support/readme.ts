@@ -4,8 +4,14 @@ import { DAEMON_SETTINGS } from '@zenko-modules/common/daemon';
 import { createDataMetrics } from '@zenko-modules/data-module/data-metrics';
 import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
 import { SHIPPED } from '@zenko-modules/data-module/stores/registry';
-import { createPopulatorMetrics, createProcessorMetrics } from '@zenko-modules/extensions/extension-metrics';
-import { POPULATOR_SETTINGS, PROCESSOR_SETTINGS } from '@zenko-modules/extensions/extension-settings';
+import {
+  createPopulatorMetrics,
+  createProcessorMetrics,
+} from '@zenko-modules/extensions/framework/extension-metrics';
+import {
+  POPULATOR_SETTINGS,
+  PROCESSOR_SETTINGS,
+} from '@zenko-modules/extensions/framework/extension-settings';
 import { LEVELDOWNS } from '@zenko-modules/metadata-module/leveldowns/registry';
 import { createMetrics } from '@zenko-modules/metadata-module/metadata-metrics';
 import { METADATA_SETTINGS } from '@zenko-modules/metadata-module/metadata-settings';

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test';
-import type { Message, Queue } from '../../queue/queue.js';
+import type { Message, Queue } from '../../framework/queue/queue.js';
 
 /** What the cases of the contract are written with. */
 export interface Contract {

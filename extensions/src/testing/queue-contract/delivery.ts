@@ -1,7 +1,7 @@
 /** What is handed out, in which order, and what holds it back. */
 import assert from 'node:assert/strict';
 import { sleep } from '@zenko-modules/common/deadline';
-import { type Queue, type ReceivedMessage } from '../../queue/queue.js';
+import { type Queue, type ReceivedMessage } from '../../framework/queue/queue.js';
 import { eventually } from '../eventually.js';
 import { type Contract, numbered } from './contract.js';
 

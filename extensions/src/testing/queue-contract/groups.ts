@@ -1,8 +1,8 @@
 /** What a group of consumers has done, and goes on from. */
 import assert from 'node:assert/strict';
 import { sleep } from '@zenko-modules/common/deadline';
-import { redrive } from '../../processor/redrive.js';
-import { failedTopicOf, type Queue, type ReceivedMessage } from '../../queue/queue.js';
+import { redrive } from '../../framework/processor/redrive.js';
+import { failedTopicOf, type Queue, type ReceivedMessage } from '../../framework/queue/queue.js';
 import { eventually } from '../eventually.js';
 import { type Contract, numbered } from './contract.js';
 

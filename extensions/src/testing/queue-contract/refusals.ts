@@ -1,7 +1,7 @@
 /** What a queue refuses, by name. */
 import assert from 'node:assert/strict';
 import { messageOf } from '@zenko-modules/common/errors';
-import { QueueError } from '../../queue/queue.js';
+import { QueueError } from '../../framework/queue/queue.js';
 import { eventually } from '../eventually.js';
 import { type Contract } from './contract.js';
 

@@ -1,0 +1,9 @@
+import { runDaemon } from '@zenko-modules/common/daemon';
+import { POPULATOR_SETTINGS } from '../framework/extension-settings.js';
+import { startPopulator } from '../framework/populator/start-populator.js';
+
+await runDaemon({
+  name: 'populator',
+  settings: POPULATOR_SETTINGS,
+  start: (settings, log) => startPopulator(settings, log),
+});

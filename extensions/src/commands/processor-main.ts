@@ -1,0 +1,10 @@
+import { runDaemon } from '@zenko-modules/common/daemon';
+import { PROCESSOR_SETTINGS } from '../framework/extension-settings.js';
+import { startProcessor } from '../framework/processor/start-processor.js';
+
+const [extension] = process.argv.slice(2);
+await runDaemon({
+  name: extension === undefined ? 'processor' : `processor-${extension}`,
+  settings: PROCESSOR_SETTINGS,
+  start: (settings, log) => startProcessor(settings, log, extension),
+});

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { type Environment, readSettings } from '@zenko-modules/common/settings';
+import { StartError } from '@zenko-modules/common/start-error';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { runFilter } from '../contract/queue-populator-extension.js';
+import { CONFIG_SETTINGS, KAFKA_SETTINGS } from '../extension-settings.js';
+import { BUNDLED } from '../../bundled/index.js';
+import { findActive, type LoadedExtensions, loadExtensions } from './load-extensions.js';
+
+const load = (env: Environment): Promise<LoadedExtensions> =>
+  loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...KAFKA_SETTINGS }, env), env);
+
+/** A folder of extensions, from file name to content. */
+async function folderOf(t: TestContext, files: Record<string, string>): Promise<string> {
+  const folder = await temporaryFolder(t);
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+    await writeFile(path.join(folder, name), content);
+  }
+  return folder;
+}
+
+async function refused(env: Environment, message: RegExp): Promise<void> {
+  await assert.rejects(load(env), (err: unknown) => {
+    assert.ok(err instanceof StartError, String(err));
+    assert.match(err.message, message);
+    assert.equal(err.message.split('\n').length, 1);
+    return true;
+  });
+}
+
+const MINIMAL = `({ name: 'NAME', version: '1.0.0', queueProcessor: class { async processEntry() {} } })`;
+const minimal = (name: string): string => `export default ${MINIMAL.replace('NAME', name)};`;
+
+test('each bundled extension is loaded by the real loader, with a section that its validator takes', async () => {
+  const sections = {
+    helloWorld: {},
+    sortByType: { buckets: ['incoming'], targets: { zip: 'zips' } },
+    sortMusic: { buckets: ['incoming'], bucket: 'music' },
+  };
+  const loaded = await load({ BACKBEAT_CONFIG: JSON.stringify({ extensions: sections }) });
+  assert.deepEqual(
+    [...loaded.active.keys()],
+    BUNDLED.map(({ name }) => name),
+  );
+  for (const { extension, config, section } of loaded.active.values()) {
+    assert.match(section.topic ?? '', /^backbeat-/);
+    const Filter = extension.queuePopulatorExtension;
+    assert.ok(Filter);
+    const filter = new Filter({ config: config as never, logger: silentLogger() });
+    const entry = {
+      type: 'del',
+      bucket: 'incoming',
+      key: 'helloworld',
+      value: undefined,
+      timestamp: '',
+    } as const;
+    assert.deepEqual(await runFilter(filter, entry), []);
+  }
+});
+
+test('only helloWorld is on by default', async () => {
+  const loaded = await load({});
+  assert.deepEqual([...loaded.active.keys()], ['helloWorld']);
+  assert.deepEqual(loaded.inactive, ['sortByType', 'sortMusic']);
+  assert.throws(() => findActive(loaded, 'sortMusic'), /extension "sortMusic" is not switched on/);
+  assert.throws(
+    () => findActive(loaded, 'nope'),
+    /no extension "nope": known are helloWorld, sortByType, sortMusic/,
+  );
+  assert.throws(() => findActive(loaded, undefined), /name the extension to run: known are/);
+});
+
+test('an extension written for Backbeat, in CommonJS, works when its base class comes from the function', async t => {
+  const folder = await folderOf(t, {
+    'ingest/index.js': `
+      const validator = require('./validator');
+      module.exports = ({ QueuePopulatorExtension }) => ({
+        name: 'ingest',
+        version: '1.0.0',
+        configValidator: validator,
+        queuePopulatorExtension: class IngestQueuePopulator extends QueuePopulatorExtension {
+          constructor(params) {
+            super(params);
+            this.config = params.config;
+          }
+          filter(entry) {
+            this.publish(this.config.topic, \`\${entry.bucket}/\${entry.key}\`, JSON.stringify(entry));
+          }
+        },
+      });`,
+    // As joi answers.
+    'ingest/validator.js': `module.exports = (backbeatConfig, extConfig) => (
+      extConfig.topic === 'bad' ? { error: new Error('"topic" is bad'), value: extConfig }
+        : { error: undefined, value: { topic: 'ingest-topic', ...extConfig } });`,
+    'ingest/package.json': '{"type":"commonjs"}',
+  });
+  const { extension, config } = findActive(await load({ EXTENSIONS_PATH: folder }), 'ingest');
+  assert.deepEqual(config, { topic: 'ingest-topic' });
+  const Filter = extension.queuePopulatorExtension;
+  assert.ok(Filter);
+  const filter = new Filter({ config: config as never, logger: silentLogger() });
+  const [found] = await runFilter(filter, { type: 'put', bucket: 'b', key: 'k', value: '{}', timestamp: '' });
+  assert.equal(found?.key, 'b%2Fk');
+  await refused(
+    { EXTENSIONS_PATH: folder, EXTENSIONS_INGEST_TOPIC: 'bad' },
+    /extensions\.ingest: "topic" is bad/,
+  );
+});
+
+test('several folders, a folder that is an extension, and compiled defaults are loaded', async t => {
+  const first = await folderOf(t, {
+    'one/index.mjs': minimal('one'),
+    'two/index.cjs': `exports.default = ${MINIMAL.replace('NAME', 'two')};`,
+    'node_modules/x/index.mjs': 'throw new Error("not an extension")',
+    'README.md': '',
+  });
+  const second = await folderOf(t, { 'index.mjs': minimal('three') });
+  const env = {
+    EXTENSIONS_PATH: [first, second].join(path.delimiter),
+    EXTENSIONS_ONE_TOPIC: 't1',
+    EXTENSIONS_TWO_TOPIC: 't2',
+    EXTENSIONS_THREE_TOPIC: 't3',
+  };
+  const loaded = await load(env);
+  assert.deepEqual([...loaded.active.keys()], ['helloWorld', 'one', 'two', 'three']);
+  assert.equal(findActive(loaded, 'two').section.topic, 't2');
+  const off = await load({ ...env, EXTENSIONS_TWO_ENABLED: 'false' });
+  assert.ok(!off.active.has('two'));
+});
+
+test('what is no extension is refused in one line that names the file and the field', async t => {
+  const cases: [string, RegExp][] = [
+    ['export default 5;', /its index must export an object/],
+    ['export default { version: "1" };', /name: expected a text/],
+    ['export default { name: "x" };', /version: expected a text/],
+    ['export default { name: "a b", version: "1" };', /name: expected letters/],
+    ['export default { name: "x", version: "1" };', /expected a queuePopulatorExtension, a queueProcessor/],
+    [
+      'export default { name: "x", version: "1", queueProcessor: 5 };',
+      /queueProcessor: expected a function or class/,
+    ],
+    ['export default () => { throw new Error("not today"); };', /cannot be made: not today/],
+    ['throw new Error("at once");', /cannot be loaded: at once/],
+    [
+      'import "@zenko-modules/extensions/framework/contract/extension";',
+      /export a function \(api\) => extension/,
+    ],
+    [minimal('helloWorld'), /two extensions of the name "helloWorld"/],
+    [minimal('topicless'), /extensions\.topicless: topic: expected the name of the topic/],
+  ];
+  for (const [content, message] of cases) {
+    const folder = await folderOf(t, { 'x/index.mjs': content });
+    await refused({ EXTENSIONS_PATH: folder }, message);
+  }
+  const empty = await temporaryFolder(t);
+  await refused({ EXTENSIONS_PATH: empty }, /no extension in .*: expected <name>\/index\.js/);
+  await refused({ EXTENSIONS_PATH: path.join(empty, 'none') }, /cannot read the folder .* \(ENOENT\)/);
+});
+
+test('a section that its validator refuses names the field', async () => {
+  await refused(
+    { EXTENSIONS_SORTMUSIC_ENABLED: 'true', EXTENSIONS_SORTMUSIC_BUCKET: 'X' },
+    /extensions\.sortMusic: bucket: expected/,
+  );
+  const same = { EXTENSIONS_SORTBYTYPE_ENABLED: 'true', EXTENSIONS_SORTBYTYPE_TARGETS: '{"zip":"incoming"}' };
+  await refused(same, /extensions\.sortByType: targets\.zip: incoming is one of the buckets/);
+});

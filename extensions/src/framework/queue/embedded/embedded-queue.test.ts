@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { eventually } from '../../../testing/eventually.js';
+import { queueContract } from '../../../testing/queue-contract/queue-contract.js';
+import { EmbeddedQueue } from './embedded-queue.js';
+import { listSegments, segmentPath } from './segments.js';
+
+const folders = new WeakMap<TestContext, Promise<string>>();
+
+/** All queues of one test reach the same folder. */
+async function open(t: TestContext, segmentBytes = 64 * 1024): Promise<EmbeddedQueue> {
+  const folder = folders.get(t) ?? temporaryFolder(t);
+  folders.set(t, folder);
+  const queue = new EmbeddedQueue({ folder: await folder, segmentBytes, log: silentLogger() });
+  t.after(() => queue.close());
+  return queue;
+}
+
+queueContract('embedded queue', { open });
+queueContract('embedded queue with a segment for each publish', { open: t => open(t, 1) });
+
+async function collect(queue: EmbeddedQueue, topic: string, group = 'g'): Promise<string[]> {
+  const values: string[] = [];
+  await queue.consume({
+    topic,
+    group,
+    concurrency: 1,
+    handle: message => Promise.resolve(void values.push(message.value)),
+  });
+  return values;
+}
+
+const refuse = (): Promise<void> => Promise.reject(new Error('not now'));
+const message = (value: string) => [{ key: 'k', value }];
+
+test('a record torn by a crash is left out, whatever its length, and what comes later is found', async t => {
+  const queue = await open(t);
+  const folder = path.join((await folders.get(t)) ?? '', 'topic');
+  await queue.publish('topic', message('first'));
+  const whole = (await readFile(segmentPath(folder, 1))).length;
+  await queue.publish('topic', message('second'));
+  // A group that has read nothing keeps every segment.
+  await (await queue.consume({ topic: 'topic', group: 'slow', concurrency: 1, handle: refuse })).close();
+  await queue.close();
+  const file = segmentPath(folder, 1);
+  const content = await readFile(file);
+  for (let length = content.length - 1; length >= whole; length -= 7) {
+    await truncate(file, length);
+    const next = await open(t);
+    await next.publish('topic', message(`after ${length}`));
+    const values = await collect(next, 'topic', `g${length}`);
+    await eventually(() => values.includes(`after ${length}`), 'the new message came');
+    assert.ok(!values.includes('second'));
+    assert.equal(values[0], 'first');
+    await next.close();
+  }
+});
+
+test('damage in the middle of a segment costs that record only', async t => {
+  const queue = await open(t);
+  for (const value of ['one', 'two', 'three']) await queue.publish('topic', message(value));
+  await queue.close();
+  const file = segmentPath(path.join((await folders.get(t)) ?? '', 'topic'), 1);
+  const content = await readFile(file, 'utf8');
+  await writeFile(file, content.replace('two', 'tvo'));
+  const values = await collect(await open(t), 'topic');
+  await eventually(() => values.length === 2, 'the others came');
+  assert.deepEqual(values, ['one', 'three']);
+});
+
+test('garbage that a crash left at the end does not hide what the next writer appends', async t => {
+  const queue = await open(t);
+  await queue.publish('topic', message('one'));
+  await queue.close();
+  const file = segmentPath(path.join((await folders.get(t)) ?? '', 'topic'), 1);
+  await appendFile(file, Buffer.alloc(5000));
+  const next = await open(t);
+  await next.publish('topic', message('two'));
+  const values = await collect(next, 'topic');
+  await eventually(() => values.length === 2, 'both came');
+  assert.deepEqual(values, ['one', 'two']);
+});
+
+test('segments that all groups have read are removed, those that one still needs are not', async t => {
+  const queue = await open(t, 200);
+  const folder = path.join((await folders.get(t)) ?? '', 'topic');
+  const values = await collect(queue, 'topic', 'reader');
+  for (let i = 0; i < 10; i++) await queue.publish('topic', message('x'.repeat(300)));
+  await eventually(() => values.length === 10, 'all were read');
+  await eventually(
+    async () => (await queue.progress('topic', 'reader')).every(partition => partition.finished),
+    'the offset is committed',
+  );
+  await queue.publish('topic', message('y'.repeat(300)));
+  await queue.publish('topic', message('y'.repeat(300)));
+  await eventually(async () => (await listSegments(folder)).length <= 4, 'the old segments are gone');
+  const late = await collect(queue, 'topic', 'late');
+  await eventually(() => late.length > 0, 'a late group reads what is left');
+  await queue.close();
+  assert.ok((await readdir(folder)).includes('groups'));
+});
+
+test('a message is delivered soon after it was published by another process', async t => {
+  const queue = await open(t);
+  const other = await open(t);
+  const values = await collect(queue, 'topic');
+  await sleep(100);
+  const delays: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const start = performance.now();
+    await other.publish('topic', message(String(i)));
+    await eventually(() => values.length === i + 1, 'it came');
+    delays.push(performance.now() - start);
+  }
+  t.diagnostic(`delays in ms: ${delays.map(delay => delay.toFixed(0)).join(' ')}`);
+});

@@ -1,9 +1,0 @@
-import { runDaemon } from '@zenko-modules/common/daemon';
-import { POPULATOR_SETTINGS } from './extension-settings.js';
-import { startPopulator } from './populator/start-populator.js';
-
-await runDaemon({
-  name: 'populator',
-  settings: POPULATOR_SETTINGS,
-  start: (settings, log) => startPopulator(settings, log),
-});
