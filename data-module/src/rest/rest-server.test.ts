@@ -11,7 +11,7 @@ import { Registry } from 'prom-client';
 import { createDataMetrics } from '../data-metrics.js';
 import { DATA_SETTINGS } from '../data-settings.js';
 import type { DataStore } from '../data-store.js';
-import { openDiskStore } from '../stores/disk-store.js';
+import { openDiskStore } from '../stores/disk/disk-store.js';
 import { generatedBytes } from '../testing/generated-bytes.js';
 import { HttpStore } from '../testing/http-store.js';
 import { openFilesUnder } from '../testing/open-files.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { StartError } from '@zenko-modules/common/start-error';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { diskStore } from './disk-store.js';
+import { diskStore } from './disk/disk-store.js';
 import { loadStore } from './registry.js';
 
 const refusedWith = (pattern: RegExp) => (err: unknown) => {

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '@zenko-modules/common/errors';
 import { StartError } from '@zenko-modules/common/start-error';
-import { diskStore } from './disk-store.js';
-import { memcachedStore } from './memcached-store.js';
+import { diskStore } from './disk/disk-store.js';
+import { memcachedStore } from './memcached/memcached-store.js';
 import type { StorePlugin } from './plugin.js';
 
 /** One line for each. */

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { isErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
-import { openDiskStore } from '../stores/disk-store.js';
+import { openDiskStore } from '../stores/disk/disk-store.js';
 import { digestOf, generatedBytes } from './generated-bytes.js';
 
 const MiB = 1024 * 1024;

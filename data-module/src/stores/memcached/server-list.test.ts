@@ -17,7 +17,7 @@ import type { DataStore } from '../../data-store.js';
 import { readiness, startMemcachedModule } from '../../testing/memcached-module.js';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { openStore } from '../open-store.js';
-import { memcachedStore } from '../memcached-store.js';
+import { memcachedStore } from './memcached-store.js';
 import { StoreLayer } from '../store-layer.js';
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 
 const IN_NAMESPACE = ['--user', '--map-root-user', '--mount'];
-const SCENARIO = fileURLToPath(new URL('../testing/full-disk-scenario.js', import.meta.url));
+const SCENARIO = fileURLToPath(new URL('../../testing/full-disk-scenario.js', import.meta.url));
 
 const possible =
   spawnSync('unshare', [...IN_NAMESPACE, 'sh', '-c', 'mount -t tmpfs -o size=1m none /tmp']).status === 0;

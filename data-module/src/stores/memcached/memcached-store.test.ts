@@ -2,12 +2,12 @@ import { anyMemcached, anyMemcachedMissing } from '@zenko-modules/common/testing
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import type { Environment } from '@zenko-modules/common/settings';
 import type { TestContext } from 'node:test';
-import { HttpStore } from '../testing/http-store.js';
-import { countItems } from '../testing/memcached-items.js';
+import { HttpStore } from '../../testing/http-store.js';
+import { countItems } from '../../testing/memcached-items.js';
 import { silentLogger } from '@zenko-modules/common/logger';
-import { openStore } from './open-store.js';
-import { startTestModule } from '../testing/start-module.js';
-import { type StoreUnderTest, testStoreContract } from '../testing/store-contract.js';
+import { openStore } from '../open-store.js';
+import { startTestModule } from '../../testing/start-module.js';
+import { type StoreUnderTest, testStoreContract } from '../../testing/store-contract.js';
 import { memcachedStore } from './memcached-store.js';
 
 const DEFAULT_CHUNK = 252_000;

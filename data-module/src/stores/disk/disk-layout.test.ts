@@ -7,8 +7,8 @@ import { Readable } from 'node:stream';
 import test from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { startTestModule } from '../testing/start-module.js';
-import { HttpStore } from '../testing/http-store.js';
+import { startTestModule } from '../../testing/start-module.js';
+import { HttpStore } from '../../testing/http-store.js';
 import { blobFile } from './disk-layout.js';
 import { openDiskStore } from './disk-store.js';
 

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { HttpStore } from '../testing/http-store.js';
-import { startTestModule } from '../testing/start-module.js';
-import { testStoreContract } from '../testing/store-contract.js';
+import { HttpStore } from '../../testing/http-store.js';
+import { startTestModule } from '../../testing/start-module.js';
+import { testStoreContract } from '../../testing/store-contract.js';
 import { openDiskStore } from './disk-store.js';
 
 testStoreContract({

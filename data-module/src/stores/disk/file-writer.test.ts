@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { generatedBuffer, generatedBytes } from '../testing/generated-bytes.js';
+import { generatedBuffer, generatedBytes } from '../../testing/generated-bytes.js';
 import { FileWriter } from './file-writer.js';
 
 const MiB = 1024 * 1024;

@@ -9,10 +9,10 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { digestOf, generatedBytes } from '../testing/generated-bytes.js';
-import { HttpStore } from '../testing/http-store.js';
+import { digestOf, generatedBytes } from '../../testing/generated-bytes.js';
+import { HttpStore } from '../../testing/http-store.js';
 
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const UPLOADERS = 12;
 const ROUNDS = 4;
 

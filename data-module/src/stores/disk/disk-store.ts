@@ -13,13 +13,13 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { optional, text } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
-import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
-import { newBlobKey } from './blob-key.js';
+import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
+import { newBlobKey } from '../blob-key.js';
 import { BlobFolders } from './blob-folders.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { FileWriter } from './file-writer.js';
-import type { StorePlugin } from './plugin.js';
+import type { StorePlugin } from '../plugin.js';
 
 /** What a reader has read ahead. */
 const READ_AHEAD_BYTES = 256 * 1024;

@@ -1,6 +1,6 @@
 /**
  * Blobs in memcached, for data that may die with the cache. A blob is chunks, each an item with a checksum, and a
- * manifest, written last and deleted first (see `memcached/item-keys.ts`). Stable storage is the servers' memory: a
+ * manifest, written last and deleted first (see `item-keys.ts`). Stable storage is the servers' memory: a
  * blob is gone when a server that holds a part of it restarts or evicts it, and then it is an error, never other
  * bytes.
  */
@@ -10,19 +10,19 @@ import { Readable } from 'node:stream';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { LATE_MS, MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
-import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
-import { newBlobKey } from './blob-key.js';
-import { inChunks, streamChunks } from './memcached/chunks.js';
-import { chunkKey, manifestKey } from './memcached/item-keys.js';
-import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './memcached/manifest.js';
-import { nameMemcachedError } from './memcached/memcached-errors.js';
-import { checkSettings, MEMCACHED_STORE_SETTINGS } from './memcached/memcached-settings.js';
-import { type Remains, Remover } from './memcached/remover.js';
-import { ServerList } from './memcached/server-list.js';
-import { TaskWindow } from './memcached/task-window.js';
-import { Unfinished } from './memcached/unfinished.js';
-import { keepYoungGenerationSmall } from './memcached/young-generation.js';
-import type { StorePlugin } from './plugin.js';
+import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
+import { newBlobKey } from '../blob-key.js';
+import { inChunks, streamChunks } from './chunks.js';
+import { chunkKey, manifestKey } from './item-keys.js';
+import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './manifest.js';
+import { nameMemcachedError } from './memcached-errors.js';
+import { checkSettings, MEMCACHED_STORE_SETTINGS } from './memcached-settings.js';
+import { type Remains, Remover } from './remover.js';
+import { ServerList } from './server-list.js';
+import { TaskWindow } from './task-window.js';
+import { Unfinished } from './unfinished.js';
+import { keepYoungGenerationSmall } from './young-generation.js';
+import type { StorePlugin } from '../plugin.js';
 
 /** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
 const UPLOAD_EXPIRES_S = 24 * 3600;
