@@ -172,12 +172,52 @@ test('a listing is in the byte order of UTF-8, from every bound, from either end
   assert.deepEqual(await keys(client, { gt: null, limit: null }), order);
 });
 
-test('an open end leaves out keys beyond U+FFFF, as with CloudServer; a bound reaches them', async t => {
+test('an open range ends where its database ends, whatever character its keys begin with', async t => {
   const client = await connect(t);
-  for (const key of ['a', '😀']) await put(client, BUCKET, key);
-  assert.deepEqual(await keys(client, {}), ['a']);
-  assert.deepEqual(await keys(client, { gte: '😀', lt: '😁' }), ['😀']);
-  assert.equal((await client.call('get', { rpcArgs: ['😀', {}], subLevel: BUCKET })).result, '{}');
+  const order = ['!', 'a', '~', '\ud7ff', '\ue000', '\uffff', '\uffffa', '\u{10000}', '😀.txt', '\u{10ffff}'];
+  order.push('\u{10ffff}'.repeat(3));
+  // Databases that sort just before and just after, whichever byte follows a name.
+  const databases = [
+    BUCKET,
+    ...['-', '.', '/', '0', '~', '😀', '\u{10ffff}'].map(end => [`${BUCKET[0] ?? ''}${end}`]),
+  ];
+  databases.push([], [...BUCKET, 'nested'], ['\u{10ffff}']);
+  for (const subLevel of databases) for (const key of order) await put(client, subLevel, key);
+  for (const subLevel of databases) {
+    const found = async (range: object): Promise<unknown[]> =>
+      (await list(client, subLevel, range)).map(entry => (entry as { key: string }).key);
+    assert.deepEqual(await found({}), order, `all of ${JSON.stringify(subLevel)}`);
+    assert.deepEqual(await found({ reverse: true }), [...order].reverse());
+    assert.deepEqual(await found({ reverse: true, limit: 1 }), order.slice(-1));
+    for (const [index, key] of order.entries()) {
+      assert.deepEqual(await found({ gt: key }), order.slice(index + 1));
+      assert.deepEqual(await found({ gte: key }), order.slice(index));
+      assert.deepEqual(await found({ lt: key }), order.slice(0, index));
+    }
+  }
+  const raw = await list(client, [], { gt: '!\u{10ffff}!\uffff' }, 'rawListKeys');
+  assert.deepEqual(
+    raw,
+    order.slice(6).map(key => `!\u{10ffff}!${key}`),
+    'raw keys, up to the last',
+  );
+});
+
+test('versions of a key beyond U+FFFF are listed, and take the place of a deleted master', async t => {
+  const client = await connect(t);
+  const key = '😀.txt';
+  const versionIds: string[] = [];
+  for (const n of [1, 2]) {
+    const { result } = await client.call('put', {
+      rpcArgs: [key, JSON.stringify({ n }), { versioning: true }],
+      subLevel: BUCKET,
+    });
+    versionIds.unshift((JSON.parse(String(result)) as { versionId: string }).versionId);
+  }
+  assert.deepEqual(await keys(client, {}), [key, ...versionIds.map(id => `${key}\0${id}`)]);
+  await client.call('del', { rpcArgs: [key, { versionId: versionIds[0] }], subLevel: BUCKET });
+  const { result } = await client.call('get', { rpcArgs: [key, {}], subLevel: BUCKET });
+  assert.equal((JSON.parse(String(result)) as { n: number }).n, 1);
 });
 
 test('a prefix that ends in any character has its keys, however its upper bound was computed', async t => {

@@ -26,24 +26,20 @@ export interface ByteRange {
   readonly reverse?: boolean;
 }
 
-/**
- * Where a range without an upper bound ends, as with CloudServer's own daemon: it leaves out keys that begin
- * with a character beyond U+FFFF ("😀"). CloudServer reaches those by key, and by a range that has its bound there.
- */
-const OPEN_END = '\uffff';
-
 /** A database: the key range below one prefix. */
 export class Database {
   /** As the record log names it; nested names are joined with `#`. */
   readonly name: string;
   readonly #prefix: string;
-  readonly #end: string;
+  readonly #start: Buffer;
+  readonly #end: Buffer;
 
   /** `path` has been checked: no name in it is empty or holds `!` or `#`. */
   constructor(path: readonly string[]) {
     this.name = path.join('#');
     this.#prefix = `!${this.name}!`;
-    this.#end = `${this.#prefix}${OPEN_END}`;
+    this.#start = Buffer.from(this.#prefix);
+    this.#end = afterPrefix(this.#start);
   }
 
   /** The store's key for `key`. */
@@ -57,24 +53,33 @@ export class Database {
   }
 
   rangeOf(range: KeyRange): ByteRange {
-    return byteRange(range, this.#prefix, this.#end);
+    return byteRange(range, this.#start, this.#end);
   }
 }
 
 /** A range over the keys of all databases, as they are stored. */
 export function rawRange(range: KeyRange): ByteRange {
-  return byteRange(range, '', undefined);
+  return byteRange(range, Buffer.alloc(0), undefined);
 }
 
-/** Where both bounds of one side are given, the narrower one counts; every key lies between `prefix` and `end`. */
-function byteRange(range: KeyRange, prefix: string, end: string | undefined): ByteRange {
+/** The first bytes after all that begin with `prefix`, whose last byte is not the highest there is. */
+function afterPrefix(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix);
+  end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+  return end;
+}
+
+/**
+ * The keys that begin with `prefix` and lie within `range`, in the order of their bytes: where both bounds of one
+ * side are given, the narrower one counts. `end` is the first key after the prefix, if there can be one.
+ */
+function byteRange(range: KeyRange, prefix: Buffer, end: Buffer | undefined): ByteRange {
   const bound = (key: string | undefined): Buffer | undefined =>
-    key === undefined ? undefined : Buffer.concat([Buffer.from(prefix), boundBytes(key)]);
+    key === undefined ? undefined : Buffer.concat([prefix, boundBytes(key)]);
   const gt = bound(range.gt);
-  const gte = bound(range.gte) ?? Buffer.from(prefix);
+  const gte = bound(range.gte) ?? prefix;
   const lte = bound(range.lte);
-  const openEnd = lte === undefined && end !== undefined ? Buffer.from(end) : undefined;
-  const lt = bound(range.lt) ?? openEnd;
+  const lt = bound(range.lt) ?? (lte === undefined ? end : undefined);
   return {
     ...(gt !== undefined && gt.compare(gte) >= 0 ? { gt } : { gte }),
     ...(lte === undefined || (lt !== undefined && lt.compare(lte) <= 0) ? lt && { lt } : { lte }),

@@ -151,6 +151,25 @@ test('objects are listed in pages', async t => {
   });
 });
 
+test('an object whose key begins beyond U+FFFF is listed, and keeps its bucket', async t => {
+  const { s3 } = await startStack(t);
+  const bucket = 'emoji';
+  const keys = ['\uffee.txt', '😀.txt', '\u{10fffd}'];
+  await s3.createBucket({ Bucket: bucket });
+  for (const Key of keys) await s3.putObject({ Bucket: bucket, Key, Body: 'kept' });
+  const url = { Bucket: bucket, EncodingType: 'url' } as const;
+  const names = (objects: readonly { Key?: string | undefined }[] = []): string[] =>
+    objects.map(({ Key = '' }) => decodeURIComponent(Key));
+  assert.deepEqual(names((await s3.listObjectsV2(url)).Contents), keys);
+  assert.deepEqual(names((await s3.listObjects(url)).Contents), keys);
+  assert.deepEqual(names((await s3.listObjectsV2({ ...url, Prefix: '😀' })).Contents), ['😀.txt']);
+  for (const Key of keys) {
+    await refused(s3.deleteBucket({ Bucket: bucket }), 'BucketNotEmpty', 409);
+    await s3.deleteObject({ Bucket: bucket, Key });
+  }
+  await s3.deleteBucket({ Bucket: bucket });
+});
+
 /** The sizes of the pages of a listing, which together hold each key once and in order. */
 async function listByMarker(s3: S3, request: { Prefix: string; MaxKeys: number }): Promise<number[]> {
   const sizes: number[] = [];

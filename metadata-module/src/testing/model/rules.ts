@@ -176,15 +176,13 @@ class Step {
   list({ gt, gte, lt, lte, limit = -1, reverse = false }: ListCall): boolean {
     const { outcome } = this.#seen;
     if (!('entries' in outcome)) return false;
-    const openEnd = lt === undefined && lte === undefined ? '\uffff' : undefined;
     const entries = [...this.#entries]
       .filter(
         ([key]) =>
           (gt === undefined || compare(key, gt) > 0) &&
           (gte === undefined || compare(key, gte) >= 0) &&
           (lt === undefined || compare(key, lt) < 0) &&
-          (lte === undefined || compare(key, lte) <= 0) &&
-          (openEnd === undefined || compare(key, openEnd) < 0),
+          (lte === undefined || compare(key, lte) <= 0),
       )
       .sort(([a], [b]) => compare(a, b));
     if (reverse) entries.reverse();
