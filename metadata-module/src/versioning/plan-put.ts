@@ -69,11 +69,11 @@ function planVersionPut(request: PutRequest, versionId: string, stored: string |
   if (master === undefined) throw notAnObject('the stored value');
   const masterId = idOf(master);
   if (masterId !== undefined && masterId < versionId) {
-    // The master is newer and stays. A null version moves aside, to the null key.
-    if (isNull === true && !master.isNull) {
-      return { operations: [put(nullKey(key), value), del(versionKey(key, versionId))], versionId };
-    }
-    return { operations: [put(versionKey(key, versionId), value)], versionId };
+    // The master is newer and stays.
+    if (isNull !== true) return { operations, versionId };
+    // There is one null version: this one is gone if the master is it, and has moved to the null key if not.
+    if (master.isNull) return { operations: [], versionId };
+    return { operations: [put(nullKey(key), value), del(versionKey(key, versionId))], versionId };
   }
   if (isNull !== undefined && master.isNull && !master.isNull2 && masterId !== undefined) {
     operations.push(del(versionKey(key, masterId)));

@@ -137,7 +137,7 @@ export class VersionedStore {
       if (signal?.aborted) throw new CatalogueError('ServiceUnavailable', 'the call took too long');
       await this.#commits.certain();
       const planned = plan(readsMaster ? await this.#store.get(masterKey) : undefined);
-      await this.#commits.commit(database, planned.operations, signal);
+      if (planned.operations.length > 0) await this.#commits.commit(database, planned.operations, signal);
       return planned;
     });
   }

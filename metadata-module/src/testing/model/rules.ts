@@ -136,13 +136,11 @@ class Step {
       // (d) write the master
       this.#entries.set(key, master);
     } else if (isNull === true && !m['isNull']) {
-      // newer M: write the null key and delete version key X
+      // newer M that is not null: write the null key and delete version key X
       this.#entries.set(`${key}\0`, value);
       this.#entries.delete(`${key}\0${x}`);
-    } else {
-      // otherwise the version key alone
-      this.#entries.set(`${key}\0${x}`, value);
     }
+    // newer M otherwise: with isNull === true and M null nothing, else the version key alone, see above
     return this.#answers(x);
   }
 
