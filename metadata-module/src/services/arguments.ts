@@ -61,6 +61,7 @@ const deleteOptions = options({ versionId, isNull });
 
 /** A bound need not be well-formed text: see `boundBytes`. */
 const bound = optionalMember(sized(z.string(), MAX_KEY_BYTES));
+/** A larger number stands for the largest: there is no record of such a number. */
 const wholeNumber = (min: number) =>
   z
     .union(
@@ -71,23 +72,26 @@ const wholeNumber = (min: number) =>
           .regex(/^-?\d{1,16}$/)
           .transform(Number),
       ],
-      {
-        error: 'expected a whole number',
-      },
+      { error: 'expected a whole number' },
     )
-    .refine(
-      value => Number.isSafeInteger(value) || value > Number.MAX_SAFE_INTEGER,
-      'expected a whole number',
-    )
-    .refine(value => value >= min, `expected at least ${min}`);
+    .refine(Number.isInteger, 'expected a whole number')
+    .refine(value => value >= min, `expected at least ${min}`)
+    .transform(value => Math.min(value, Number.MAX_SAFE_INTEGER));
+
+/** LevelDOWNs count in 32 bits. A listing of more entries than that is not limited: it would take days. */
+const MAX_COUNT = 2 ** 31 - 1;
+
+/** `-1` is level's word for no limit. */
+const limit = optionalMember(wholeNumber(-1)).transform(count =>
+  count === -1 || count === undefined || count > MAX_COUNT ? undefined : count,
+);
 
 const keyRange = options({
   gt: bound,
   gte: bound,
   lt: bound,
   lte: bound,
-  // -1 is level's word for no limit
-  limit: optionalMember(wholeNumber(-1)).transform(limit => (limit === -1 ? undefined : limit)),
+  limit,
   reverse: optionalMember(z.boolean()),
 });
 
@@ -98,7 +102,7 @@ const readerId = z
 const recordRange = options({
   startSeq: optionalMember(wholeNumber(0)),
   endSeq: optionalMember(wholeNumber(0)),
-  limit: optionalMember(wholeNumber(-1)).transform(limit => (limit === -1 ? undefined : limit)),
+  limit,
   reader: optionalMember(readerId),
 });
 

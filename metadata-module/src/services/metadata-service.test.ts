@@ -220,6 +220,40 @@ test('versions of a key beyond U+FFFF are listed, and take the place of a delete
   assert.equal((JSON.parse(String(result)) as { n: number }).n, 1);
 });
 
+test('a number beyond what a store or the log counts to is the largest, and no smaller one', async t => {
+  const module = await startModule(t);
+  const client = await WireClient.connect(t, module.metadataUrl);
+  const log = await WireClient.connect(t, module.recordLogUrl);
+  const order = ['a', 'b', 'c'];
+  for (const key of order) await put(client, BUCKET, key);
+  for (const large of [
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 32,
+    2 ** 32 + 1,
+    2 ** 53 - 1,
+    2 ** 53,
+    2 ** 64 + 2 ** 20,
+    1e300,
+  ]) {
+    for (const limit of large < 1e15 ? [large, String(large)] : [large]) {
+      assert.deepEqual(await keys(client, { limit }), order, `limit ${limit}`);
+      assert.deepEqual(await keys(client, { limit, reverse: true }), [...order].reverse());
+      assert.equal((await list(client, [], { limit }, 'rawListKeys')).length, 6);
+      for (const range of [{ limit }, { endSeq: limit }]) {
+        const { result } = await log.call('readRecords', { rpcArgs: [range] });
+        const { info, log: records } = result as { info: unknown; log: unknown };
+        assert.deepEqual(info, { start: 1, end: 3 });
+        assert.equal((await log.items(streamIdOf(records))).length, 3, JSON.stringify(range));
+      }
+      const none = await log.call('readRecords', { rpcArgs: [{ startSeq: limit }] });
+      assert.deepEqual((none.result as { info: unknown }).info, { start: null, end: null });
+    }
+  }
+  const { result } = await log.call('pruneRecords', { rpcArgs: [{ endSeq: 2 ** 32 + 1 }] });
+  assert.deepEqual(result, { pruned: 0, start: 1, end: 3 });
+});
+
 test('a prefix that ends in any character has its keys, however its upper bound was computed', async t => {
   const client = await connect(t);
   const prefixes = ['a', 'é', '\ud7fb', '\uffee', '😀', '👍🏿', '\u{10ffff}'];
