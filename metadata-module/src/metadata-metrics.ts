@@ -36,6 +36,12 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
     buckets: SECONDS,
     registers,
   });
+  const cutOff = new Counter({
+    name: 'metadata_clients_cut_off_total',
+    help: 'Clients that were cut off, by reason: unfinished messages or unread answers that take too much memory',
+    labelNames: ['reason'],
+    registers,
+  });
   const batchSeconds = new Histogram({
     name: 'metadata_batch_seconds',
     help: 'Time that a synced batch takes in the LevelDOWN',
@@ -76,6 +82,7 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
       calls.inc({ namespace, call, outcome });
       callSeconds.observe({ namespace, call }, seconds);
     },
+    clientCutOff: reason => cutOff.inc({ reason }),
     batchWritten: (commits, seconds) => {
       batchCommits.observe(commits);
       batchSeconds.observe(seconds);

@@ -14,6 +14,8 @@ import { type Manifest, toWireError } from './wire.js';
 export interface RpcObserver {
   /** `outcome` is `ok` or the type of the error. */
   callAnswered(namespace: string, call: string, outcome: 'ok' | ErrorType, seconds: number): void;
+  /** A client was cut off, for what it left lying about. */
+  clientCutOff(reason: 'unfinished messages' | 'unread answers'): void;
 }
 
 export interface ConnectionOptions {
@@ -43,7 +45,10 @@ export class RpcConnection {
     this.#options = options;
     this.#limits = { ...RPC_LIMITS, ...options.limits };
     this.#state = state;
-    this.#outgoing = new Outgoing(socket, this.#limits.unreadBytes, state.unread, options.log);
+    this.#outgoing = new Outgoing(socket, this.#limits.unreadBytes, state.unread, unread => {
+      options.log.warn({ unread }, 'a client that does not read its answers is cut off');
+      options.observer?.clientCutOff('unread answers');
+    });
     this.#handlers = new Map(Object.entries(service.calls));
     socket.on('call', (...received: unknown[]) => this.#onCall(received));
     socket.on('stream-hangup', (payload: unknown) => this.#onHangUp(payload));

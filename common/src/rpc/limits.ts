@@ -6,6 +6,8 @@ export const RPC_LIMITS = {
   callsInFlight: 32_768,
   /** More than this in memory for all calls at once is answered with SlowDown. */
   callBytes: 256 * 1024 * 1024,
+  /** Those that hold most for longest are cut off when all clients together have begun messages of more than this. */
+  unfinishedBytes: 128 * 1024 * 1024,
   /** A client that leaves more than this unread is cut off, … */
   unreadBytes: 128 * 1024 * 1024,
   /** … and so are those that leave most, when all together leave more than this. */

@@ -3,7 +3,6 @@
  * pile up is cut off.
  */
 import type { Socket } from 'socket.io';
-import type { Logger } from '../logger.js';
 import { approximateBytes } from './approximate-bytes.js';
 import type { StreamSocket } from './stream-sender.js';
 import type { Reader, UnreadBytes } from './unread-bytes.js';
@@ -14,18 +13,21 @@ export class Outgoing implements StreamSocket, Reader {
   readonly #socket: Socket;
   readonly #maxBytes: number;
   readonly #ofAll: UnreadBytes;
-  readonly #log: Logger;
+  readonly #onCutOff: (unread: number) => void;
   /** Sent, and not yet taken by the transport, … */
   #waiting = 0;
   /** … or taken by it, and not yet passed on to the client's machine. */
   #passing = 0;
 
-  /** @param ofAll bounds what all clients leave unread. */
-  constructor(socket: Socket, maxBytes: number, ofAll: UnreadBytes, log: Logger) {
+  /**
+   * @param ofAll bounds what all clients leave unread.
+   * @param onCutOff told how many bytes were unread.
+   */
+  constructor(socket: Socket, maxBytes: number, ofAll: UnreadBytes, onCutOff: (unread: number) => void) {
     this.#socket = socket;
     this.#maxBytes = maxBytes;
     this.#ofAll = ofAll;
-    this.#log = log;
+    this.#onCutOff = onCutOff;
     // The name of the event means the line to the transport, which takes all of it when it has passed on what it took before.
     const onTaken = (): void => {
       this.#passing = this.#waiting;
@@ -59,7 +61,7 @@ export class Outgoing implements StreamSocket, Reader {
   }
 
   cutOff(): void {
-    this.#log.warn({ unread: this.unread }, 'a client that does not read its answers is cut off');
+    this.#onCutOff(this.unread);
     destroy(this.#socket.conn);
   }
 

@@ -9,11 +9,13 @@ import { Server, type Namespace, type Socket } from 'socket.io';
 import { CatalogueError, toCatalogueError } from '../errors.js';
 import { listen } from '../listen.js';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
+import { countBodies, countedWebSockets } from './incoming-bytes.js';
 import { RPC_LIMITS } from './limits.js';
 import { MESSAGE_PARSER } from './message-parser.js';
 import { awaitUpgrade } from './old-clients.js';
 import { newServerState } from './server-state.js';
 import type { RpcService } from './service.js';
+import { UnfinishedMessages } from './unfinished-messages.js';
 import { MAX_MESSAGE_BYTES, toWireError } from './wire.js';
 
 export interface RpcServerOptions extends ConnectionOptions {
@@ -39,16 +41,23 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     res.writeHead(404, { 'content-type': 'text/plain' });
     res.end('this port speaks socket.io\n');
   });
+  const limits = { ...RPC_LIMITS, ...options.limits };
+  const unfinished = new UnfinishedMessages(limits.unfinishedBytes);
+  const onRefused = (): void => {
+    log.warn('a client was cut off: unfinished messages of all clients take too much memory');
+    options.observer?.clientCutOff('unfinished messages');
+  };
   const io = new Server(httpServer, {
     allowEIO3: true,
+    wsEngine: countedWebSockets(unfinished, onRefused),
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
     parser: MESSAGE_PARSER,
     // A client too busy to move on to websocket in the usual 10 s would hang between both for good.
     upgradeTimeout: 60_000,
     serveClient: false,
   });
+  countBodies(httpServer, unfinished, onRefused);
   const connections = new Set<RpcConnection>();
-  const limits = { ...RPC_LIMITS, ...options.limits };
   const state = newServerState(limits);
   const upgraded = awaitUpgrade(io, limits.upgradeMs);
   for (const service of options.services) {

@@ -17,6 +17,8 @@ export interface Rig {
   readonly client: RpcClient;
   /** A bare socket in the namespace. */
   readonly socket: Socket;
+  /** Why clients were cut off, one for each. */
+  readonly cutOffs: readonly string[];
 }
 
 export async function startRig(
@@ -24,6 +26,7 @@ export async function startRig(
   calls: Readonly<Record<string, RpcHandler>>,
   limits: Partial<RpcLimits> = {},
 ): Promise<Rig> {
+  const cutOffs: string[] = [];
   const server = await startRpcServer({
     address: '127.0.0.1',
     port: 0,
@@ -31,6 +34,7 @@ export async function startRig(
     services: [{ namespace: NAMESPACE, calls }],
     log: silentLogger(),
     limits,
+    observer: { callAnswered: () => undefined, clientCutOff: reason => cutOffs.push(reason) },
   });
   const url = `http://127.0.0.1:${server.port}`;
   const client = new RpcClient({ url, namespace: NAMESPACE });
@@ -41,7 +45,7 @@ export async function startRig(
     await server.close();
   });
   await event(socket, 'connect');
-  return { server, url, client, socket };
+  return { server, url, client, socket, cutOffs };
 }
 
 export function connect(t: TestContext, url: string): Socket {
