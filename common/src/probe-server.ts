@@ -8,6 +8,7 @@ import { Registry, collectDefaultMetrics } from 'prom-client';
 import { withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
 import { listen } from './listen.js';
+import { originForm } from './origin-form.js';
 
 /** How long a readiness check may take before it counts as failed. */
 const READY_DEADLINE_MS = 3000;
@@ -66,7 +67,7 @@ interface Answer {
 }
 
 async function answer(url: string, { registry, ready }: ProbeServerOptions): Promise<Answer> {
-  switch (url.split('?', 1)[0]) {
+  switch (originForm(url)?.url.split('?', 1)[0]) {
     case '/_/live':
     case '/_/health/liveness':
       return json(200, { status: 'live' });

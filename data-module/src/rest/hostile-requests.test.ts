@@ -87,8 +87,13 @@ const MALFORMED: Readonly<Record<string, readonly [request: string, status: numb
     400,
     'InvalidURI',
   ],
-  'a whole URL': [
+  'a whole URL of no blob': [
     'GET http://elsewhere/DataFile/ab HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    404,
+    'ObjNotFound',
+  ],
+  'a whole URL of another scheme': [
+    'GET ftp://elsewhere/DataFile/ab HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
     400,
     'InvalidURI',
   ],

@@ -11,12 +11,22 @@ test('the paths of the interface are told apart', () => {
   assert.deepEqual(parseTarget('/DataFile/0af9'), { kind: 'blob', key: '0af9' });
 });
 
+test('a whole URL names what its path names', () => {
+  assert.deepEqual(parseTarget('http://host:9991/DataFile'), { kind: 'service' });
+  assert.deepEqual(parseTarget('http://host/DataFile?diskUsage'), { kind: 'diskUsage' });
+  assert.deepEqual(parseTarget('http://host/DataFile/ab'), { kind: 'blob', key: 'ab' });
+});
+
 const REFUSED: Readonly<Record<string, ErrorType>> = {
   '': 'InvalidURI',
   '/': 'InvalidURI',
   '/?diskUsage': 'InvalidURI',
   '*': 'InvalidURI',
-  'http://host/DataFile/ab': 'InvalidURI',
+  'http://host': 'InvalidURI',
+  'http://host/DataFile/AB': 'InvalidURI',
+  'http://host/http://host/DataFile': 'InvalidAction',
+  'http:///DataFile': 'InvalidURI',
+  'ftp://host/DataFile': 'InvalidURI',
   '/datafile/ab': 'InvalidAction',
   '/DataFiles': 'InvalidAction',
   '//DataFile': 'InvalidAction',

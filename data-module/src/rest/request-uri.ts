@@ -1,5 +1,6 @@
 /** The paths of the interface: `/DataFile`, `/DataFile/<key>` and `/DataFile?diskUsage`. */
 import { CatalogueError } from '@zenko-modules/common/errors';
+import { originForm } from '@zenko-modules/common/origin-form';
 
 export type Target =
   | { readonly kind: 'service' }
@@ -9,11 +10,11 @@ export type Target =
 const SERVICE = 'DataFile';
 
 /**
- * What a request's path names. The path is taken as it came: keys need no escapes, so one with an escape is no key.
+ * What a request's target, a path or a whole URL, names. The path is taken as it came: keys need no escapes, so one with an escape is no key.
  * @throws CatalogueError `InvalidURI`, or `InvalidAction` for another service.
  */
 export function parseTarget(url: string): Target {
-  const [, path, query] = /^\/([^?]*)(?:\?(.*))?$/.exec(url) ?? [];
+  const [, path, query] = /^\/([^?]*)(?:\?(.*))?$/.exec(originForm(url)?.url ?? '') ?? [];
   if (path === undefined || path === '') throw new CatalogueError('InvalidURI', 'the path names no service');
   const [service, ...rest] = path.split('/');
   if (service !== SERVICE) throw new CatalogueError('InvalidAction', `the only service is ${SERVICE}`);
