@@ -54,12 +54,39 @@ test('a server without memory refuses the upload and keeps nothing of it', optio
 });
 
 test('an item limit below the chunk size is named', options, async t => {
-  const { port } = await startMemcached(t, { args: ['-M', '-I', '128k', '-o', 'slab_chunk_max=64'] });
+  const { port } = await startMemcached(t, { args: ['-M', '-I', '128k', '-o', 'slab_chunk_max=131072'] });
   const module = await startMemcachedModule(t, [port]);
   const empty = await countItems([local(port)]);
   await assertRefused(module, MiB, /MEMCACHED_CHUNK_BYTES/);
   await eventually('its chunks are gone', async () => (await countItems([local(port)])) === empty);
+  assert.equal(await readiness(module), 503);
+  const fitting = await startMemcachedModule(t, [port], { MEMCACHED_CHUNK_BYTES: '100000' });
+  assert.equal(await readiness(fitting), 200);
+  await assertServes(fitting);
+  assert.equal(await countItems([local(port)]), empty, 'nothing of the probes stays');
 });
+
+test(
+  'a server of several that takes no chunk, or has no memory left, makes the module unready',
+  options,
+  async t => {
+    const good = await startMemcached(t);
+    const small = await startMemcached(t, { args: ['-M', '-I', '128k', '-o', 'slab_chunk_max=131072'] });
+    assert.equal(await readiness(await startMemcachedModule(t, [good.port, small.port])), 503);
+    const full = await startMemcached(t, { args: ['-M', '-m', '16'] });
+    const module = await startMemcachedModule(t, [full.port]);
+    assert.equal(await readiness(module), 200);
+    const keys: string[] = [];
+    for (;;) {
+      const stored = await module.store.put(generatedBytes(1, MiB), MiB).catch(() => undefined);
+      if (stored === undefined) break;
+      keys.push(stored);
+    }
+    await eventually('it is not ready', async () => (await readiness(module)) === 503);
+    for (const key of keys) await module.store.delete(key);
+    await eventually('it is ready again', async () => (await readiness(module)) === 200);
+  },
+);
 
 test('the module starts without memcached, says so, and recovers by itself', options, async t => {
   const server = await startMemcached(t);

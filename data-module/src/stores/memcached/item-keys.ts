@@ -12,6 +12,9 @@ const PREFIX = 'zenko-data';
 /** Holds the list of servers; on every server. */
 export const SERVER_LIST_KEY = `${PREFIX}!servers`;
 
+/** Comes and goes on every server, to find out whether it takes items of the size of a chunk. */
+export const PROBE_KEY = `${PREFIX}!probe`;
+
 export function manifestKey(blob: string): string {
   return `${PREFIX}:${blob}`;
 }

@@ -8,12 +8,12 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { sleep } from '@zenko-modules/common/deadline';
-import { CatalogueError } from '@zenko-modules/common/errors';
+import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import { LATE_MS, MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
 import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
 import { newBlobKey } from '../blob-key.js';
 import { inChunks, streamChunks } from './chunks.js';
-import { chunkKey, manifestKey } from './item-keys.js';
+import { chunkKey, manifestKey, PROBE_KEY } from './item-keys.js';
 import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './manifest.js';
 import { nameMemcachedError } from './memcached-errors.js';
 import { checkSettings, MEMCACHED_STORE_SETTINGS } from './memcached-settings.js';
@@ -26,6 +26,9 @@ import type { StorePlugin } from '../plugin.js';
 
 /** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
 const UPLOAD_EXPIRES_S = 24 * 3600;
+
+/** Of the item by which a server is tried; it is deleted at once, unless the module ends in between. */
+const PROBE_EXPIRES_S = 60;
 
 /** Calls without a value that one upload has on their way at once. */
 const TOUCHES_AT_ONCE = 16;
@@ -54,7 +57,14 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
       const remover = new Remover(client, unfinished, log);
       await remover.sweep();
       const { MEMCACHED_CHUNK_BYTES: chunkSize, MEMCACHED_WINDOW: window } = settings;
-      return new MemcachedStore({ client, servers, unfinished, remover, chunkSize, window });
+      const store = new MemcachedStore({ client, servers, unfinished, remover, chunkSize, window });
+      await store.ping().catch((err: unknown) => {
+        log.error(
+          { err, reason: messageOf(err) },
+          'memcached takes no blobs as it is; the module is not ready',
+        );
+      });
+      return store;
     } catch (err) {
       client.close();
       throw err;
@@ -165,11 +175,16 @@ class MemcachedStore implements DataStore {
     return { available: free, free, total };
   }
 
-  /** All servers must answer: every upload needs every one of them. */
+  /** All servers must take an item of the size of a chunk: every upload needs every one of them. */
   async ping(): Promise<void> {
-    await this.#named(() =>
-      Promise.all(this.#client.servers.map((_, server) => this.#servers.check(server))),
-    );
+    await this.#named(() => Promise.all(this.#client.servers.map((_, server) => this.#tryServer(server))));
+  }
+
+  async #tryServer(server: number): Promise<void> {
+    await this.#servers.check(server);
+    const chunk = Buffer.alloc(this.#chunkSize);
+    await this.#client.set(PROBE_KEY, chunk, { expiresInSeconds: PROBE_EXPIRES_S }, server);
+    await this.#client.delete(PROBE_KEY, server);
   }
 
   async close(): Promise<void> {
