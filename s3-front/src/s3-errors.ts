@@ -35,6 +35,7 @@ export const S3_ERRORS = {
   InvalidURI: entry(400, 'The URI cannot be parsed'),
   KeyTooLongError: entry(400, 'The key is too long'),
   MalformedXML: entry(400, 'The XML in the body is not well-formed or not of the expected shape'),
+  MalformedTrailerError: entry(400, 'What follows the body is not well-formed, or not what was announced'),
   MaxMessageLengthExceeded: entry(400, 'The body is too large'),
   MetadataTooLarge: entry(400, 'The metadata headers are larger than 2048 bytes together'),
   MethodNotAllowed: entry(405, 'The method is not allowed on this resource'),

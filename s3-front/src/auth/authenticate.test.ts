@@ -125,6 +125,22 @@ test('a presigned URL whose parameters are wrong is refused by name', async () =
   }
 });
 
+test('a host in the request line stands in the place of the header, which may be the signed one as well', async () => {
+  const given = GET_OBJECT.headers as Record<string, string>;
+  const url = 'http://examplebucket.s3.amazonaws.com/test.txt';
+  await authenticate(request('GET', url, given), EXAMPLE, EXAMPLE_DAY);
+  await authenticate(request('GET', 'http://proxy:80/test.txt', given), EXAMPLE, EXAMPLE_DAY);
+  await authenticate(request('GET', url, { ...given, host: 'proxy' }), EXAMPLE, EXAMPLE_DAY);
+  const elsewhere = request('GET', 'http://elsewhere/test.txt', { ...given, host: 'proxy' });
+  await refused(authenticate(elsewhere, EXAMPLE, EXAMPLE_DAY), 'SignatureDoesNotMatch');
+});
+
+test('a plus in a path is a blank, signed as %20, and %2B is a plus', () => {
+  assert.equal(parseTarget('/b/a+b%2Bc?x=d+e').key, 'a b+c');
+  const [plus, blank] = ['/b/a+b', '/b/a%20b'].map(url => parseTarget(url).path);
+  assert.equal(plus, blank);
+});
+
 test('a request from a clock that is off by more than fifteen minutes is refused', async () => {
   for (const minutes of [-14, 14]) {
     await authenticate(GET_OBJECT, EXAMPLE, new Date(EXAMPLE_DAY.getTime() + minutes * 60_000));

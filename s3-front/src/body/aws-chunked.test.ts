@@ -103,14 +103,21 @@ test('a signed trailer is taken when its signature is right, and refused when it
   const last = chunk(first, '');
   const trailer = 'x-amz-checksum-crc32c:sOO8/Q==\n';
   const signature = sign(`AWS4-HMAC-SHA256-TRAILER\n${head}\n${last}\n${sha256(trailer)}`);
-  const bodyOf = (value: string, signed: string): Buffer =>
+  const bodyOf = (value: string, signed: string, afterValue = '\r\n', atEnd = '\r\n\r\n'): Buffer =>
     Buffer.from(
       `5;chunk-signature=${first}\r\nhello\r\n0;chunk-signature=${last}\r\n` +
-        `x-amz-checksum-crc32c: ${value}\r\nx-amz-trailer-signature:${signed}\r\n\r\n`,
+        `x-amz-checksum-crc32c: ${value}${afterValue}x-amz-trailer-signature:${signed}${atEnd}`,
     );
-  const decoded = await decode(bodyOf('sOO8/Q==', signature), SIGNED_TRAILER, authentication, 3);
-  assert.equal(decoded.content.toString(), 'hello');
-  assert.deepEqual(decoded.trailers, [['x-amz-checksum-crc32c', 'sOO8/Q==']]);
+  for (const afterValue of ['\r\n', '\n', '\n\r\n', '\r\n\r\n']) {
+    for (const atEnd of ['\r\n\r\n', '\n\n', '\n\r\n', '\r\n', '\n']) {
+      const body = bodyOf('sOO8/Q==', signature, afterValue, atEnd);
+      const decoded = await decode(body, SIGNED_TRAILER, authentication, 3);
+      assert.equal(decoded.content.toString(), 'hello');
+      assert.deepEqual(decoded.trailers, [['x-amz-checksum-crc32c', 'sOO8/Q==']]);
+    }
+  }
+  const twice = bodyOf('sOO8/Q==', signature, '\r\n', '\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n\r\n');
+  await refused(decode(twice, SIGNED_TRAILER, authentication), 'MalformedTrailerError');
   const wrong = decode(bodyOf('sOO8/g==', signature), SIGNED_TRAILER, authentication);
   await refused(wrong, 'SignatureDoesNotMatch');
   await refused(decode(bodyOf('sOO8/Q==', first), SIGNED_TRAILER, authentication), 'SignatureDoesNotMatch');
@@ -136,7 +143,8 @@ test('any content in any chunks and pieces comes out as it went in', async t => 
 test('a body that ends early is refused wherever it ends', async () => {
   const authentication = await exampleAuthentication();
   const whole = encode([Buffer.from('hello'), Buffer.from('world!')]);
-  for (let length = 0; length < whole.length; length += 1) {
+  // The last line, an empty one, says nothing more.
+  for (let length = 0; length < whole.length - 2; length += 1) {
     await refused(
       decode(whole.subarray(0, length), UNSIGNED, authentication),
       'IncompleteBody',
@@ -158,13 +166,28 @@ test('a broken coding is refused', async () => {
     `5;${'x'.repeat(1_000_000)}\r\nhello\r\n${end}`,
     `4\r\nhello\r\n${end}`,
     `6\r\nhello\r\n${end}`,
-    '0\r\nno colon\r\n\r\n',
     `0\r\n${'x'.repeat(100_000)}`,
-    `0\r\n${'a:b\r\n'.repeat(100)}\r\n`,
   ]) {
     await refused(decode(Buffer.from(body), UNSIGNED, authentication), 'IncompleteBody', body.slice(0, 40));
   }
-  await refused(decode(Buffer.from(`${end}more`), UNSIGNED, authentication), 'InvalidRequest');
+});
+
+test('what follows the last chunk must be headers that may be there', async () => {
+  const authentication = await exampleAuthentication();
+  const end = '0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n';
+  for (const body of [
+    '0\r\nno colon\r\n\r\n',
+    '0\r\n:no name\r\n\r\n',
+    `0\r\n${'a:b\r\n'.repeat(100)}\r\n`,
+    `0\r\n${'\r\n'.repeat(100)}a:b\r\n`,
+    `${end}more`,
+    `${end}more\r\n`,
+  ]) {
+    const work = decode(Buffer.from(body), UNSIGNED, authentication);
+    await refused(work, 'MalformedTrailerError', body.slice(0, 40));
+  }
+  const example = Buffer.concat([exampleBody(), Buffer.from('x-amz-checksum-crc32:AAAAAA==\r\n\r\n')]);
+  await refused(decode(example, SIGNED, authentication), 'MalformedTrailerError');
 });
 
 test('the source is let go when the coding breaks, and when the reader leaves', async () => {

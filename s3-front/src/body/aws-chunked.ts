@@ -12,7 +12,7 @@ import { ByteReader } from './byte-reader.js';
 /** Longest line before a chunk: a size, and a signature with its name. */
 const MAX_CHUNK_LINE = 256;
 const MAX_TRAILER_LINE = 1024;
-const MAX_TRAILERS = 10;
+const MAX_TRAILER_LINES = 20;
 const EMPTY_SHA256 = createHash('sha256').digest('hex');
 
 /** The coding's variants, by the value of x-amz-content-sha256 that announces them. */
@@ -35,7 +35,7 @@ export interface ChunkedBody {
 /**
  * The bytes of the body.
  * @throws S3Error IncompleteBody when the coding ends early or is broken, SignatureDoesNotMatch,
- * InvalidRequest when something follows its end.
+ * MalformedTrailerError when what follows the last chunk is not what may be there.
  */
 export async function* decodeAwsChunked(body: ChunkedBody): AsyncGenerator<Buffer, void, undefined> {
   const { signed, trailer } = CHUNKED_PAYLOADS[body.payload];
@@ -57,9 +57,6 @@ export async function* decodeAwsChunked(body: ChunkedBody): AsyncGenerator<Buffe
       if (!(await reader.lineEnd())) throw broken('a chunk does not have its announced size');
     }
     await readTrailers(reader, trailer, signed ? signatures : undefined, body.onTrailer);
-    if ((await reader.some(1)) !== undefined) {
-      throw new S3Error('InvalidRequest', 'The body goes on after its last chunk');
-    }
   } finally {
     await reader.close();
   }
@@ -72,7 +69,10 @@ function parseChunkLine(line: string | undefined): { size: number; signature: st
   return { size: Number.parseInt(match[1], 16), signature: match[2] };
 }
 
-/** Reads up to the empty line that ends the body. */
+/**
+ * Reads the headers behind the last chunk up to the end of the body. Lines end with LF or CRLF, and empty ones may
+ * stand anywhere: some clients end each header with both LF and CRLF, some leave out the last line.
+ */
 async function readTrailers(
   reader: ByteReader,
   expected: boolean,
@@ -81,23 +81,24 @@ async function readTrailers(
 ): Promise<void> {
   let text = '';
   let signature: string | undefined;
-  for (let count = 0; ; count += 1) {
+  let lines = 0;
+  for (let isEnded = false; !(await reader.atEnd()); lines += 1) {
     const line = await reader.line(MAX_TRAILER_LINE);
-    // Clients without trailers may leave out the empty line after the last chunk.
-    if (line === '' || (line === undefined && !expected)) break;
-    const colon = line?.indexOf(':') ?? -1;
-    if (line === undefined || colon < 1 || !expected || count >= MAX_TRAILERS) {
-      throw broken('what follows the last chunk must be headers that were announced, and an empty line');
+    if (line === undefined && !isEnded) throw broken('a header behind the last chunk has no end');
+    const [, name = '', value = ''] = /^([^:]+):(.*)$/.exec(line ?? ':') ?? [];
+    if (line === '') {
+      isEnded = true;
+    } else if (name === '' || !expected || signature !== undefined || lines >= MAX_TRAILER_LINES) {
+      throw new S3Error('MalformedTrailerError');
+    } else if (signatures && name.trim().toLowerCase() === 'x-amz-trailer-signature') {
+      signature = value.trim();
+    } else {
+      text += `${name.trim().toLowerCase()}:${value.trim()}\n`;
+      onTrailer(name.trim().toLowerCase(), value.trim());
     }
-    const name = line.slice(0, colon).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    if (name === 'x-amz-trailer-signature') {
-      signature = value;
-      continue;
-    }
-    text += `${name}:${value}\n`;
-    onTrailer(name, value);
   }
+  // Clients without trailers may leave out the empty line after the last chunk.
+  if (expected && lines === 0) throw broken('it ends before the headers that were announced');
   if (expected && signatures) await signatures.checkTrailer(text, signature);
 }
 

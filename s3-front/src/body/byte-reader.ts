@@ -39,6 +39,12 @@ export class ByteReader {
     return first?.[0] === 0x0d && second?.[0] === 0x0a;
   }
 
+  /** Whether no byte is left. */
+  async atEnd(): Promise<boolean> {
+    while (this.#rest.length === 0) if (!(await this.#more())) return true;
+    return false;
+  }
+
   /** Lets the source go without reading it to its end. */
   async close(): Promise<void> {
     await this.#source.return?.();

@@ -3,25 +3,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Authentication } from '../auth/authenticate.js';
 import { S3Error } from '../s3-errors.js';
 import { CHUNKED_PAYLOADS, type ChunkedPayload, decodeAwsChunked } from './aws-chunked.js';
-import {
-  CHECKSUM_HEADER_PREFIX,
-  CHECKSUMS,
-  decodeDigest,
-  type RunningDigest,
-  startHash,
-} from './checksums.js';
-
-const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
-
-/** A digest that the client sent, or will send in a trailer. */
-interface ExpectedDigest {
-  readonly running: RunningDigest;
-  readonly bytes: number;
-  readonly header: string;
-  readonly error: 'BadDigest' | 'XAmzContentSHA256Mismatch';
-  /** `undefined` until the trailer has come. */
-  expected: Buffer | undefined;
-}
+import { CHECKSUM_HEADER_PREFIX, startHash } from './checksums.js';
+import { checkDigest, type ExpectedDigest, expectedDigests, takeTrailer } from './expected-digests.js';
 
 export interface RequestBodyOptions {
   readonly message: IncomingMessage;
@@ -49,12 +32,7 @@ export class RequestBody {
     this.#options = options;
     this.#chunked = chunkedPayload(payload);
     this.size = announcedSize(headers, this.#chunked !== undefined);
-    this.#digests = [
-      ...payloadDigest(payload),
-      ...contentMd5(headers),
-      ...checksumHeader(headers),
-      ...checksumTrailer(headers, this.#chunked),
-    ];
+    this.#digests = expectedDigests(headers, payload, this.#chunked);
   }
 
   /** MD5 of the body in hex, once `read` has ended. */
@@ -74,7 +52,8 @@ export class RequestBody {
   /**
    * The bytes, once. The last of them comes only when all digests and signatures were found right, so a
    * reader that stores nothing short of `size` bytes never stores a wrong body.
-   * @throws S3Error IncompleteBody, BadDigest, XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest
+   * @throws S3Error IncompleteBody, BadDigest, XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest,
+   * MalformedTrailerError
    */
   async *read(): AsyncGenerator<Buffer, void, undefined> {
     this.#options.onStart();
@@ -89,8 +68,9 @@ export class RequestBody {
       held = bytes;
     }
     if (received < this.size) throw new S3Error('IncompleteBody');
+    refuseHttpTrailers(this.#options.message);
     this.#contentMd5 = (await this.#md5.digest()).toString('hex');
-    for (const digest of this.#digests) await check(digest);
+    for (const digest of this.#digests) await checkDigest(digest);
     // The client has done its part; storing may take longer than a client may be silent.
     this.#options.message.socket.setTimeout(0);
     if (held) yield held;
@@ -114,13 +94,8 @@ export class RequestBody {
       source,
       payload: this.#chunked,
       authentication,
-      onTrailer: (name, value) => this.#takeTrailer(name, value),
+      onTrailer: (name, value) => takeTrailer(this.#digests, name, value),
     });
-  }
-
-  #takeTrailer(name: string, value: string): void {
-    const digest = this.#digests.find(({ header, expected }) => header === name && expected === undefined);
-    if (digest) digest.expected = parseDigest(name, value, digest.bytes);
   }
 }
 
@@ -131,6 +106,12 @@ async function* received(message: IncomingMessage): AsyncGenerator<Buffer, void,
   } catch (err) {
     throw new S3Error('IncompleteBody', 'The connection ended before the body', { cause: err });
   }
+}
+
+/** Behind a chunked body of HTTP itself, where S3 has no checksums. */
+function refuseHttpTrailers({ trailers }: IncomingMessage): void {
+  if (Object.keys(trailers).some(name => name.startsWith('x-amz-')))
+    throw new S3Error('MalformedTrailerError');
 }
 
 function announcedSize(headers: IncomingHttpHeaders, chunked: boolean): number {
@@ -150,89 +131,4 @@ function chunkedPayload(payload: string): ChunkedPayload | undefined {
     throw new S3Error('NotImplemented', `The body's coding ${payload.slice(0, 100)} is not offered`);
   }
   return undefined;
-}
-
-function payloadDigest(payload: string): ExpectedDigest[] {
-  if (payload === UNSIGNED_PAYLOAD || payload.startsWith('STREAMING-')) return [];
-  if (!/^[0-9a-f]{64}$/.test(payload)) {
-    throw new S3Error(
-      'InvalidArgument',
-      `x-amz-content-sha256 must be a SHA-256 in hex, ${UNSIGNED_PAYLOAD}, or ${Object.keys(CHUNKED_PAYLOADS).join(', ')}`,
-    );
-  }
-  return [
-    {
-      running: startHash('sha256'),
-      bytes: 32,
-      header: 'x-amz-content-sha256',
-      error: 'XAmzContentSHA256Mismatch',
-      expected: Buffer.from(payload, 'hex'),
-    },
-  ];
-}
-
-function contentMd5(headers: IncomingHttpHeaders): ExpectedDigest[] {
-  const text = headers['content-md5'];
-  if (text === undefined) return [];
-  const expected = parseDigest('Content-MD5', String(text), 16);
-  return [{ running: startHash('md5'), bytes: 16, header: 'content-md5', error: 'BadDigest', expected }];
-}
-
-function checksumHeader(headers: IncomingHttpHeaders): ExpectedDigest[] {
-  const sent = Object.keys(headers).filter(
-    name =>
-      name.startsWith(CHECKSUM_HEADER_PREFIX) &&
-      !['x-amz-checksum-algorithm', 'x-amz-checksum-type', 'x-amz-checksum-mode'].includes(name),
-  );
-  if (sent.length > 1)
-    throw new S3Error('InvalidRequest', 'A request may have one x-amz-checksum header only');
-  return sent.map(header => expectChecksum(header, String(headers[header])));
-}
-
-function checksumTrailer(
-  headers: IncomingHttpHeaders,
-  chunked: ChunkedPayload | undefined,
-): ExpectedDigest[] {
-  const announced = headers['x-amz-trailer'];
-  if (announced === undefined || chunked === undefined || !CHUNKED_PAYLOADS[chunked].trailer) return [];
-  const names = String(announced)
-    .split(',')
-    .map(name => name.trim().toLowerCase())
-    .filter(name => name.startsWith(CHECKSUM_HEADER_PREFIX));
-  if (names.length > 1)
-    throw new S3Error('InvalidRequest', 'A request may have one x-amz-checksum trailer only');
-  return names.map(header => expectChecksum(header, undefined));
-}
-
-function expectChecksum(header: string, text: string | undefined): ExpectedDigest {
-  const name = header.slice(CHECKSUM_HEADER_PREFIX.length);
-  const algorithm = Object.hasOwn(CHECKSUMS, name) ? CHECKSUMS[name] : undefined;
-  if (algorithm === undefined) {
-    throw new S3Error(
-      'InvalidRequest',
-      `${header} is not known: expected ${CHECKSUM_HEADER_PREFIX} and one of ${Object.keys(CHECKSUMS).join(', ')}`,
-    );
-  }
-  return {
-    running: algorithm.start(),
-    bytes: algorithm.bytes,
-    header,
-    error: 'BadDigest',
-    expected: text === undefined ? undefined : parseDigest(header, text, algorithm.bytes),
-  };
-}
-
-function parseDigest(header: string, text: string, bytes: number): Buffer {
-  const digest = decodeDigest(text, bytes);
-  if (!digest) throw new S3Error('InvalidDigest', `${header} must be ${bytes} bytes in base64`);
-  return digest;
-}
-
-async function check({ running, header, expected, error }: ExpectedDigest): Promise<void> {
-  if (expected === undefined) {
-    throw new S3Error('InvalidRequest', `The trailer ${header} was announced and did not come`);
-  }
-  if (!(await running.digest()).equals(expected)) {
-    throw new S3Error(error, `The body does not match ${header}`);
-  }
 }

@@ -138,14 +138,11 @@ test('objects are listed in pages', async t => {
       { 'max-keys': 'ten' },
       { 'max-keys': '' },
       { 'encoding-type': 'xml' },
+      { 'list-type': '3' },
       { 'list-type': '2', 'continuation-token': 'bm9uc2Vuc2U' },
     ]) {
       const answer = await sendSigned(url, { path: `/${Bucket}`, query });
       assert.equal(answer.code, 'InvalidArgument', JSON.stringify(query));
-    }
-    for (const query of [{ 'list-type': '3' }, { marker: 'a', 'list-type': '2' }, { versions: '' }]) {
-      const answer = await sendSigned(url, { path: `/${Bucket}`, query });
-      assert.equal(answer.code, 'NotImplemented', JSON.stringify(query));
     }
     await refused(s3.listObjectsV2({ Bucket: 'missing' }), 'NoSuchBucket', 404);
   });

@@ -75,9 +75,12 @@ test('bodies in every form', async t => {
       [{ 'x-amz-checksum-crc64nvme': 'AAAAAAAAAAA=' }, 'BadDigest'],
       [{ 'x-amz-checksum-sha1': createHash('sha1').digest('base64') }, 'BadDigest'],
       [{ 'x-amz-checksum-sha256': sha256.toString('base64') }, 'BadDigest'],
-      [{ 'x-amz-checksum-sha256': 'AAAA' }, 'InvalidDigest'],
+      [{ 'x-amz-checksum-sha256': 'AAAA' }, 'InvalidRequest'],
       [{ 'x-amz-checksum-md6': 'AAAA' }, 'InvalidRequest'],
       [{ 'x-amz-checksum-crc32': 'AAAAAA==', 'x-amz-checksum-crc32c': 'AAAAAA==' }, 'InvalidRequest'],
+      [{ 'x-amz-trailer': 'x-amz-checksum-crc32' }, 'InvalidRequest'],
+      [{ 'x-amz-sdk-checksum-algorithm': 'CRC32' }, 'InvalidRequest'],
+      [{ 'x-amz-sdk-checksum-algorithm': 'CRC32C', 'x-amz-checksum-crc32': 'AAAAAA==' }, 'InvalidRequest'],
     ];
     for (const [headers, code] of cases) {
       for (const body of [CONTENT, 'x', '']) {
@@ -111,9 +114,38 @@ test('bodies in every form', async t => {
     await left(await trailer(right, 6), 'IncompleteBody', 'shorter than announced');
     await left(await trailer(right, 4), 'InvalidRequest', 'longer than announced');
     await left(await trailer(right.replace('hello', 'jello'), 5), 'BadDigest', 'changed');
-    await left(await trailer('5\r\nhello\r\n0\r\n\r\n', 5), 'InvalidRequest', 'no trailer');
-    await left(await trailer(right.replace(/crc32:.*\r/, 'crc32:zz\r'), 5), 'InvalidDigest', 'no checksum');
-    await left(await trailer(`${right}more`, 5), 'InvalidRequest', 'goes on');
+    await left(await trailer('5\r\nhello\r\n0\r\n\r\n', 5), 'MalformedTrailerError', 'no trailer');
+    const sum = crc.toString('base64');
+    const sumHeader = `x-amz-checksum-crc32:${sum}\r\n`;
+    for (const [text, headers, code] of [
+      [right, { 'x-amz-trailer': 'x-amz-checksum-crc32c' }, 'MalformedTrailerError'],
+      [right, { 'x-amz-trailer': 'x-amz-meta-a' }, 'InvalidRequest'],
+      [right, { 'x-amz-trailer': 'x-amz-checksum-crc32,x-amz-checksum-sha1' }, 'InvalidRequest'],
+      [right, { 'x-amz-checksum-crc32': sum }, 'InvalidRequest'],
+      [right, { 'x-amz-checksum-crc32c': 'AAAAAA==' }, 'InvalidRequest'],
+      [right, { 'x-amz-sdk-checksum-algorithm': 'SHA256' }, 'InvalidRequest'],
+      [right, { 'content-md5': createHash('md5').update('other').digest('base64') }, 'BadDigest'],
+      [right.replace(sumHeader, sumHeader + sumHeader), {}, 'MalformedTrailerError'],
+      [right.replace(sumHeader, `${sumHeader}x-amz-meta-a:b\r\n`), {}, 'MalformedTrailerError'],
+      [right.replace(sumHeader, `${sumHeader}x-amz-trailer-signature:aa\r\n`), {}, 'MalformedTrailerError'],
+      [right.replace(sumHeader, 'no colon\r\n'), {}, 'MalformedTrailerError'],
+    ] as const) {
+      await left(await trailer(text, 5, headers), code, JSON.stringify([text, headers]));
+    }
+    const unannounced = await put(
+      {
+        'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+        'x-amz-decoded-content-length': '5',
+      },
+      right,
+    );
+    await left(unannounced, 'MalformedTrailerError', 'not announced');
+    for (const form of [right.replace(sumHeader, `${sumHeader.slice(0, -2)}\n\r\n`), right.slice(0, -2)]) {
+      assert.equal((await trailer(form, 5)).status, 200, JSON.stringify(form));
+      await s3.deleteObject({ Bucket, Key: 'wrong' });
+    }
+    await left(await trailer(right.replace(/crc32:.*\r/, 'crc32:zz\r'), 5), 'InvalidRequest', 'no checksum');
+    await left(await trailer(`${right}more`, 5), 'MalformedTrailerError', 'goes on');
     await left(await trailer('hello', 5), 'IncompleteBody', 'not coded');
     await left(await trailer(right, 5, { 'x-amz-decoded-content-length': '-5' }), 'InvalidArgument', '-5');
     await left(await trailer(right, 2_000_000), 'EntityTooLarge', 'too large');

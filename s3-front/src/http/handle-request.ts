@@ -1,5 +1,7 @@
 /** A request from its head to the end of its answer. */
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@zenko-modules/common/logger';
+import { originForm } from '@zenko-modules/common/origin-form';
 import { authenticate } from '../auth/authenticate.js';
 import { headersFromQuery } from '../auth/signature-parameters.js';
 import { RequestBody } from '../body/request-body.js';
@@ -35,8 +37,7 @@ export async function handleRequest({ front, log, metrics }: Handler, exchange: 
     else progress.error = toS3Error(err);
   }
   if (progress.error) {
-    const resource = (message.url ?? '/').split('?', 1)[0] ?? '/';
-    await respondError(exchange, progress.error, resource).catch((failure: unknown) => {
+    await respondError(exchange, progress.error, pathOf(message)).catch((failure: unknown) => {
       requestLog.warn({ err: failure }, 'an error could not be answered');
       response.destroy();
     });
@@ -64,7 +65,7 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
   );
   const presigned = authentication.expiresSeconds !== undefined;
   const headers = presigned ? { ...headersFromQuery(target.query), ...message.headers } : message.headers;
-  const route = routeOf({ method, target, presigned, isCopy: headers['x-amz-copy-source'] !== undefined });
+  const route = routeOf({ method, target, isCopy: headers['x-amz-copy-source'] !== undefined });
   progress.operation = route.name;
   const onStart = (): void => {
     if (!exchange.awaitsContinue) return;
@@ -86,6 +87,11 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
   await respond(exchange, result);
 }
 
+/** As it came, without its query. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return (originForm(url)?.url ?? url).split('?', 1)[0] ?? '/';
+}
+
 function logEnd(
   log: Logger,
   { message, response }: Exchange,
@@ -97,7 +103,7 @@ function logEnd(
     operation,
     method: message.method,
     // The query of a presigned URL is as good as a password.
-    path: (message.url ?? '/').split('?', 1)[0],
+    path: pathOf(message),
     status: response.statusCode,
     ms: Math.round(seconds * 1000),
   };

@@ -1,4 +1,5 @@
 /** What a request line names: a bucket, a key, and parameters. Path-style only; nothing is normalised. */
+import { originForm } from '@zenko-modules/common/origin-form';
 import { checkKey } from '../object-key.js';
 import { S3Error } from '../s3-errors.js';
 
@@ -10,15 +11,18 @@ export interface RequestTarget {
   /** `undefined`: the bucket itself. */
   readonly key: string | undefined;
   readonly query: Query;
+  /** The host that a whole URL in the request line names, in the place of the header Host. */
+  readonly authority: string | undefined;
 }
 
 /** @throws S3Error InvalidURI, KeyTooLongError, InvalidArgument */
-export function parseTarget(url: string): RequestTarget {
-  if (!url.startsWith('/'))
-    throw new S3Error('InvalidURI', 'The request must name a path that begins with /');
+export function parseTarget(target: string): RequestTarget {
+  const { url, authority } = originForm(target) ?? {};
+  if (url === undefined) {
+    throw new S3Error('InvalidURI', 'The request must name a path that begins with /, or a whole URL');
+  }
   const mark = url.indexOf('?');
-  const rawPath = mark < 0 ? url : url.slice(0, mark);
-  const path = decode(rawPath);
+  const path = decodePlus(mark < 0 ? url : url.slice(0, mark));
   const slash = path.indexOf('/', 1);
   const bucket = slash < 0 ? path.slice(1) : path.slice(1, slash);
   const key = slash < 0 ? '' : path.slice(slash + 1);
@@ -28,6 +32,7 @@ export function parseTarget(url: string): RequestTarget {
     bucket: bucket === '' ? undefined : bucket,
     key: key === '' ? undefined : key,
     query: new Query(mark < 0 ? '' : url.slice(mark + 1)),
+    authority,
   };
 }
 
@@ -40,8 +45,8 @@ export class Query {
     for (const part of text.split('&')) {
       if (part === '') continue;
       const equals = part.indexOf('=');
-      const name = decodeParameter(equals < 0 ? part : part.slice(0, equals));
-      const value = decodeParameter(equals < 0 ? '' : part.slice(equals + 1));
+      const name = decodePlus(equals < 0 ? part : part.slice(0, equals));
+      const value = decodePlus(equals < 0 ? '' : part.slice(equals + 1));
       const values = this.#values.get(name);
       if (values) values.push(value);
       else this.#values.set(name, [value]);
@@ -70,13 +75,10 @@ export class Query {
   }
 }
 
-function decodeParameter(text: string): string {
-  return decode(text.replaceAll('+', '%20'));
-}
-
-function decode(text: string): string {
+/** S3 reads a plus as a blank, in the path too. */
+function decodePlus(text: string): string {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(text.replaceAll('+', '%20'));
   } catch (err) {
     throw new S3Error('InvalidURI', 'The URI is not valid percent-encoded UTF-8', { cause: err });
   }

@@ -23,6 +23,7 @@ interface ListRequest {
 
 /** ListObjects, version 1: pages by `marker`. */
 export const listObjectsV1: Operation = async (front, request) => {
+  if (request.query.has('list-type')) throw new S3Error('InvalidArgument', 'list-type must be 2');
   await findBucket(front, request);
   const list = readListRequest(request);
   const marker = request.query.get('marker') ?? '';

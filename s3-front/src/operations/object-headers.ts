@@ -83,8 +83,6 @@ const OVERRIDES = {
   expires: 'response-expires',
 } as const;
 
-export const OVERRIDE_PARAMETERS: readonly string[] = Object.values(OVERRIDES);
-
 /** @throws S3Error InvalidArgument when a parameter that replaces a header is no text for one */
 export function objectHeaders(object: ObjectValue, query: Query): Record<string, string> {
   const content = contentHeadersOf(object);

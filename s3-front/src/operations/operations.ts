@@ -1,0 +1,118 @@
+/** Every operation of S3 that the front offers, one row each. README's list is written from it. */
+import { getBucketLocation, getBucketVersioning, headBucket } from './bucket-properties.js';
+import { copyObject } from './copy-object.js';
+import { createBucket } from './create-bucket.js';
+import { deleteBucket } from './delete-bucket.js';
+import { deleteObject } from './delete-object.js';
+import { deleteObjects } from './delete-objects.js';
+import { getObject, headObject } from './get-object.js';
+import { listBuckets } from './list-buckets.js';
+import { listObjectsV1, listObjectsV2 } from './list-objects.js';
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tagging.js';
+import type { Operation } from './operation.js';
+import { putObject } from './put-object.js';
+
+/** What the path of a request names. */
+export type Level = 'service' | 'bucket' | 'object';
+
+export interface Route {
+  /** The name of the operation in the documentation of S3, for logs and metrics too. */
+  readonly name: string;
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  readonly level: Level;
+  /** Parameters that must be in the query, `name` or `name=value`: the sub-resource. */
+  readonly with?: readonly string[];
+  /** Parameters that would be sub-resources elsewhere and that this operation reads. */
+  readonly reads?: readonly string[];
+  /** Only with the header `x-amz-copy-source`. */
+  readonly isCopy?: true;
+  readonly run: Operation;
+}
+
+/** Of several rows that fit a request, the first is meant. */
+export const OPERATIONS: readonly Route[] = [
+  { name: 'ListBuckets', method: 'GET', level: 'service', run: listBuckets },
+  { name: 'GetBucketLocation', method: 'GET', level: 'bucket', with: ['location'], run: getBucketLocation },
+  {
+    name: 'GetBucketVersioning',
+    method: 'GET',
+    level: 'bucket',
+    with: ['versioning'],
+    run: getBucketVersioning,
+  },
+  { name: 'ListObjectsV2', method: 'GET', level: 'bucket', with: ['list-type=2'], run: listObjectsV2 },
+  { name: 'ListObjects', method: 'GET', level: 'bucket', reads: ['list-type'], run: listObjectsV1 },
+  { name: 'HeadBucket', method: 'HEAD', level: 'bucket', run: headBucket },
+  { name: 'CreateBucket', method: 'PUT', level: 'bucket', run: createBucket },
+  { name: 'DeleteBucket', method: 'DELETE', level: 'bucket', run: deleteBucket },
+  { name: 'DeleteObjects', method: 'POST', level: 'bucket', with: ['delete'], run: deleteObjects },
+  { name: 'GetObjectTagging', method: 'GET', level: 'object', with: ['tagging'], run: getObjectTagging },
+  { name: 'GetObject', method: 'GET', level: 'object', run: getObject },
+  { name: 'HeadObject', method: 'HEAD', level: 'object', run: headObject },
+  { name: 'PutObjectTagging', method: 'PUT', level: 'object', with: ['tagging'], run: putObjectTagging },
+  { name: 'CopyObject', method: 'PUT', level: 'object', isCopy: true, run: copyObject },
+  { name: 'PutObject', method: 'PUT', level: 'object', run: putObject },
+  {
+    name: 'DeleteObjectTagging',
+    method: 'DELETE',
+    level: 'object',
+    with: ['tagging'],
+    run: deleteObjectTagging,
+  },
+  { name: 'DeleteObject', method: 'DELETE', level: 'object', run: deleteObject },
+];
+
+/**
+ * Parameters that name something that the front does not offer, of S3 and of CloudServer. One of them changes what
+ * is asked for, so it is refused; any other parameter that no operation reads is ignored, as in S3.
+ */
+export const NOT_OFFERED: Readonly<Record<Level, readonly string[]>> = {
+  service: [],
+  bucket: [
+    'abac',
+    'accelerate',
+    'acl',
+    'analytics',
+    'cors',
+    'encryption',
+    'intelligent-tiering',
+    'inventory',
+    'lifecycle',
+    'logging',
+    'metadataConfiguration',
+    'metadataInventoryTable',
+    'metadataJournalTable',
+    'metadataTable',
+    'metrics',
+    'notification',
+    'object-lock',
+    'ownershipControls',
+    'policy',
+    'policyStatus',
+    'publicAccessBlock',
+    'quota',
+    'replication',
+    'requestPayment',
+    'search',
+    'session',
+    'tagging',
+    'uploads',
+    'versions',
+    'website',
+  ],
+  object: [
+    'acl',
+    'attributes',
+    'encryption',
+    'legal-hold',
+    'partNumber',
+    'renameObject',
+    'restore',
+    'retention',
+    'select',
+    'torrent',
+    'uploadId',
+    'uploads',
+    'versionId',
+  ],
+};
