@@ -179,3 +179,33 @@ test('a module whose store was taken over says so and ends with 1', async t => {
   assert.equal((await daemon.exited).code, 1);
   await daemon.printed(/"level":60.*another process has the lease.*cannot go on/);
 });
+
+test('a module whose store is damaged while it runs says so and ends with 1', async t => {
+  const DATA_DIR = await temporaryFolder(t);
+  await mkdir(path.join(DATA_DIR, 'metadata'));
+  const daemon = await start(t, { DATA_DIR, METADATA_BACKEND: `${OUTSIDE}failing-level.js` });
+  const client = clientOf(t, daemon);
+  const put = (): Promise<unknown> => client.call('put', { rpcArgs: ['k', '{}', {}], subLevel: ['bucket'] });
+  await assert.rejects(put(), err => isErrorType(err, 'InternalError'));
+  await assert.rejects(put(), err => isErrorType(err, 'ServiceUnavailable'));
+  assert.equal((await daemon.exited).code, 1);
+  await daemon.printed(/"level":60.*the store is lost to this process: line 7 is damaged.*cannot go on/);
+});
+
+test('a module whose store answers nothing any more ends with 0 when it is told to', async t => {
+  const DATA_DIR = await temporaryFolder(t);
+  await mkdir(path.join(DATA_DIR, 'metadata'));
+  const daemon = await start(t, {
+    DATA_DIR,
+    METADATA_BACKEND: `${OUTSIDE}failing-level.js`,
+    FAILURE: 'silence',
+    STOP_GRACE_MS: '2000',
+  });
+  const client = clientOf(t, daemon);
+  const put = assert.rejects(client.call('put', { rpcArgs: ['k', '{}', {}], subLevel: ['bucket'] }));
+  await client.call('getUUID', { rpcArgs: [] });
+  assert.deepEqual(await daemon.kill('SIGTERM'), { code: 0, signal: null }, daemon.output());
+  await put;
+  await daemon.printed(/calls in flight are left unanswered/);
+  await daemon.printed(/what is in line is left behind/);
+});

@@ -2,11 +2,13 @@
 import path from 'node:path';
 import type { Running } from '@zenko-modules/common/daemon';
 import { checkFolder, openPartFolder } from '@zenko-modules/common/data-folder';
+import { withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type ProbeServer, startProbeServer } from '@zenko-modules/common/probe-server';
 import { type RpcServer, startRpcServer } from '@zenko-modules/common/rpc/server';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
+import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { diskUsageOf } from './deployment/disk-usage.js';
 import { loadLevelDown } from './leveldowns/registry.js';
@@ -49,10 +51,16 @@ export async function startMetadataModule(
         }
       : undefined,
   );
+  const { STOP_GRACE_MS } = readSettings(STOP_SETTINGS, env);
   const close = async (): Promise<void> => {
     await probes?.close();
-    await rpc?.close();
-    await store?.close();
+    store?.stop();
+    try {
+      await withDeadline(rpc?.close() ?? Promise.resolve(), STOP_GRACE_MS / 2, 'answering what is in flight');
+    } catch (err) {
+      log.error({ err }, 'calls in flight are left unanswered');
+    }
+    await store?.close(STOP_GRACE_MS / 3);
   };
   stopping?.addEventListener('abort', () => level.abortOpen?.());
   try {
@@ -62,7 +70,7 @@ export async function startMetadataModule(
       uuidFolder: plugin.uuidInFolder ? folder : undefined,
       maxRecords: settings.RECORD_LOG_MAX_RECORDS,
       observer: metrics.batchWritten,
-      onFenced: err => fail?.(err.message),
+      onLost: err => fail?.(err.message),
     });
     store = opened;
     probes = await startProbeServer({

@@ -1,4 +1,5 @@
 /** All that the module keeps over one LevelDOWN: databases with versions, the record log, the deployment's id. */
+import { withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { RpcService } from '@zenko-modules/common/rpc/service';
 import { refuseUnfinishedCopy } from './copy/copy-state.js';
@@ -11,8 +12,9 @@ import { LogReaders } from './record-log/log-readers.js';
 import { RecordLog } from './record-log/record-log.js';
 import { Retention } from './record-log/retention.js';
 import { CommitQueue, type CommitObserver } from './store/commit-queue.js';
-import { LevelStore } from './store/level-store.js';
+import { LevelStore, type LevelStoreOptions } from './store/level-store.js';
 import { MonotonicClock } from './store/monotonic-clock.js';
+import { Recovery } from './store/recovery.js';
 import { resumeRepairs } from './versioning/lost-repairs.js';
 import { VersionIds } from './versioning/version-id.js';
 import { VersionedStore } from './versioning/versioned-store.js';
@@ -25,9 +27,13 @@ export interface MetadataStoreOptions {
   /** Newest records that the log keeps. */
   readonly maxRecords: number;
   readonly observer?: CommitObserver;
-  /** Told when another process has taken the store over: this one must end. */
-  readonly onFenced?: (err: Error) => void;
+  /** Told when this process has lost the store, to another one or to damage, and must end. */
+  readonly onLost?: (err: Error) => void;
   readonly repairDelayMs?: number;
+  /** A store that cannot be opened again for so long is lost; a minute unless a test is in a hurry. */
+  readonly giveUpMs?: number;
+  /** Deadlines of the LevelDOWN's calls, where a test is in a hurry. */
+  readonly deadlines?: Pick<LevelStoreOptions, 'batchMs' | 'stepMs' | 'drainMs'>;
   /** Milliseconds since the epoch. */
   readonly systemTime?: () => number;
 }
@@ -39,42 +45,60 @@ interface Parts {
   readonly readers: LogReaders;
   readonly retention: Retention;
   readonly commits: CommitQueue;
+  readonly recovery: Recovery;
   readonly uuid: string;
+  readonly log: Logger;
 }
+
+/** How long `close` waits for what is in line, and then for the LevelDOWN, unless it is told otherwise. */
+const CLOSE_MS = 4000;
 
 export class MetadataStore {
   readonly #parts: Parts;
+  readonly #stopping = new AbortController();
+  readonly #resumed: Promise<void>;
+  #closed: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    this.#resumed = resumeRepairs({ ...parts, signal: this.#stopping.signal });
   }
 
   /** Opens the LevelDOWN and all that is kept in it. Rejects with the LevelDOWN's own error when that fails. */
   static async open(options: MetadataStoreOptions): Promise<MetadataStore> {
-    const { level, log, uuidFolder, maxRecords, observer, onFenced, repairDelayMs, systemTime } = options;
-    const store = await LevelStore.open(level, onFenced);
+    const { level, log, uuidFolder, maxRecords, observer, onLost, repairDelayMs, giveUpMs } = options;
+    const store = await LevelStore.open(level, { ...options.deadlines, ...(onLost && { onLost }) });
     try {
       await refuseUnfinishedCopy(key => store.get(key));
-      const clock = new MonotonicClock(0, systemTime);
+      const clock = new MonotonicClock(0, options.systemTime);
       const recordLog = await RecordLog.open(store, clock);
+      const recovery = new Recovery({ store, recordLog, log, onLost, giveUpMs });
       const retentionCheck = (): void => retention.check();
-      const commits = new CommitQueue(store, recordLog, log, [
-        retentionCheck,
-        ...(observer ? [observer] : []),
-      ]);
+      const observers = [retentionCheck, ...(observer ? [observer] : [])];
+      const commits = new CommitQueue({ store, recordLog, recovery, log, observers });
       const readers = await LogReaders.open(store, commits);
       const retention = new Retention({ recordLog, readers, commits, maxRecords, log });
       const databases = new VersionedStore({
         store,
         commits,
+        recovery,
         versionIds: new VersionIds(clock),
         log,
         ...(repairDelayMs !== undefined && { repairDelayMs }),
       });
-      await resumeRepairs(recordLog, databases, log);
       const uuid =
         uuidFolder === undefined ? await uuidInStore(store, commits) : await uuidInFolder(uuidFolder);
-      return new MetadataStore({ store, databases, recordLog, readers, retention, commits, uuid });
+      return new MetadataStore({
+        store,
+        databases,
+        recordLog,
+        readers,
+        retention,
+        commits,
+        recovery,
+        uuid,
+        log,
+      });
     } catch (err) {
       await store.close();
       throw err;
@@ -93,6 +117,11 @@ export class MetadataStore {
     return this.#parts.databases;
   }
 
+  /** Resolves when all that a process before this one left to be done has been found. */
+  get resumed(): Promise<void> {
+    return this.#resumed;
+  }
+
   /** What the RPC offers. */
   services(diskUsage: () => Promise<DiskUsage>): readonly RpcService[] {
     return [metadataService({ ...this.#parts, diskUsage }), recordLogService(this.#parts)];
@@ -100,16 +129,45 @@ export class MetadataStore {
 
   /** Resolves when a write can be taken now; rejects with the reason. */
   async ready(): Promise<void> {
-    await this.#parts.commits.certain();
+    await this.#parts.recovery.certain();
     await this.#parts.store.ping();
   }
 
-  /** Finishes what is in line, then closes the LevelDOWN. */
-  async close(): Promise<void> {
-    const { databases, retention, commits, store } = this.#parts;
+  /** Refuses at once what waits for a store that failed: it is not opened again any more. The rest goes on until `close`. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#parts.recovery.stop();
+  }
+
+  /**
+   * Finishes what is in line, then closes the LevelDOWN. What was acknowledged is on stable storage, so a
+   * LevelDOWN that does not answer is left behind after `graceMs`, and told of in the log.
+   */
+  close(graceMs = CLOSE_MS): Promise<void> {
+    this.stop();
+    this.#closed ??= this.#close(graceMs);
+    return this.#closed;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { store, log } = this.#parts;
+    try {
+      await withDeadline(this.#finish(), graceMs / 2, 'finishing what is in line');
+    } catch (err) {
+      log.error({ err }, 'what is in line is left behind');
+    }
+    try {
+      await withDeadline(store.close(), graceMs / 2, 'closing the store');
+    } catch (err) {
+      log.error({ err }, 'the store was not closed cleanly');
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const { databases, retention, commits } = this.#parts;
+    await this.#resumed;
     await databases.close();
     await retention.close();
     await commits.close();
-    await store.close();
   }
 }

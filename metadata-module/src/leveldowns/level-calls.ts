@@ -41,7 +41,7 @@ export function getValue(level: AbstractLevelDOWN, key: Buffer | string): Promis
   });
 }
 
-/** The entries of a range in byte order. */
+/** The entries of a range in byte order. Rejects when the store is closed before all were read. */
 export async function* readEntries(
   level: AbstractLevelDOWN,
   range: AbstractIteratorOptions<Buffer | string> = {},
@@ -59,7 +59,10 @@ export async function* readEntries(
       yield entry;
     }
   } finally {
-    await call(done => iterator.end(done));
+    const ended = call(done => iterator.end(done));
+    // A store that was closed has ended its iterators by itself, and leveldown never says so.
+    if (level.status === 'open') await ended;
+    else ended.catch(() => undefined);
   }
 }
 

@@ -53,6 +53,8 @@ export const LEVEL_ERRORS = {
   fenced: 'LEVEL_FENCED',
   /** What is stored is damaged or incomplete; the message names where. */
   corrupt: 'LEVEL_CORRUPT',
+  /** An iterator was ended by the closing of its store before its reader had seen all. */
+  iteratorEnded: 'LEVEL_ITERATOR_ENDED',
 } as const;
 
 export type LevelErrorCode = (typeof LEVEL_ERRORS)[keyof typeof LEVEL_ERRORS];

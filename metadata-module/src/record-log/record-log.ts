@@ -3,6 +3,7 @@
  * batch as the changes that they tell of, so their order is the order of commits.
  */
 import type { Entry, LevelStore, StoreOperation } from '../store/level-store.js';
+import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import type { MonotonicClock } from '../store/monotonic-clock.js';
 import {
   type KeyOperation,
@@ -64,11 +65,19 @@ export class RecordLog {
     return this.#last;
   }
 
-  /** Reads from the store which records there are, after a start or a batch whose outcome is not known. */
+  /**
+   * Reads from the store which records there are, after a start or a batch whose outcome is not known.
+   * @throws LevelError LEVEL_CORRUPT when the store holds less than was committed before.
+   */
   async recover(): Promise<void> {
     const newest = await this.#edge(true);
     const oldest = await this.#edge(false);
-    this.#last = newest ? seqOf(newest.key) : 0;
+    const last = newest ? seqOf(newest.key) : 0;
+    if (last < this.#last) {
+      const lost = `records ${last + 1} to ${this.#last} of the log, which were acknowledged, are not in the store any more`;
+      throw new LevelError(LEVEL_ERRORS.corrupt, lost);
+    }
+    this.#last = last;
     this.#first = oldest ? seqOf(oldest.key) : 1;
     const time = newest ? Date.parse(parseRecord(newest.key, newest.value).timestamp) : NaN;
     if (!Number.isNaN(time)) this.#clock.passed(time);
@@ -123,9 +132,13 @@ export class RecordLog {
     }
   }
 
-  /** All records, the newest first; one that is damaged is passed over, and told of. */
-  async *backwards(onDamaged: (err: unknown) => void): AsyncGenerator<LogItem, void, undefined> {
-    for await (const { key, value } of this.#store.entries(RECORD_LOG.rangeOf({ reverse: true }))) {
+  /** Records from number `upTo` on downwards; one that is damaged is passed over, and told of. */
+  async *backwards(
+    upTo: number,
+    onDamaged: (err: unknown) => void,
+  ): AsyncGenerator<{ readonly seq: number; readonly item: LogItem }, void, undefined> {
+    const range = { gte: Buffer.from(recordKey(0)), lte: Buffer.from(recordKey(upTo)), reverse: true };
+    for await (const { key, value } of this.#store.entries(range)) {
       let item: LogItem;
       try {
         item = parseRecord(key, value);
@@ -133,7 +146,7 @@ export class RecordLog {
         onDamaged(err);
         continue;
       }
-      yield item;
+      yield { seq: seqOf(key), item };
     }
   }
 

@@ -13,21 +13,21 @@ import type { LogReaders } from '../record-log/log-readers.js';
 import { RECORD_LOG_NAME } from '../record-log/record.js';
 import type { RecordLog } from '../record-log/record-log.js';
 import type { Retention } from '../record-log/retention.js';
-import type { CommitQueue } from '../store/commit-queue.js';
+import type { Recovery } from '../store/recovery.js';
 import { checkPruneRange, checkReader, checkRecordRange } from './arguments.js';
 
 export interface RecordLogServiceOptions {
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
   readonly retention: Retention;
-  readonly commits: CommitQueue;
+  readonly recovery: Recovery;
 }
 
 export function recordLogService({
   recordLog,
   readers,
   retention,
-  commits,
+  recovery,
 }: RecordLogServiceOptions): RpcService {
   return {
     namespace: RECORD_LOG_NAMESPACE,
@@ -36,7 +36,7 @@ export function recordLogService({
       readRecords: async ({ logName, args: [options] }: RpcCall) => {
         checkLogName(logName);
         const { reader, ...range } = checkRecordRange(options);
-        await commits.readable();
+        await recovery.readable();
         if (reader !== undefined) {
           await readers.note(reader, Math.min(range.startSeq ?? recordLog.first, recordLog.last + 1));
         }

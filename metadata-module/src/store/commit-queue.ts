@@ -5,7 +5,7 @@
  * A batch holds the changes and their log records. When one fails, nobody is told that it succeeded, and
  * what the store holds is read again before the next: a failed batch may have been applied all the same.
  */
-import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
+import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Database } from './key-space.js';
 import type { Change, RecordLog } from '../record-log/record-log.js';
@@ -13,6 +13,7 @@ import type { KeyOperation } from '../record-log/record.js';
 import { LEVEL_ERRORS } from '../leveldowns/plugin.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
 import type { LevelStore, StoreOperation } from './level-store.js';
+import type { Recovery } from './recovery.js';
 
 /** One batch holds at most about this many bytes, unless one commit alone is larger. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
@@ -20,11 +21,17 @@ const MAX_BATCH_COMMITS = 1000;
 /** More than this in line is answered with SlowDown. */
 const MAX_QUEUED_BYTES = 256 * 1024 * 1024;
 const MAX_QUEUED_COMMITS = 50_000;
-/** After a failed attempt to recover, this long every commit is refused without another attempt. */
-const RECOVERY_PAUSE_MS = 500;
 
 /** Told when a batch of `commits` commits has become durable, after `seconds`. */
 export type CommitObserver = (commits: number, seconds: number) => void;
+
+export interface CommitQueueOptions {
+  readonly store: LevelStore;
+  readonly recordLog: RecordLog;
+  readonly recovery: Recovery;
+  readonly log: Logger;
+  readonly observers: readonly CommitObserver[];
+}
 
 interface Pending {
   readonly change: Change;
@@ -39,26 +46,18 @@ interface Pending {
 export class CommitQueue {
   readonly #store: LevelStore;
   readonly #recordLog: RecordLog;
+  readonly #recovery: Recovery;
   readonly #log: Logger;
   readonly #observers: readonly CommitObserver[];
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #running: Promise<void> | undefined;
-  #uncertain = false;
-  /** The store is closed and opened again to recover: LevelDB takes no write after one that failed. */
-  #mustReopen = false;
-  #recovering: Promise<void> | undefined;
-  #retryAt = 0;
   #closed = false;
 
-  constructor(
-    store: LevelStore,
-    recordLog: RecordLog,
-    log: Logger,
-    observers: readonly CommitObserver[] = [],
-  ) {
+  constructor({ store, recordLog, recovery, log, observers }: CommitQueueOptions) {
     this.#store = store;
     this.#recordLog = recordLog;
+    this.#recovery = recovery;
     this.#log = log;
     this.#observers = observers;
   }
@@ -78,26 +77,6 @@ export class CommitQueue {
   /** The same for what belongs to the module itself and is no change of any database: it is not logged. */
   commitUnlogged(operations: readonly StoreOperation[]): Promise<void> {
     return this.#enqueue({ db: '', operations: [] }, operations, undefined);
-  }
-
-  /**
-   * Resolves when it is certain what the store holds. Await it before reading what a commit depends on.
-   * @throws CatalogueError ServiceUnavailable while the store cannot be read.
-   */
-  async certain(): Promise<void> {
-    if (!this.#uncertain && this.#store.isOpen) return;
-    if (performance.now() < this.#retryAt) {
-      throw new CatalogueError('ServiceUnavailable', 'the store failed a write and has not recovered yet');
-    }
-    this.#recovering ??= this.#recover().finally(() => {
-      this.#recovering = undefined;
-    });
-    await this.#recovering;
-  }
-
-  /** Resolves when the store can be read: reads wait for one that is being opened again, not for the outcome of a write. */
-  async readable(): Promise<void> {
-    if (!this.#store.isOpen) await this.certain();
   }
 
   /** Refuses what comes from now on and resolves when all that is in line has been written or has failed. */
@@ -132,7 +111,7 @@ export class CommitQueue {
 
   async #attempt(batch: readonly Pending[]): Promise<void> {
     try {
-      await this.certain();
+      await this.#recovery.certain();
     } catch (err) {
       for (const { reject } of batch) reject(fromLevelError(err));
       return;
@@ -182,27 +161,9 @@ export class CommitQueue {
       else for (const { reject } of batch) reject(fromLevelError(err));
       return;
     }
-    this.#uncertain = true;
-    this.#mustReopen ||= levelErrorCode(err) === undefined;
+    this.#recovery.batchFailed(err);
     this.#log.error({ err, commits: batch.length }, 'a batch failed');
     for (const { reject } of batch) reject(fromLevelError(err));
-  }
-
-  /** Opens the store again unless its error said that it need not be, and reads which batches it holds. */
-  async #recover(): Promise<void> {
-    try {
-      if (!this.#store.isOpen || this.#mustReopen) await this.#store.reopen();
-      await this.#recordLog.recover();
-      this.#uncertain = false;
-      this.#mustReopen = false;
-      this.#log.info({ lastRecord: this.#recordLog.last }, 'the store takes writes again');
-    } catch (err) {
-      this.#retryAt = performance.now() + RECOVERY_PAUSE_MS;
-      this.#log.error({ err }, 'the store has not recovered');
-      throw new CatalogueError('ServiceUnavailable', `the store has not recovered: ${messageOf(err)}`, {
-        cause: err,
-      });
-    }
   }
 }
 

@@ -135,7 +135,7 @@ test('a store that another process has taken over is reported, from a write and 
   const error = new LevelError(LEVEL_ERRORS.fenced, 'another process has the lease');
   const faulty = await faultyLevel();
   const told: Error[] = [];
-  const store = await openStore(t, { level: faulty.level, onFenced: err => told.push(err) });
+  const store = await openStore(t, { level: faulty.level, onLost: err => told.push(err) });
   faulty.faultOf = () => ({ error, applied: false });
   await assert.rejects(store.databases.put(BUCKET, 'a', '1', PLAIN), err =>
     isErrorType(err, 'ServiceUnavailable'),

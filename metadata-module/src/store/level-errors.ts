@@ -7,6 +7,7 @@ const ANSWERS: Readonly<Record<LevelErrorCode, ErrorType>> = {
   [LEVEL_ERRORS.tooLarge]: 'EntityTooLarge',
   [LEVEL_ERRORS.fenced]: 'ServiceUnavailable',
   [LEVEL_ERRORS.corrupt]: 'InternalError',
+  [LEVEL_ERRORS.iteratorEnded]: 'ServiceUnavailable',
 };
 
 /** The code of a `LevelError`, also of one that another copy of the class made; `undefined` for other errors. */

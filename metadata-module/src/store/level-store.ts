@@ -1,41 +1,64 @@
 /**
  * The one place where callbacks of a LevelDOWN become promises and its errors those of the catalogue.
  * Keys and values are well-formed text here, UTF-8 below.
+ *
+ * Closing comes first: from the moment in which it begins no call reaches the LevelDOWN any more. Calls that
+ * are under way are waited for and iterators are ended, both before the LevelDOWN is told to close: what
+ * leveldown ends by itself it never calls back for.
  */
 import type { AbstractIterator } from 'abstract-leveldown';
+import { DeadlineError, withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { call, closeLevel, isNotFound } from '../leveldowns/level-calls.js';
 import { type LevelDown, LEVEL_ERRORS } from '../leveldowns/plugin.js';
+import { type Entry, EntryIterator } from './entry-iterator.js';
 import type { ByteRange } from './key-space.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
+
+export type { Entry } from './entry-iterator.js';
 
 export type StoreOperation =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
   | { readonly type: 'del'; readonly key: string };
 
-export interface Entry {
-  readonly key: string;
-  readonly value: string;
+/** Only `open` lets calls through to the LevelDOWN. */
+export type StoreStatus = 'open' | 'closing' | 'closed' | 'opening';
+
+export interface LevelStoreOptions {
+  /** Told when this process has lost the store, to another one say, and must end. */
+  readonly onLost?: (err: Error) => void;
+  /** How long a LevelDOWN may take for a batch: one that never answers must be looked after by a supervisor. */
+  readonly batchMs?: number;
+  /** How long a LevelDOWN may take to close, and to open again. */
+  readonly stepMs?: number;
+  /** How long calls that are under way are waited for before the LevelDOWN is closed all the same. */
+  readonly drainMs?: number;
 }
+
+const DEFAULTS = { onLost: () => undefined, batchMs: 60_000, stepMs: 20_000, drainMs: 5000 } as const;
 
 export class LevelStore {
   readonly #level: LevelDown;
-  readonly #onFenced: (err: Error) => void;
+  readonly #options: Required<LevelStoreOptions>;
   readonly #iterators = new Set<EntryIterator>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #status: StoreStatus = 'open';
+  /** What the LevelDOWN was told last and has not answered: it is never told two things at once. */
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #reopening: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
   #entriesRead = 0;
 
-  private constructor(level: LevelDown, onFenced: (err: Error) => void) {
+  private constructor(level: LevelDown, options: LevelStoreOptions) {
     this.#level = level;
-    this.#onFenced = onFenced;
+    this.#options = { ...DEFAULTS, ...options };
   }
 
-  /**
-   * Opens `level`. Rejects with its own error, for the plug-in to explain.
-   * @param onFenced told when another process has taken the store over: this one must end.
-   */
-  static async open(level: LevelDown, onFenced: (err: Error) => void = () => undefined): Promise<LevelStore> {
+  /** Opens `level`. Rejects with its own error, for the plug-in to explain. */
+  static async open(level: LevelDown, options: LevelStoreOptions = {}): Promise<LevelStore> {
     await call(done => level.open(done));
-    return new LevelStore(level, onFenced);
+    return new LevelStore(level, options);
   }
 
   /** Iterators that have not ended yet. */
@@ -49,19 +72,21 @@ export class LevelStore {
   }
 
   get isOpen(): boolean {
-    return this.#level.status === 'open';
+    return this.#status === 'open';
   }
 
   /** The value under `key`, or `undefined`. */
   async get(key: string): Promise<string | undefined> {
     this.#assertOpen();
     try {
-      return await new Promise((resolve, reject) => {
-        this.#level.get(key, { asBuffer: false }, (err: Error | null | undefined, value: unknown) => {
-          if (err) reject(err);
-          else resolve(value as string);
-        });
-      });
+      return await this.#track(
+        new Promise<string>((resolve, reject) => {
+          this.#level.get(key, { asBuffer: false }, (err: Error | null | undefined, value: unknown) => {
+            if (err) reject(err);
+            else resolve(value as string);
+          });
+        }),
+      );
     } catch (err) {
       if (isNotFound(err)) return undefined;
       throw this.#translate(err);
@@ -71,27 +96,29 @@ export class LevelStore {
   /** All or nothing, and on stable storage when it resolves. Rejects with the LevelDOWN's own error. */
   async batch(operations: readonly StoreOperation[]): Promise<void> {
     this.#assertOpen();
+    const written = this.#track(call(done => void this.#level.batch(operations, { sync: true }, done)));
     try {
-      await call(done => void this.#level.batch(operations, { sync: true }, done));
+      await withDeadline(written, this.#options.batchMs, 'a batch of the store');
     } catch (err) {
+      if (err instanceof DeadlineError) this.#options.onLost(err);
       this.#translate(err);
       throw err;
     }
   }
 
-  /** The entries of a range in byte order, as they stand now. It must be read to its end or returned. */
+  /**
+   * The entries of a range in byte order, as they stand now. It must be read to its end or returned. When the
+   * store is closed meanwhile it rejects: `done` always means that this was all.
+   */
   entries(range: ByteRange): AsyncIterableIterator<Entry> {
     this.#assertOpen();
-    const iterator = new EntryIterator(
-      this.#level.iterator({ ...range, keyAsBuffer: false, valueAsBuffer: false }),
-      {
-        onEntry: () => {
-          this.#entriesRead += 1;
-        },
-        onEnd: () => this.#iterators.delete(iterator),
-        translate: err => this.#translate(err),
+    const iterator = new EntryIterator(this.#iterate(range), {
+      onEntry: () => {
+        this.#entriesRead += 1;
       },
-    );
+      onEnd: () => this.#iterators.delete(iterator),
+      translate: err => this.#translate(err),
+    });
     this.#iterators.add(iterator);
     return iterator;
   }
@@ -106,97 +133,103 @@ export class LevelStore {
     }
   }
 
-  /** Ends every iterator, closes the LevelDOWN and opens it again, whatever state it is in. */
-  async reopen(): Promise<void> {
-    await this.close();
+  /**
+   * Closes the LevelDOWN and opens it again, whatever state it is in. It may be tried again when it rejects,
+   * also while the LevelDOWN still works on what took it too long.
+   */
+  reopen(): Promise<void> {
+    this.#reopening ??= this.#openAgain().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+
+  /** Closes the store for good. What was written stays. */
+  close(): Promise<void> {
+    if (this.#status === 'opening') this.#level.abortOpen?.();
+    const shut = (): Promise<void> => this.#shut();
+    this.#closed ??= this.#reopening ? this.#reopening.then(shut, shut) : shut();
+    return this.#closed;
+  }
+
+  #iterate(range: ByteRange): AbstractIterator<unknown, unknown> {
     try {
-      await call(done => this.#level.open(done));
+      return this.#level.iterator({ ...range, keyAsBuffer: false, valueAsBuffer: false });
     } catch (err) {
+      throw this.#translate(err);
+    }
+  }
+
+  async #openAgain(): Promise<void> {
+    try {
+      await this.#shut();
+      if (this.#closed) throw new Error('it is closed for good');
+      this.#status = 'opening';
+      await this.#open();
+      this.#status = 'open';
+    } catch (err) {
+      if (this.#status === 'opening' && this.#opening === undefined) this.#status = 'closed';
       throw new CatalogueError('ServiceUnavailable', 'the store cannot be opened again', { cause: err });
     }
   }
 
-  /** Ends every iterator and closes the LevelDOWN. What was written stays. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#iterators].map(iterator => iterator.return()));
-    if (this.isOpen) await closeLevel(this.#level);
+  /** From its first moment on nothing new reaches the LevelDOWN. */
+  async #shut(): Promise<void> {
+    if (this.#status === 'closed') return;
+    this.#status = 'closing';
+    await this.#drain();
+    await this.#endOpening();
+    await this.#closeLevel();
+    for (const iterator of this.#iterators) iterator.abandon();
+    this.#status = 'closed';
+  }
+
+  async #drain(): Promise<void> {
+    const { drainMs } = this.#options;
+    const ended = [...this.#iterators].map(iterator => iterator.interrupt());
+    await withDeadline(
+      Promise.allSettled([...ended, ...this.#underWay]),
+      drainMs,
+      'what was under way',
+    ).catch(() => undefined); // leveldown waits for it by itself; another store must bear it
+  }
+
+  #open(): Promise<void> {
+    this.#opening = call(done => this.#level.open(done)).finally(() => {
+      this.#opening = undefined;
+    });
+    return withDeadline(this.#opening, this.#options.stepMs, 'opening the store');
+  }
+
+  /** Waits for an `open` that took too long before, however it ends. */
+  async #endOpening(): Promise<void> {
+    const ended = this.#opening?.catch(() => undefined);
+    if (ended) await withDeadline(ended, this.#options.stepMs, 'opening the store');
+  }
+
+  #closeLevel(): Promise<void> {
+    if (this.#closing === undefined && this.#level.status !== 'open') return Promise.resolve();
+    this.#closing ??= closeLevel(this.#level).finally(() => {
+      this.#closing = undefined;
+    });
+    return withDeadline(this.#closing, this.#options.stepMs, 'closing the store');
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
   }
 
   #translate(err: unknown): CatalogueError {
-    if (err instanceof Error && levelErrorCode(err) === LEVEL_ERRORS.fenced) this.#onFenced(err);
+    if (err instanceof Error && levelErrorCode(err) === LEVEL_ERRORS.fenced) this.#options.onLost(err);
     return fromLevelError(err);
   }
 
   #assertOpen(): void {
-    if (!this.isOpen) throw new CatalogueError('ServiceUnavailable', 'the store is not open');
-  }
-}
-
-interface IteratorHooks {
-  readonly onEntry: () => void;
-  readonly onEnd: () => void;
-  readonly translate: (err: unknown) => CatalogueError;
-}
-
-/** An abstract-leveldown iterator as an async one. `next` may be called while another is under way; they are answered in order. */
-class EntryIterator implements AsyncIterableIterator<Entry> {
-  readonly #iterator: AbstractIterator<unknown, unknown>;
-  readonly #hooks: IteratorHooks;
-  #last: Promise<unknown> = Promise.resolve();
-  #ended: Promise<void> | undefined;
-
-  constructor(iterator: AbstractIterator<unknown, unknown>, hooks: IteratorHooks) {
-    this.#iterator = iterator;
-    this.#hooks = hooks;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<Entry, undefined>> {
-    const step = this.#last.then(() => this.#step());
-    // Who called `next` hears of its failure; `end` only waits for it.
-    this.#last = step.catch(() => undefined);
-    return step;
-  }
-
-  async return(): Promise<IteratorResult<Entry, undefined>> {
-    await this.#endAfter(this.#last);
-    return { done: true, value: undefined };
-  }
-
-  async #step(): Promise<IteratorResult<Entry, undefined>> {
-    if (this.#ended) return { done: true, value: undefined };
-    try {
-      const entry = await new Promise<Entry | undefined>((resolve, reject) => {
-        this.#iterator.next((err: Error | null | undefined, key: unknown, value: unknown) => {
-          if (err) reject(err);
-          else resolve(key === undefined ? undefined : { key: key as string, value: value as string });
-        });
-      });
-      if (entry) {
-        this.#hooks.onEntry();
-        return { done: false, value: entry };
-      }
-    } catch (err) {
-      await this.#endInStep();
-      throw this.#hooks.translate(err);
-    }
-    await this.#endInStep();
-    return { done: true, value: undefined };
-  }
-
-  /** Who has called `return` meanwhile waits for this very step, and ends the iterator after it. */
-  async #endInStep(): Promise<void> {
-    if (!this.#ended) await this.#endAfter(Promise.resolve());
-  }
-
-  /** A LevelDOWN refuses to end an iterator while `next` is under way. */
-  #endAfter(last: Promise<unknown>): Promise<void> {
-    this.#ended ??= last
-      .then(() => call(done => this.#iterator.end(done)))
-      .finally(() => this.#hooks.onEnd());
-    return this.#ended;
+    if (!this.isOpen) throw new CatalogueError('ServiceUnavailable', `the store is ${this.#status}`);
   }
 }

@@ -8,6 +8,7 @@ import type { CommitQueue } from '../store/commit-queue.js';
 import { KeyLock } from '../store/key-lock.js';
 import { type Database, type KeyRange, rawRange } from '../store/key-space.js';
 import type { Entry, LevelStore } from '../store/level-store.js';
+import type { Recovery } from '../store/recovery.js';
 import type { DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
 import { deleteReadsMaster, planDelete } from './plan-delete.js';
 import { planPut, putReadsMaster } from './plan-put.js';
@@ -20,6 +21,7 @@ import { isPlaceHolder } from './version-value.js';
 export interface VersionedStoreOptions {
   readonly store: LevelStore;
   readonly commits: CommitQueue;
+  readonly recovery: Recovery;
   readonly versionIds: VersionIds;
   readonly log: Logger;
   /** Until a place holder is repaired without being asked for; 15 s unless a test is in a hurry. */
@@ -29,6 +31,7 @@ export interface VersionedStoreOptions {
 export class VersionedStore {
   readonly #store: LevelStore;
   readonly #commits: CommitQueue;
+  readonly #recovery: Recovery;
   readonly #versionIds: VersionIds;
   readonly #log: Logger;
   readonly #lock = new KeyLock();
@@ -37,6 +40,7 @@ export class VersionedStore {
   constructor(options: VersionedStoreOptions) {
     this.#store = options.store;
     this.#commits = options.commits;
+    this.#recovery = options.recovery;
     this.#versionIds = options.versionIds;
     this.#log = options.log;
     this.#repairs = new RepairSchedule(
@@ -85,7 +89,7 @@ export class VersionedStore {
    */
   async get(database: Database, key: string, options: GetOptions): Promise<string> {
     const { versionId } = options;
-    await this.#commits.readable();
+    await this.#recovery.readable();
     if (versionId !== undefined && versionId !== '') {
       const wanted = versionId === 'null' ? nullKey(key) : versionKey(key, versionId);
       return found(await this.#store.get(database.keyOf(wanted)));
@@ -96,7 +100,7 @@ export class VersionedStore {
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
   async list(database: Database, range: KeyRange): Promise<AsyncIterator<Entry>> {
-    await this.#commits.readable();
+    await this.#recovery.readable();
     return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) => ({
       key: database.nameOf(key),
       value,
@@ -105,7 +109,7 @@ export class VersionedStore {
 
   /** The keys of all databases as the store holds them. */
   async listRawKeys(range: KeyRange): Promise<AsyncIterator<string>> {
-    await this.#commits.readable();
+    await this.#recovery.readable();
     return mapped(this.#store.entries(rawRange(range)), ({ key }) => key);
   }
 
@@ -135,7 +139,7 @@ export class VersionedStore {
     const masterKey = database.keyOf(key);
     return this.#lock.run(masterKey, async () => {
       if (signal?.aborted) throw new CatalogueError('ServiceUnavailable', 'the call took too long');
-      await this.#commits.certain();
+      await this.#recovery.certain();
       const planned = plan(readsMaster ? await this.#store.get(masterKey) : undefined);
       if (planned.operations.length > 0) await this.#commits.commit(database, planned.operations, signal);
       return planned;
@@ -147,7 +151,7 @@ export class VersionedStore {
     return new Promise((resolve, reject) => {
       this.#lock
         .run(database.keyOf(key), async () => {
-          await this.#commits.certain();
+          await this.#recovery.certain();
           const repair = await this.#findRepair(database, key);
           if (repair === 'not needed') {
             resolve(await this.#store.get(database.keyOf(key)));
@@ -165,7 +169,7 @@ export class VersionedStore {
 
   #repairMaster(database: Database, key: string): Promise<void> {
     return this.#lock.run(database.keyOf(key), async () => {
-      await this.#commits.certain();
+      await this.#recovery.certain();
       const repair = await this.#findRepair(database, key);
       if (repair !== 'not needed') await this.#commits.commit(database, repair.operations);
     });

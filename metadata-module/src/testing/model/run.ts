@@ -72,6 +72,7 @@ class ScriptRun {
       'stored and by the rules',
     );
     assert.deepEqual(await replayed(this.#opened), stored, 'the log, replayed, and stored');
+    await this.#opened.resumed;
     assert.equal(this.#opened.store.openIterators, 0, 'open iterators');
   }
 

@@ -1,0 +1,127 @@
+/** An abstract-leveldown iterator as an async one that never takes an early end for the end of its range. */
+import type { AbstractIterator } from 'abstract-leveldown';
+import type { CatalogueError } from '@zenko-modules/common/errors';
+import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
+import { fromLevelError } from './level-errors.js';
+
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface IteratorHooks {
+  readonly onEntry: () => void;
+  /** Called once, when the LevelDOWN holds nothing for the iterator any more. */
+  readonly onEnd: () => void;
+  readonly translate: (err: unknown) => CatalogueError;
+}
+
+/**
+ * `next` may be called while another is under way; they are answered in order. It says `done` at the end of
+ * the range, or when the reader has returned, and at no other time: an iterator that the store had to end
+ * rejects with ServiceUnavailable, whose cause is a LEVEL_ITERATOR_ENDED.
+ */
+export class EntryIterator implements AsyncIterableIterator<Entry> {
+  readonly #iterator: AbstractIterator<unknown, unknown>;
+  readonly #hooks: IteratorHooks;
+  #last: Promise<unknown> = Promise.resolve();
+  #ended: Promise<void> | undefined;
+  #interruption: CatalogueError | undefined;
+  #abandoned = false;
+  /** Settles the call of the LevelDOWN that is under way. */
+  #giveUp: (() => void) | undefined;
+
+  constructor(iterator: AbstractIterator<unknown, unknown>, hooks: IteratorHooks) {
+    this.#iterator = iterator;
+    this.#hooks = hooks;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Entry, undefined>> {
+    const step = this.#last.then(() => this.#step());
+    // Who called `next` hears of its failure; `end` only waits for it.
+    this.#last = step.catch(() => undefined);
+    return step;
+  }
+
+  async return(): Promise<IteratorResult<Entry, undefined>> {
+    await this.#endAfter(this.#last);
+    return { done: true, value: undefined };
+  }
+
+  /** Ends it before its reader does, who is told so by the next step. Resolves when the LevelDOWN's iterator has ended. */
+  interrupt(): Promise<void> {
+    if (this.#ended === undefined) {
+      const message = 'the store was closed while it was being read: what was read is not all';
+      this.#interruption = fromLevelError(new LevelError(LEVEL_ERRORS.iteratorEnded, message));
+    }
+    return this.#endAfter(this.#last);
+  }
+
+  /** Waits no longer for a LevelDOWN that is closed and does not call back. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#giveUp?.();
+  }
+
+  async #step(): Promise<IteratorResult<Entry, undefined>> {
+    this.#assertWhole();
+    if (this.#ended) return { done: true, value: undefined };
+    try {
+      const entry = await this.#read();
+      if (entry) {
+        this.#hooks.onEntry();
+        return { done: false, value: entry };
+      }
+    } catch (err) {
+      await this.#endInStep();
+      this.#assertWhole();
+      throw this.#hooks.translate(err);
+    }
+    await this.#endInStep();
+    // A LevelDOWN that was closed meanwhile may say that there is no more.
+    this.#assertWhole();
+    return { done: true, value: undefined };
+  }
+
+  /** Throws when the store has ended it before its reader did. */
+  #assertWhole(): void {
+    if (this.#interruption) throw this.#interruption;
+  }
+
+  #read(): Promise<Entry | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = () => reject(new Error('the store is closed'));
+      this.#iterator.next((err: Error | null | undefined, key: unknown, value: unknown) => {
+        if (err) reject(err);
+        else resolve(key === undefined ? undefined : { key: key as string, value: value as string });
+      });
+    });
+  }
+
+  /** Who has called `return` meanwhile waits for this very step, and ends the iterator after it. */
+  async #endInStep(): Promise<void> {
+    if (!this.#ended) await this.#endAfter(Promise.resolve());
+  }
+
+  /** A LevelDOWN refuses to end an iterator while `next` is under way. */
+  #endAfter(last: Promise<unknown>): Promise<void> {
+    this.#ended ??= last.then(() => this.#end()).finally(() => this.#hooks.onEnd());
+    return this.#ended;
+  }
+
+  /** A LevelDOWN that was closed has ended its iterators by itself, and may never say so. */
+  #end(): Promise<void> {
+    if (this.#abandoned) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#giveUp = resolve;
+      this.#iterator.end(err => {
+        if (err) reject(err);
+        else resolve();
+      });
+    });
+  }
+}
