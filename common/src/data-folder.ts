@@ -5,11 +5,11 @@
  * disk or a typing error than a wish for an empty store. The default `./data` is made at the first start.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DATA_FOLDER_SETTINGS } from './shared-settings.js';
 import { StartError } from './start-error.js';
-import { syncFolder } from './sync-folder.js';
+import { makeFolder } from './sync-folder.js';
 
 /**
  * The absolute path of `<DATA_DIR>/<part>`, made durably when missing.
@@ -17,10 +17,10 @@ import { syncFolder } from './sync-folder.js';
  */
 export async function openPartFolder(dataDir: string, part: string): Promise<string> {
   const root = path.resolve(dataDir);
-  if (dataDir === DATA_FOLDER_SETTINGS.DATA_DIR.default) await makeFolder('DATA_DIR', root);
+  if (dataDir === DATA_FOLDER_SETTINGS.DATA_DIR.default) await makeNamedFolder('DATA_DIR', root);
   await checkFolder('DATA_DIR', root);
   const folder = path.join(root, part);
-  await makeFolder('DATA_DIR', folder);
+  await makeNamedFolder('DATA_DIR', folder);
   await checkFolder('DATA_DIR', folder);
   return folder;
 }
@@ -40,12 +40,11 @@ export async function checkFolder(setting: string, folder: string): Promise<void
   }
 }
 
-async function makeFolder(setting: string, folder: string): Promise<void> {
+async function makeNamedFolder(setting: string, folder: string): Promise<void> {
   try {
-    await mkdir(folder);
-    await syncFolder(path.dirname(folder));
+    await makeFolder(folder);
   } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'EEXIST') throw folderError(setting, folder, err);
+    throw folderError(setting, folder, err);
   }
 }
 

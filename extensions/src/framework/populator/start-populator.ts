@@ -1,5 +1,4 @@
 /** The populator as a process: what it opens, in which order, and how it ends. */
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Running } from '@zenko-modules/common/daemon';
 import { openPartFolder } from '@zenko-modules/common/data-folder';
@@ -9,6 +8,7 @@ import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-se
 import { RpcClient } from '@zenko-modules/common/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
 import type { Environment } from '@zenko-modules/common/settings';
+import { makeFolder } from '@zenko-modules/common/sync-folder';
 import { createPopulatorMetrics } from '../extension-metrics.js';
 import type { PopulatorSettings } from '../extension-settings.js';
 import { acquireLease } from '../files/lease.js';
@@ -32,7 +32,7 @@ export async function startPopulator(
   const extensions = await loadExtensions(settings, env);
   tellConfiguration(extensions, env, log);
   const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'populator');
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await loadCursor(folder);
   const filters = createFilters(extensions, log);
   const queue = await openQueue(settings, extensions.kafkaHosts, log);

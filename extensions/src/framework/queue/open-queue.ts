@@ -1,9 +1,9 @@
 /** The queue that the settings choose. */
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { openPartFolder } from '@zenko-modules/common/data-folder';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { HostAndPort } from '@zenko-modules/common/settings';
+import { makeFolder } from '@zenko-modules/common/sync-folder';
 import type { QueueSettings } from '../extension-settings.js';
 import { EmbeddedQueue } from './embedded/embedded-queue.js';
 import { KafkaQueue } from './kafka/kafka-queue.js';
@@ -18,6 +18,6 @@ export async function openQueue(
 ): Promise<Queue> {
   if (kafkaHosts) return new KafkaQueue(kafkaOptions(settings, kafkaHosts), log);
   const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'queue');
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   return new EmbeddedQueue({ folder, segmentBytes: settings.QUEUE_SEGMENT_BYTES, log });
 }

@@ -6,10 +6,10 @@
  * - `lock/`: taken by the process that has the store open.
  */
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '@zenko-modules/common/errors';
-import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { makeFolder } from '@zenko-modules/common/sync-folder';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 import { isThere, orUnavailable, replaceFile, TEMPORARY } from './files.js';
 import { FolderJournal } from './folder-journal.js';
@@ -37,10 +37,9 @@ export class FolderStorage implements JsonStorage {
 
   async open(create: boolean): Promise<void> {
     await orUnavailable(`${this.#folder} cannot be opened`, async () => {
-      if (!(await isThere(this.#folder))) {
-        if (!create) throw new LevelError(LEVEL_ERRORS.unavailable, `${this.#folder} does not exist`);
-        await mkdir(this.#folder);
-        await syncFolder(path.dirname(this.#folder));
+      if (create) await makeFolder(this.#folder);
+      else if (!(await isThere(this.#folder))) {
+        throw new LevelError(LEVEL_ERRORS.unavailable, `${this.#folder} does not exist`);
       }
       // One spelling of a folder, so that the lock holds within a process too.
       this.#folder = await realpath(this.#folder);

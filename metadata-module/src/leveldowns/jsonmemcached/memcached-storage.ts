@@ -10,11 +10,10 @@
  * being taken for those of a new one. A marker in the metadata folder says that there is a store.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
-import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { makeFolder } from '@zenko-modules/common/sync-folder';
 import { isThere, orUnavailable } from '../jsondown/files.js';
 import { FolderLock } from '../jsondown/folder-lock.js';
 import type { JsonJournal, JsonStorage, StoredLine, StoredText } from '../jsondown/storage.js';
@@ -70,10 +69,10 @@ export class MemcachedStorage implements JsonStorage {
   async open(create: boolean): Promise<void> {
     const { folder, adopt } = this.#options;
     await orUnavailable(`${folder} cannot be opened`, async () => {
-      if (await isThere(folder)) return;
-      if (!create) throw new LevelError(LEVEL_ERRORS.unavailable, `${folder} does not exist`);
-      await mkdir(folder);
-      await syncFolder(path.dirname(folder));
+      if (create) await makeFolder(folder);
+      else if (!(await isThere(folder))) {
+        throw new LevelError(LEVEL_ERRORS.unavailable, `${folder} does not exist`);
+      }
     });
     const client = this.#options.connect();
     let lock: FolderLock | undefined;
