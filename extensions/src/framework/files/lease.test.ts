@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { lutimes, readdir, readlink, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -57,30 +57,36 @@ test('that of a killed process is free at once', async t => {
   child.kill('SIGKILL');
   const lease = await acquire(file);
   assert.ok(Date.now() - start < 10_000);
-  assert.match(await readFile(file, 'utf8'), new RegExp(`"pid":${process.pid},`));
+  assert.match(await readlink(file), new RegExp(`^${process.pid}@`));
   await lease?.release();
 });
 
-test('that of another machine is free when its heartbeat has stopped, and not before', async t => {
-  const file = path.join(await temporaryFolder(t), 'lease');
-  await writeFile(file, JSON.stringify({ token: 'x', pid: 1, place: 'another machine' }));
-  const stop = new AbortController();
-  const waiting = acquire(file, stop.signal);
-  await sleep(800);
-  stop.abort();
-  assert.equal(await waiting, undefined);
-  const longAgo = new Date(Date.now() - 60_000);
-  await utimes(file, longAgo, longAgo);
-  const lease = await acquire(file);
-  assert.ok(lease);
-  await lease.release();
-});
+for (const [kind, make, touch] of [
+  ['of another machine', (file: string) => symlink('1@elsewhere-0#x', file), lutimes],
+  ['of an earlier version', (file: string) => writeFile(file, '{"token":"x","pid":1,"place":"y"}'), utimes],
+] as const) {
+  test(`one ${kind} is free when its heartbeat has stopped, and not before`, async t => {
+    const file = path.join(await temporaryFolder(t), 'lease');
+    await make(file);
+    const stop = new AbortController();
+    const waiting = acquire(file, stop.signal);
+    await sleep(800);
+    stop.abort();
+    assert.equal(await waiting, undefined);
+    const longAgo = new Date(Date.now() - 60_000);
+    await touch(file, longAgo, longAgo);
+    const lease = await acquire(file);
+    assert.ok(lease);
+    await lease.release();
+    assert.deepEqual(await readdir(path.dirname(file)), []);
+  });
+}
 
 test('of many that want it at once, one has it at a time', async t => {
   const file = path.join(await temporaryFolder(t), 'lease');
-  await writeFile(file, JSON.stringify({ token: 'dead', pid: 1, place: 'another machine' }));
+  await symlink('1@elsewhere-0#dead', file);
   const longAgo = new Date(Date.now() - 60_000);
-  await utimes(file, longAgo, longAgo);
+  await lutimes(file, longAgo, longAgo);
   let holders = 0;
   await Promise.all(
     Array.from({ length: 6 }, async () => {
@@ -91,4 +97,5 @@ test('of many that want it at once, one has it at a time', async t => {
       await lease?.release();
     }),
   );
+  assert.deepEqual(await readdir(path.dirname(file)), []);
 });

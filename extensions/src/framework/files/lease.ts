@@ -1,29 +1,26 @@
 /**
- * A file that says which process may do something alone. It outlives no holder: one that was killed is
+ * A name on disk that says which process may do something alone. It outlives no holder: one that was killed is
  * recognised by its process id when it ran on this machine, and otherwise (another container on the same
  * volume) by a heartbeat that stopped.
+ *
+ * It is a symbolic link to nowhere, `<pid>@<host>-<place>#<token>`: made by one call that fails when it is there,
+ * and so short that it lies in its inode, so that a full disk stops nobody from taking it.
  *
  * It keeps apart processes that were started twice by mistake, or as a standby. Nothing may depend on it
  * for safety: a holder that was suspended for longer than the heartbeat allows finds out only afterwards.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { link, open, readFile, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { lstat, lutimes, readFile, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
 import os from 'node:os';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
-import { readIfThere } from './durable-file.js';
 
 const HEARTBEAT_MS = 3000;
 /** A lease of another machine or container is free when its heartbeat is older than this. */
 const STALE_AFTER_MS = 15_000;
 const RETRY_MS = 500;
-
-interface Holder {
-  readonly token: string;
-  readonly pid: number;
-  readonly place: string;
-}
+const HOLDER = /^(\d+)@(.+)#[^#]+$/;
 
 export interface Lease {
   /** Aborted when the lease is lost to another process. */
@@ -44,16 +41,16 @@ export interface LeaseOptions {
 /** Waits until the lease is free and takes it; `undefined` when `signal` was aborted first. */
 export async function acquireLease(options: LeaseOptions): Promise<Lease | undefined> {
   const { file, what, log, signal } = options;
-  const token = randomUUID();
-  const own: Holder = { token, pid: process.pid, place: thisPlace() };
+  const token = randomBytes(6).toString('hex');
+  const own = `${process.pid}@${thisPlace()}#${token}`;
   let told = false;
   while (!signal.aborted) {
-    if (await create(file, own)) return hold(options, token);
-    const content = await readIfThere(file);
-    if (content !== undefined && (await isStale(file, content))) {
-      await removeStale(file, content, token);
-    } else if (content !== undefined) {
-      if (!told) log.warn({ holder: content, file }, `another process holds ${what}: waiting for it to end`);
+    if (await take(file, own)) return hold(options, own);
+    const holder = await readHolder(file);
+    if (holder === undefined) continue;
+    if (await isStale(file, holder)) await removeStale(file, holder, token);
+    else {
+      if (!told) log.warn({ holder, file }, `another process holds ${what}: waiting for it to end`);
       told = true;
       await sleep(RETRY_MS, signal);
     }
@@ -61,34 +58,37 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease | undef
   return undefined;
 }
 
-async function create(file: string, holder: Holder): Promise<boolean> {
-  // Written under another name first, so that nobody ever reads half a holder.
-  const draft = `${file}.${holder.token}`;
-  const handle = await open(draft, 'w');
+async function take(file: string, holder: string): Promise<boolean> {
   try {
-    await handle.writeFile(JSON.stringify(holder));
-  } finally {
-    await handle.close();
-  }
-  try {
-    await link(draft, file);
+    await symlink(holder, file);
     return true;
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw err;
-  } finally {
-    await unlink(draft);
   }
 }
 
-function hold({ file, what, log }: LeaseOptions, token: string): Lease {
+/** Who has it; `undefined`: nobody. */
+async function readHolder(file: string): Promise<string | undefined> {
+  try {
+    return await readlink(file);
+  } catch (err) {
+    const { code } = err as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    // Earlier versions wrote a file.
+    if (code === 'EINVAL') return readFile(file, 'utf8');
+    throw err;
+  }
+}
+
+function hold({ file, what, log }: LeaseOptions, own: string): Lease {
   const lost = new AbortController();
   let released = false;
   const beat = async (): Promise<void> => {
-    const holder = parseHolder((await readIfThere(file)) ?? '');
-    if (holder?.token === token) {
+    const holder = await readHolder(file);
+    if (holder === own) {
       const now = new Date();
-      await utimes(file, now, now);
+      await lutimes(file, now, now);
     } else {
       clearInterval(timer);
       log.error({ holder }, `another process took ${what}`);
@@ -105,40 +105,33 @@ function hold({ file, what, log }: LeaseOptions, token: string): Lease {
       clearInterval(timer);
       if (released || lost.signal.aborted) return;
       released = true;
-      if (parseHolder((await readIfThere(file)) ?? '')?.token === token) await unlink(file);
+      if ((await readHolder(file)) === own) await unlink(file);
     },
   };
 }
 
-async function isStale(file: string, content: string): Promise<boolean> {
-  const holder = parseHolder(content);
-  if (holder?.place === thisPlace() && !isAlive(holder.pid)) return true;
+async function isStale(file: string, holder: string): Promise<boolean> {
+  const [, pid, place] = HOLDER.exec(holder) ?? [];
+  if (place === thisPlace() && !isAlive(Number(pid))) return true;
   try {
-    return Date.now() - (await stat(file)).mtimeMs > STALE_AFTER_MS;
+    return Date.now() - (await lstat(file)).mtimeMs > STALE_AFTER_MS;
   } catch (err) {
     if ((err as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw err;
   }
 }
 
-/** Removes the lease whose content was found stale, and puts it back if it turns out to be another by now. */
-async function removeStale(file: string, content: string, token: string): Promise<void> {
-  const aside = `${file}.${token}.stale`;
+/** Removes the lease whose holder was found dead, and puts it back if it turns out to be another's by now. */
+async function removeStale(file: string, holder: string, token: string): Promise<void> {
+  const aside = `${file}.${token}`;
   try {
     await rename(file, aside);
-    if ((await readFile(aside, 'utf8')) !== content) await link(aside, file);
-    await unlink(aside);
+    const found = await readHolder(aside);
+    if (found !== undefined && found !== holder) await take(file, found);
   } catch (err) {
-    const { code } = err as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'EEXIST') throw err;
-  }
-}
-
-function parseHolder(content: string): Holder | undefined {
-  try {
-    return JSON.parse(content) as Holder;
-  } catch {
-    return undefined;
+    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+  } finally {
+    await rm(aside, { force: true });
   }
 }
 
@@ -153,9 +146,15 @@ function isAlive(pid: number): boolean {
 
 /** Where process ids mean the same: this machine and, on Linux, this container. */
 function thisPlace(): string {
+  const host = os.hostname();
+  const place = createHash('sha256').update(`${host} ${pidNamespace()}`).digest('hex');
+  return `${host.slice(0, 12)}-${place.slice(0, 12)}`;
+}
+
+function pidNamespace(): string {
   try {
-    return `${os.hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
+    return readlinkSync('/proc/self/ns/pid');
   } catch {
-    return `${os.hostname()} without pid namespaces`;
+    return 'without pid namespaces';
   }
 }

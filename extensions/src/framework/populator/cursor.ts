@@ -1,11 +1,11 @@
 /**
  * How far the populator has read the record log: `<DATA_DIR>/extensions/populator/offset.json`. It is saved
- * after the messages of what was read are on stable storage.
+ * in place, after the messages of what was read are on stable storage.
  */
 import path from 'node:path';
 import { StartError } from '@zenko-modules/common/start-error';
 import { z } from 'zod';
-import { readIfThere, replaceFile } from '../files/durable-file.js';
+import { readSlotFile, writeSlotFile } from '../files/slot-file.js';
 
 const cursorSchema = z.object({
   nextSeq: z.int().min(1),
@@ -27,13 +27,12 @@ function fileIn(folder: string): string {
 
 /** @throws StartError when the file is damaged. */
 export async function loadCursor(folder: string): Promise<Cursor> {
-  const content = await readIfThere(fileIn(folder));
-  if (content === undefined) return LOG_START;
   try {
-    return cursorSchema.parse(JSON.parse(content));
+    const content = await readSlotFile(fileIn(folder));
+    return content === undefined ? LOG_START : cursorSchema.parse(content);
   } catch (err) {
     throw new StartError(
-      `${fileIn(folder)} is damaged: mend "nextSeq" in it, or remove it to read the log from its beginning`,
+      `${fileIn(folder)} is damaged: write {"nextSeq":<number>} into it, or remove it to read the log from its beginning`,
       { cause: err },
     );
   }
@@ -41,5 +40,5 @@ export async function loadCursor(folder: string): Promise<Cursor> {
 
 /** On stable storage when it resolves. */
 export async function saveCursor(folder: string, cursor: Cursor): Promise<void> {
-  await replaceFile(fileIn(folder), `${JSON.stringify({ ...cursor, savedAt: new Date().toISOString() })}\n`);
+  await writeSlotFile(fileIn(folder), { ...cursor, savedAt: new Date().toISOString() });
 }

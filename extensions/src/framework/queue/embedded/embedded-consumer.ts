@@ -5,11 +5,13 @@
 import { setMaxListeners } from 'node:events';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
+import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { acquireLease } from '../../files/lease.js';
 import { Gate } from '../gate.js';
 import { KeyedPool } from '../keyed-pool.js';
 import { LowWaterMark } from '../low-water-mark.js';
 import type { Consumer, ConsumeOptions } from '../queue.js';
+import { removeConsumed } from './consumed-segments.js';
 import { FolderFollower } from './follow.js';
 import { commit, leasePath, registerGroup } from './group-offsets.js';
 import { formatPosition, parsePosition, type Position } from './segments.js';
@@ -113,7 +115,13 @@ export class EmbeddedConsumer implements Consumer {
         }
       });
     };
-    const commits = new Commits(position => commit(this.#folder, group, position), mark);
+    let kept = start.segment;
+    const commits = new Commits(async position => {
+      await commit(this.#folder, group, position);
+      if (position.segment > kept) await removeConsumed(this.#folder, this.#log);
+      kept = position.segment;
+    }, mark);
+    let passed = start.segment;
     const timer = setInterval(() => {
       commits.save().catch((err: unknown) => this.#log.error({ err }, 'cannot commit: trying again'));
     }, COMMIT_EVERY_MS);
@@ -124,6 +132,13 @@ export class EmbeddedConsumer implements Consumer {
           await pool.below(concurrency * READ_AHEAD);
           if (signal.aborted) return;
           hand(record);
+        }
+        const { position } = reader;
+        if (records.length === 0 && position.segment > passed) {
+          // All that was read makes room when it is done, although nothing follows it yet.
+          await syncFolder(this.#folder);
+          mark.add(formatPosition(position))();
+          passed = position.segment;
         }
         if (records.length === 0) await follower.changed();
         if (signal.aborted) return;

@@ -8,7 +8,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { eventually } from '../../../testing/eventually.js';
 import { queueContract } from '../../../testing/queue-contract/queue-contract.js';
 import { EmbeddedQueue } from './embedded-queue.js';
-import { listSegments, segmentPath } from './segments.js';
+import { formatPosition, listSegments, segmentPath } from './segments.js';
 
 const folders = new WeakMap<TestContext, Promise<string>>();
 
@@ -103,6 +103,42 @@ test('segments that all groups have read are removed, those that one still needs
   await eventually(() => late.length > 0, 'a late group reads what is left');
   await queue.close();
   assert.ok((await readdir(folder)).includes('groups'));
+});
+
+test('a group goes on where an earlier version has committed', async t => {
+  const queue = await open(t);
+  for (const value of ['one', 'two', 'three']) await queue.publish('topic', message(value));
+  const first = await collect(queue, 'topic');
+  await eventually(() => first.length === 3, 'all came');
+  await queue.close();
+  const topic = path.join((await folders.get(t)) ?? '', 'topic');
+  const line = (await readFile(segmentPath(topic, 1), 'utf8')).indexOf('\n') + 1;
+  const position = formatPosition({ segment: 1, byte: line });
+  const committed = { position, committedAt: '2026-01-01T00:00:00.000Z' };
+  const file = path.join(topic, 'groups', 'g.json');
+  await writeFile(file, `${JSON.stringify(committed)}\n`);
+  const next = await open(t);
+  assert.equal((await next.progress('topic', 'g'))[0]?.committed, position);
+  const values = await collect(next, 'topic');
+  await eventually(() => values.length === 2, 'the others came');
+  assert.deepEqual(values, ['two', 'three']);
+  await eventually(
+    async () => (await next.progress('topic', 'g')).every(({ finished }) => finished),
+    'the offset is committed',
+  );
+});
+
+test('what all groups have read is removed although nothing follows it', async t => {
+  const queue = await open(t);
+  const folder = path.join((await folders.get(t)) ?? '', 'topic');
+  const values = await collect(queue, 'topic');
+  await queue.publish('topic', message('one'));
+  // Another publisher's first try, which did not get so far as to write.
+  await writeFile(segmentPath(folder, 2), '');
+  await eventually(() => values.length === 1, 'it came');
+  await eventually(async () => (await listSegments(folder)).join() === '2', 'its segment is gone');
+  await queue.publish('topic', message('two'));
+  await eventually(() => values.length === 2, 'what follows came');
 });
 
 test('a message is delivered soon after it was published by another process', async t => {

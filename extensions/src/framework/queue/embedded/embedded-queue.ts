@@ -3,12 +3,13 @@
  * process that reaches it may publish and consume. One partition per topic; one working member per group.
  *
  * A segment is removed when all groups of its topic have committed past it. A topic that no group reads,
- * such as a failed topic, is kept whole.
+ * such as a failed topic, is kept whole. On a full disk publishing is refused; reading, committing and joining a group
+ * need no more room, and so make some.
  */
-import { access, constants, mkdir, stat, unlink } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '@zenko-modules/common/logger';
-import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { makeFolder } from '@zenko-modules/common/sync-folder';
 import {
   checkTopicName,
   type Consumer,
@@ -18,8 +19,9 @@ import {
   type Queue,
   QueueError,
 } from '../queue.js';
+import { removeConsumed } from './consumed-segments.js';
 import { EmbeddedConsumer } from './embedded-consumer.js';
-import { groupsFolder, lowestNeededSegment, readCommitted, registerGroup } from './group-offsets.js';
+import { groupsFolder, readCommitted, registerGroup } from './group-offsets.js';
 import { formatPosition, listSegments, type Position, segmentPath, START } from './segments.js';
 import { TopicReader } from './topic-reader.js';
 import { TopicWriter } from './topic-writer.js';
@@ -49,7 +51,7 @@ export class EmbeddedQueue implements Queue {
     let writer = this.#writers.get(topic);
     if (!writer) {
       const { segmentBytes, log } = this.#options;
-      writer = new TopicWriter(folder, segmentBytes, log, () => this.#removeConsumed(folder));
+      writer = new TopicWriter(folder, segmentBytes, log, () => void removeConsumed(folder, log));
       this.#writers.set(topic, writer);
     }
     await writer.append(messages);
@@ -115,26 +117,13 @@ export class EmbeddedQueue implements Queue {
     const folder = path.join(this.#options.folder, topic);
     if (this.#topics.has(topic)) return folder;
     try {
-      await mkdir(groupsFolder(folder), { recursive: true });
-      await syncFolder(this.#options.folder);
+      await makeFolder(folder);
+      await makeFolder(groupsFolder(folder));
     } catch (err) {
       throw new QueueError('UNAVAILABLE', `cannot make the topic ${topic}`, { cause: err });
     }
     this.#topics.add(topic);
     return folder;
-  }
-
-  #removeConsumed(folder: string): void {
-    const remove = async (): Promise<void> => {
-      const needed = await lowestNeededSegment(folder);
-      if (needed === undefined) return;
-      // The newest stays, whatever was read: its number tells the next writer where to go on.
-      const old = (await listSegments(folder)).slice(0, -1).filter(number => number < needed);
-      for (const number of old) await unlink(segmentPath(folder, number));
-    };
-    remove().catch((err: unknown) => {
-      this.#options.log.warn({ err, folder }, 'cannot remove segments that all groups have read');
-    });
   }
 }
 

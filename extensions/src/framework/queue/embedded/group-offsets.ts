@@ -1,10 +1,11 @@
 /**
- * The committed positions of the consumer groups: `<queue>/<topic>/groups/<group>.json`, replaced as a
- * whole. A group's file is written by the member that holds the group's lease.
+ * The committed positions of the consumer groups: `<queue>/<topic>/groups/<group>.json`, replaced in place.
+ * A group's file is written by the member that holds the group's lease.
  */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { createFile, readIfThere, replaceFile } from '../../files/durable-file.js';
+import { makeFolder } from '@zenko-modules/common/sync-folder';
+import { createSlotFile, readSlotFile, writeSlotFile } from '../../files/slot-file.js';
 import { formatPosition, parsePosition, type Position, START } from './segments.js';
 
 const SUFFIX = '.json';
@@ -21,10 +22,9 @@ export function leasePath(topicFolder: string, group: string): string {
 /** What the group has committed; `undefined` for a new group. @throws Error naming the file when it is damaged. */
 export async function readCommitted(topicFolder: string, group: string): Promise<Position | undefined> {
   const file = offsetPath(topicFolder, group);
-  const content = await readIfThere(file);
-  if (content === undefined) return undefined;
   try {
-    return parsePosition((JSON.parse(content) as { position: string }).position);
+    const content = (await readSlotFile(file)) as { readonly position?: unknown } | undefined;
+    return content && parsePosition(String(content.position));
   } catch (err) {
     throw new Error(`${file} is damaged; remove it to read the topic from its oldest message`, {
       cause: err,
@@ -32,25 +32,25 @@ export async function readCommitted(topicFolder: string, group: string): Promise
   }
 }
 
-/** Durable when it resolves. */
+/** Durable when it resolves. Needs no more room on the disk. */
 export async function commit(topicFolder: string, group: string, position: Position): Promise<void> {
-  await replaceFile(offsetPath(topicFolder, group), toContent(position));
+  await writeSlotFile(offsetPath(topicFolder, group), toContent(position));
 }
 
 function offsetPath(topicFolder: string, group: string): string {
   return path.join(groupsFolder(topicFolder), group + SUFFIX);
 }
 
-function toContent(position: Position): string {
-  return `${JSON.stringify({ position: formatPosition(position), committedAt: new Date().toISOString() })}\n`;
+function toContent(position: Position) {
+  return { position: formatPosition(position), committedAt: new Date().toISOString() };
 }
 
 /** Makes a new group known, so that what it has not read is kept; any of its members may. Resolves with where it goes on. */
 export async function registerGroup(topicFolder: string, group: string): Promise<Position> {
-  await mkdir(groupsFolder(topicFolder), { recursive: true });
+  await makeFolder(groupsFolder(topicFolder));
   const committed = await readCommitted(topicFolder, group);
   if (committed) return committed;
-  await createFile(offsetPath(topicFolder, group), toContent(START));
+  await createSlotFile(offsetPath(topicFolder, group), toContent(START));
   return (await readCommitted(topicFolder, group)) ?? START;
 }
 

@@ -5,9 +5,13 @@
  * newer segment appeared is found by every reader, because readers go on to a newer segment only after they
  * have read the older one to its end once more.
  *
+ * A segment in which a write failed gets no more: what it holds may have been read, so that a position in it must
+ * not come to mean another message. It is cut back to what was acknowledged, and when that is nothing, removed as
+ * soon as a newer one is there. The newest segment is never removed, as its number is the last one given.
+ *
  * The folder must be on a local file system: readers rely on seeing what was written before.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
@@ -17,6 +21,8 @@ import { listSegments, segmentPath } from './segments.js';
 
 /** More overtakings than this in one publish are no accident. */
 const MAX_CLAIMS = 20;
+/** What publishing leaves free, so that new groups can come to read, and thereby make room. */
+const ROOM_FOR_GROUPS_BYTES = 64 * 1024;
 
 interface OwnSegment {
   readonly number: number;
@@ -58,6 +64,7 @@ export class TopicWriter {
     for (let claims = 0; claims < MAX_CLAIMS; claims++) {
       try {
         const segment = (this.#segment ??= await this.#claim());
+        await this.#checkRoom(data.length);
         await writeAll(segment.handle, data, segment.bytes);
         await segment.handle.datasync();
         segment.bytes += data.length;
@@ -72,8 +79,7 @@ export class TopicWriter {
         // Two that keep overtaking each other would both starve without a pause of random length.
         await sleep(Math.random() * 20 * 1.3 ** claims);
       } catch (err) {
-        // What is in the segment now is unknown: nothing may follow it.
-        await this.#leaveSegment();
+        await this.#giveUpSegment();
         throw new QueueError('UNAVAILABLE', `cannot write to ${this.#folder}`, { cause: err });
       }
     }
@@ -82,17 +88,49 @@ export class TopicWriter {
 
   async #claim(): Promise<OwnSegment> {
     for (;;) {
-      const number = ((await listSegments(this.#folder)).at(-1) ?? 0) + 1;
+      const older = await listSegments(this.#folder);
+      const number = (older.at(-1) ?? 0) + 1;
+      let handle: FileHandle | undefined;
       try {
-        const handle = await open(segmentPath(this.#folder, number), 'wx');
-        // The name must be durable before a reader can commit a position in it.
+        handle = await open(segmentPath(this.#folder, number), 'wx');
+        // The name must be durable before a reader can commit a position in it, and before an older one goes.
         await syncFolder(this.#folder);
+        await this.#removeEmpty(older);
         this.#onNewSegment();
         return { number, handle, bytes: 0 };
       } catch (err) {
+        await handle?.close();
         if ((err as NodeJS.ErrnoException).code !== 'EEXIST') throw err;
       }
     }
+  }
+
+  /** Nothing that is in them, or comes into them now that there is a newer one, is ever acknowledged. */
+  async #removeEmpty(segments: readonly number[]): Promise<void> {
+    for (const number of segments) {
+      const file = segmentPath(this.#folder, number);
+      const isEmpty = await stat(file).then(
+        ({ size }) => size === 0,
+        () => false,
+      );
+      if (isEmpty) await rm(file, { force: true });
+    }
+  }
+
+  /** @throws Error when `bytes` more would leave too little room. */
+  async #checkRoom(bytes: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    if (bavail * bsize >= bytes + ROOM_FOR_GROUPS_BYTES) return;
+    throw new Error(`the disk is full: ${bavail * bsize} bytes are free, and ${bytes} do not fit`);
+  }
+
+  /** What is in the segment now is unknown: nothing may follow it. */
+  async #giveUpSegment(): Promise<void> {
+    const segment = this.#segment;
+    await segment?.handle.truncate(segment.bytes).catch((err: unknown) => {
+      this.#log.warn({ err, folder: this.#folder }, 'cannot cut back a segment in which a write failed');
+    });
+    await this.#leaveSegment();
   }
 
   async #leaveSegment(): Promise<void> {
