@@ -16,7 +16,8 @@ import {
   type TestServer,
 } from './test-server.js';
 
-const GIVEN_URL = process.env.MONGODB_TEST_URL || undefined;
+/** The server that the environment names. */
+export const GIVEN_MONGODB_URL = process.env.MONGODB_TEST_URL || undefined;
 const MONGOD = findInPath('mongod');
 const STAND_IN = findInShared('mongodb-standin/start');
 
@@ -28,7 +29,7 @@ const OWN_REASON = 'stops and kills its server, and so needs mongod in PATH';
  * must.
  */
 export const mongodbMissing: string | false = skipReason(
-  GIVEN_URL !== undefined || MONGOD !== undefined || STAND_IN !== undefined,
+  GIVEN_MONGODB_URL !== undefined || MONGOD !== undefined || STAND_IN !== undefined,
   REASON,
 );
 /** The same for tests that stop and kill their server. */
@@ -53,7 +54,7 @@ export interface OwnMongodb {
 
 /** The URL of a server. It may serve others too: a test uses a database of its own. */
 export async function startMongodb(t: Pick<TestContext, 'after'>): Promise<string> {
-  return GIVEN_URL ?? (await startOwnMongodb(t)).url;
+  return GIVEN_MONGODB_URL ?? (await startOwnMongodb(t)).url;
 }
 
 /** A server that the test may stop and kill; killed when the test ends. */

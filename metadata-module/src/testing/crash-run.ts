@@ -18,6 +18,8 @@ const ENTRY = fileURLToPath(new URL('../main.js', import.meta.url));
 const BUCKET = 'crash';
 const WRITERS = 16;
 const KEYS_PER_WRITER = 3;
+/** After a call that failed. */
+const PAUSE_MS = 20;
 
 /** A LevelDOWN of which a daemon is made. */
 export interface CrashKind {
@@ -26,6 +28,8 @@ export interface CrashKind {
   readonly kills: number;
   /** Settings beyond folder and ports, the same for every start of one test. */
   env(t: TestContext): Promise<Readonly<Record<string, string>>>;
+  /** What else befalls the daemon under load, before it is killed; calls may fail meanwhile. */
+  disturb?(): Promise<void>;
 }
 
 /** Registers the crash test for one kind of LevelDOWN. */
@@ -44,8 +48,14 @@ export function testCrash(kind: CrashKind): void {
       await check(daemon, writers);
       if (kill === kind.kills) return;
       const client = clientOf(daemon, METADATA_NAMESPACE);
-      const load = Promise.all(writers.map(writer => writer.run(client)));
+      let alive = true;
+      const load = Promise.all(writers.map(writer => writer.run(client, () => alive)));
       await sleep(random.integer(200, 800));
+      if (kind.disturb) {
+        await kind.disturb();
+        await sleep(random.integer(0, 500));
+      }
+      alive = false;
       await daemon.kill('SIGKILL');
       await load;
       client.close();
@@ -65,8 +75,8 @@ class Writer {
     this.#name = `w${index}`;
   }
 
-  /** Writes until the daemon is gone. */
-  async run(client: RpcClient): Promise<void> {
+  /** Writes until the daemon is gone. What failed before may have been written. */
+  async run(client: RpcClient, isAlive: () => boolean): Promise<void> {
     for (;;) {
       this.#turn += 1;
       const key = `${this.#name}-${this.#turn % KEYS_PER_WRITER}`;
@@ -84,8 +94,9 @@ class Writer {
         this.numbers.set(key, { acknowledged: n, sent: n });
         if (versioning) this.versions.push({ key, ...(JSON.parse(String(result)) as { versionId: string }) });
       } catch (err) {
-        if (isErrorType(err, 'ServiceUnavailable')) return;
-        throw err;
+        if (!isErrorType(err, 'ServiceUnavailable')) throw err;
+        if (!isAlive()) return;
+        await sleep(PAUSE_MS);
       }
     }
   }
