@@ -3,11 +3,6 @@ export class KeyLock {
   /** The last work in line for each key. Keys without work are not here. */
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Keys that are being worked on. */
-  get size(): number {
-    return this.#last.size;
-  }
-
   /** Runs `work` when all that came before it on `key` has settled, and settles as it does. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);

@@ -3,7 +3,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import type { Database } from '../store/key-space.js';
 
 /** How long a place holder stays when nobody asks for its key. */
-export const REPAIR_DELAY_MS = 15_000;
+const REPAIR_DELAY_MS = 15_000;
 /** Beyond this many, place holders wait for a `get` of their key or for the next start. */
 const MAX_WAITING = 100_000;
 const CONCURRENCY = 32;
@@ -32,10 +32,6 @@ export class RepairSchedule {
     this.#repair = repair;
     this.#log = log;
     this.#delayMs = delayMs;
-  }
-
-  get size(): number {
-    return this.#waiting.size;
   }
 
   /** Repairs the master of `key` when its time has come; a second call for the same key starts its time again. */
