@@ -41,7 +41,11 @@ export interface DaemonOptions<T extends SettingsTable> {
   readonly name: string;
   readonly settings: T;
   /** `stopping` is aborted when the daemon is told to stop: a start that waits for something rejects then. */
-  readonly start: (settings: SettingsOf<T>, log: Logger, stopping: AbortSignal) => Promise<Running>;
+  readonly start: (
+    settings: SettingsOf<T> & SettingsOf<typeof DAEMON_SETTINGS>,
+    log: Logger,
+    stopping: AbortSignal,
+  ) => Promise<Running>;
   readonly env?: Environment;
 }
 
@@ -53,10 +57,10 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
   const stopping = new AbortController();
   const stop = stopSignal();
   try {
-    const all = readSettings({ ...DAEMON_SETTINGS, ...options.settings }, options.env);
+    const own = readSettings({ ...DAEMON_SETTINGS, ...options.settings }, options.env);
     lifecycle = readSettings(DAEMON_SETTINGS, options.env);
     log = createLogger(options.name, lifecycle.LOG_LEVEL);
-    const started = options.start(all, log, stopping.signal);
+    const started = options.start({ ...own, ...lifecycle }, log, stopping.signal);
     const early = await Promise.race([started.then(() => undefined), stop]);
     if (early === undefined) {
       running = await started;

@@ -1,7 +1,8 @@
 /**
  * Health and metrics for people and orchestrators, on a port of their own:
  * `/_/live` (the process answers), `/_/ready` (it can do its work now; 503 with the reason otherwise),
- * `/metrics` (Prometheus text). Backbeat's older paths answer the same.
+ * `/metrics` (Prometheus text). Backbeat's older paths answer the same. Commands of a part's own are taken
+ * by POST, and from this machine only.
  */
 import http from 'node:http';
 import { Registry, collectDefaultMetrics } from 'prom-client';
@@ -21,6 +22,8 @@ export interface ProbeServerOptions {
   readonly registry: Registry;
   /** Resolves when the part can do its work; rejects with the reason otherwise. */
   readonly ready: () => Promise<void>;
+  /** What a POST to a path such as `/_/pause` does. */
+  readonly commands?: Readonly<Record<string, () => void | Promise<void>>>;
 }
 
 export interface ProbeServer {
@@ -38,9 +41,13 @@ export function createRegistry(): Registry {
 /** @throws StartError when the port cannot be bound. */
 export async function startProbeServer(options: ProbeServerOptions): Promise<ProbeServer> {
   const server = http.createServer((req, res) => {
-    answer(req.url ?? '/', options).then(
-      ({ status, type, body }) => {
-        res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+    answer(req, options).then(
+      ({ status, type, body, headers }) => {
+        res.writeHead(status, {
+          ...headers,
+          'content-type': type,
+          'content-length': Buffer.byteLength(body),
+        });
         res.end(req.method === 'HEAD' ? undefined : body);
       },
       (err: unknown) => {
@@ -64,10 +71,17 @@ interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function answer(url: string, { registry, ready }: ProbeServerOptions): Promise<Answer> {
-  switch (originForm(url)?.url.split('?', 1)[0]) {
+async function answer(
+  req: http.IncomingMessage,
+  { registry, ready, commands = {} }: ProbeServerOptions,
+): Promise<Answer> {
+  const path = originForm(req.url ?? '/')?.url.split('?', 1)[0] ?? '';
+  const command = Object.hasOwn(commands, path) ? commands[path] : undefined;
+  if (command) return obey(req, command);
+  switch (path) {
     case '/_/live':
     case '/_/health/liveness':
       return json(200, { status: 'live' });
@@ -83,10 +97,26 @@ async function answer(url: string, { registry, ready }: ProbeServerOptions): Pro
     case '/_/monitoring/metrics':
       return { status: 200, type: registry.contentType, body: await registry.metrics() };
     default:
-      return json(404, { error: 'known paths are /_/live, /_/ready and /metrics' });
+      return json(404, {
+        error: `known paths are ${['/_/live', '/_/ready', '/metrics', ...Object.keys(commands)].join(', ')}`,
+      });
   }
 }
 
-function json(status: number, value: unknown): Answer {
-  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
+/** Probes may be open to a whole network, and metrics to a browser; commands are for who is on this machine. */
+async function obey(req: http.IncomingMessage, command: () => void | Promise<void>): Promise<Answer> {
+  if (req.method !== 'POST') return json(405, { error: 'this path takes POST' }, { allow: 'POST' });
+  if (!isLoopback(req.socket.remoteAddress ?? '') || req.headers.origin !== undefined) {
+    return json(403, { error: 'this is taken from the machine itself only, and from no web page' });
+  }
+  await command();
+  return json(200, { status: 'done' });
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.replace(/^::ffff:/i, '').startsWith('127.');
+}
+
+function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n`, headers };
 }

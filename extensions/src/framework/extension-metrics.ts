@@ -45,9 +45,40 @@ export function createPopulatorMetrics(registry: Registry) {
   };
 }
 
-export function createProcessorMetrics(registry: Registry) {
+/** What the processor's gauges read when they are asked for. */
+export interface ProcessorGauges {
+  readonly oldestSeconds: () => number;
+  readonly isPaused: () => boolean;
+}
+
+const IDLE: ProcessorGauges = { oldestSeconds: () => 0, isPaused: () => false };
+
+/** @param gauges set by whoever makes what they read, after the metrics. */
+export function createProcessorMetrics(registry: Registry, gauges: () => ProcessorGauges = () => IDLE) {
   const registers = [registry];
+  new Gauge({
+    name: 'processor_oldest_message_seconds',
+    help: 'Time since the oldest of the messages in flight was taken; 0 without any',
+    registers,
+    collect() {
+      this.set(gauges().oldestSeconds());
+    },
+  });
+  new Gauge({
+    name: 'processor_paused',
+    help: '1 while the processor is paused',
+    registers,
+    collect() {
+      this.set(gauges().isPaused() ? 1 : 0);
+    },
+  });
   return {
+    published: new Counter({
+      name: 'processor_published_total',
+      help: 'Messages that the extension published',
+      labelNames: ['topic'] as const,
+      registers,
+    }),
     messages: new Counter({
       name: 'processor_messages_total',
       help: 'Messages that are done, by outcome: processed, gone (the object was deleted meanwhile), parked',

@@ -18,6 +18,7 @@ import {
   METADATA_CLIENT_SETTINGS,
   S3_CREDENTIALS_SETTINGS,
   S3_PORT_SETTING,
+  STOP_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 
 function readerName(name: string): string {
@@ -131,6 +132,11 @@ export const PROCESSOR_SETTINGS = {
     '30000',
     'longest pause between attempts',
   ),
+  PROCESSOR_ATTEMPT_TIMEOUT_MS: setting(
+    integer(100, 24 * 3_600_000, 'milliseconds'),
+    '300000',
+    'an attempt that takes longer is told to end and counts as failed; sortByType and sortMusic have 20 minutes at least',
+  ),
 } as const;
 
 /** What a command such as redrive needs. */
@@ -139,4 +145,5 @@ export const COMMAND_SETTINGS = { ...QUEUE_SETTINGS, ...CONFIG_SETTINGS } as con
 export type QueueSettings = SettingsOf<typeof QUEUE_SETTINGS>;
 export type ConfigSettings = SettingsOf<typeof CONFIG_SETTINGS>;
 export type PopulatorSettings = SettingsOf<typeof POPULATOR_SETTINGS>;
-export type ProcessorSettings = SettingsOf<typeof PROCESSOR_SETTINGS>;
+/** Every daemon has those of its end, too. */
+export type ProcessorSettings = SettingsOf<typeof PROCESSOR_SETTINGS & typeof STOP_SETTINGS>;

@@ -12,6 +12,10 @@ import {
   POPULATOR_SETTINGS,
   PROCESSOR_SETTINGS,
 } from '@zenko-modules/extensions/framework/extension-settings';
+import {
+  createBacklogMetrics,
+  createLagMetric,
+} from '@zenko-modules/extensions/framework/queue/backlog-metrics';
 import { LEVELDOWNS } from '@zenko-modules/metadata-module/leveldowns/registry';
 import { createMetrics } from '@zenko-modules/metadata-module/metadata-metrics';
 import { METADATA_SETTINGS } from '@zenko-modules/metadata-module/metadata-settings';
@@ -54,6 +58,8 @@ async function settingsGroups(): Promise<SettingsGroup[]> {
   ];
 }
 
+const unknownBacklog = (): Promise<undefined> => Promise.resolve(undefined);
+
 /** Read off the text that `/metrics` answers, which begins each metric with its help and its type. */
 async function metrics(): Promise<MetricRow[]> {
   const registry = new Registry();
@@ -61,6 +67,8 @@ async function metrics(): Promise<MetricRow[]> {
   createFrontMetrics(registry);
   createPopulatorMetrics(registry);
   createProcessorMetrics(registry);
+  createBacklogMetrics(registry, unknownBacklog, []);
+  createLagMetric(registry, unknownBacklog, { topic: '', group: '' });
   const texts = [await registry.metrics(), await createMetrics(() => undefined).registry.metrics()];
   return texts
     .flatMap(text => [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)])

@@ -26,6 +26,7 @@ async function setUp(t: test.TestContext): Promise<Setup> {
     backbeatConfig: {} as never,
     logger,
     createS3Client: overrides => testS3Client(port, overrides),
+    publish: () => Promise.resolve(),
   });
   let next = 0;
   const run = async (): Promise<string[]> => {

@@ -48,6 +48,7 @@ test('what moving writes gives rise to no further move', async t => {
     backbeatConfig: {} as never,
     logger,
     createS3Client: overrides => testS3Client(port, overrides),
+    publish: () => Promise.resolve(),
   });
   s3.put('incoming', 'k', 'first', TEXT);
   s3.put('incoming', 'k', 'second', TEXT);

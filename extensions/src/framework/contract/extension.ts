@@ -38,7 +38,17 @@ export interface ProcessorContext<Config = unknown> {
    * not retry: the processor runner does. The runner closes it.
    */
   readonly createS3Client: CreateS3Client;
+  /**
+   * Publishes a message, so that extensions work in chains. `key`, for an object `<bucket>/<object key>`, is
+   * URI-encoded and decides the order, as with a filter's `publish`. Resolves when the message is on stable
+   * storage, so await it before `processEntry` resolves; a message that is processed again is published again.
+   * Rejects when the topic or the message is not acceptable, with a `PermanentError`, or when the queue does
+   * not take it at the moment.
+   */
+  readonly publish: Publish;
 }
+
+export type Publish = (topic: string, key: string, message: string) => Promise<void>;
 
 export type CreateS3Client = (overrides?: S3ClientConfig) => S3Client;
 
@@ -46,13 +56,17 @@ export interface QueueProcessor {
   /**
    * Does the work of one message; it may be called again for a message that is done already. What it
    * rejects with decides what happens: see `processor/failures.ts`, and `PermanentError`. `signal` is
-   * aborted when the processor stops.
+   * aborted when the attempt has to end: it took longer than it may, or the processor stops or loses the
+   * message to another one, and did not finish in the time that this leaves. Give it to every wait: what
+   * does not end keeps its object's next message waiting, and is given up in the end.
    */
   processEntry?(message: ReceivedMessage, signal: AbortSignal): Promise<void>;
   /** Backbeat's form of the same. */
   processKafkaEntry?(message: ReceivedMessage, done: (err?: unknown) => void): void;
   /** Called once, when no message is being processed any more. */
   close?(): Promise<void>;
+  /** For work that takes long: an attempt may take so long, when PROCESSOR_ATTEMPT_TIMEOUT_MS is shorter. */
+  readonly attemptTimeoutMs?: number;
 }
 
 /** What an extension that is a function gets. */

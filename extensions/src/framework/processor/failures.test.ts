@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { PermanentError } from '../contract/processor-errors.js';
+import { AttemptTimeoutError } from './attempt.js';
 import { type FailureKind, failureKind } from './failures.js';
 
 const s3 = (name: string, httpStatusCode: number): Error =>
@@ -18,6 +19,9 @@ const cases: [unknown, FailureKind][] = [
   [s3('NoSuchTagSet', 404), 'other'],
   [s3('AccessDenied', 403), 'denied'],
   [s3('AllAccessDisabled', 403), 'denied'],
+  [s3('403', 403), 'refused'],
+  [s3('UnknownError', 403), 'refused'],
+  [s3('BadRequest', 400), 'refused'],
   [s3('InvalidAccessKeyId', 403), 'credentials'],
   [s3('SignatureDoesNotMatch', 403), 'credentials'],
   [s3('RequestTimeTooSkewed', 403), 'credentials'],
@@ -31,7 +35,9 @@ const cases: [unknown, FailureKind][] = [
   [coded('ECONNREFUSED'), 'unavailable'],
   [coded('ECONNRESET'), 'unavailable'],
   [coded('ENOTFOUND'), 'unavailable'],
+  [coded('UND_ERR_SOCKET'), 'unavailable'],
   [coded('ENOENT'), 'other'],
+  [new AttemptTimeoutError(1, true), 'timeout'],
   [Object.assign(new Error('slow'), { name: 'TimeoutError' }), 'unavailable'],
   [new Error('wrapped', { cause: coded('EPIPE') }), 'unavailable'],
   [new PermanentError('never'), 'permanent'],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
+import { sleep } from '@zenko-modules/common/deadline';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { Registry } from 'prom-client';
 import { PermanentError } from '../contract/processor-errors.js';
@@ -8,6 +9,7 @@ import { createProcessorMetrics } from '../extension-metrics.js';
 import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
 import type { Message, ReceivedMessage } from '../queue/queue.js';
 import { eventually } from '../../testing/eventually.js';
+import type { S3State } from '../s3/ask-s3.js';
 import { MessageWorker } from './message-worker.js';
 import { redrive } from './redrive.js';
 
@@ -18,12 +20,23 @@ interface Setup {
   readonly send: (...messages: Message[]) => Promise<void>;
 }
 
+interface Options {
+  /** What S3 says when it is asked. */
+  readonly s3?: S3State | (() => S3State);
+  readonly timeoutMs?: number;
+  readonly finishMs?: number;
+}
+
 const failWith = (name: string, more: object = {}): Error =>
   Object.assign(new Error(name), { name, ...more });
 const message = (key: string): Message => ({ key, value: `value of ${key}`, headers: { own: 'header' } });
 
 /** A processor that consumes `topic` with `work`, and what gets parked. */
-async function setUp(t: TestContext, work: (message: ReceivedMessage) => Promise<void>): Promise<Setup> {
+async function setUp(
+  t: TestContext,
+  work: (message: ReceivedMessage, signal: AbortSignal) => Promise<void>,
+  { s3 = 'well', timeoutMs = 60_000, finishMs = 50 }: Options = {},
+): Promise<Setup> {
   const queue = new EmbeddedQueue({
     folder: await temporaryFolder(t),
     segmentBytes: 1024 ** 2,
@@ -35,7 +48,8 @@ async function setUp(t: TestContext, work: (message: ReceivedMessage) => Promise
     processor: { processEntry: work },
     queue,
     retry: { maxAttempts: 3, minPauseMs: 1, maxPauseMs: 8 },
-    finishMs: 50,
+    limits: { timeoutMs, finishMs },
+    askS3: () => Promise.resolve(typeof s3 === 'string' ? s3 : s3()),
     metrics: createProcessorMetrics(new Registry()),
     log: silentLogger(),
   });
@@ -115,24 +129,28 @@ for (const [name, expected] of [
   });
 }
 
-for (const [name, code] of [
-  ['SlowDown', undefined],
-  ['SignatureDoesNotMatch', undefined],
-  ['Error', 'ECONNREFUSED'],
+for (const [name, code, s3] of [
+  ['SlowDown', undefined, 'well'],
+  ['SignatureDoesNotMatch', undefined, 'credentials'],
+  ['Error', 'ECONNREFUSED', 'away'],
 ] as const) {
   test(`${code ?? name} is waited for, however long, and not parked`, async t => {
     let attempts = 0;
-    const { parked, send, queue, worker } = await setUp(t, () => {
-      attempts++;
-      return attempts < 12 ? Promise.reject(failWith(name, { code })) : Promise.resolve();
-    });
+    const { parked, send, queue, worker } = await setUp(
+      t,
+      () => {
+        attempts++;
+        return attempts < 12 ? Promise.reject(failWith(name, { code })) : Promise.resolve();
+      },
+      { s3 },
+    );
     await send(message('a'));
     await eventually(() => attempts > 6, 'it is tried often');
-    if (name !== 'SlowDown') assert.match(worker.trouble ?? '', /^S3: /);
+    if (name !== 'SlowDown') assert.match(worker.underWay.trouble ?? '', /^S3: /);
     await done(queue);
     assert.equal(attempts, 12);
     assert.deepEqual(parked, []);
-    assert.equal(worker.trouble, undefined);
+    assert.equal(worker.underWay.trouble, undefined);
   });
 }
 
@@ -158,12 +176,151 @@ test('a mistake in the program is parked, and the processor lives', async t => {
   await done(queue);
 });
 
+test('a message at which S3 always answers 500 is parked when S3 is well, and the processor stays ready', async t => {
+  const troubles = new Set<string | undefined>();
+  const { parked, send, queue, worker } = await setUp(t, () => {
+    troubles.add(worker.underWay.trouble);
+    return Promise.reject(failWith('InternalError', { $metadata: { httpStatusCode: 500 } }));
+  });
+  await send(message('lone'));
+  await eventually(() => parked.length === 1, 'it is parked');
+  assert.equal(parked[0]?.headers.attempts, '3');
+  assert.equal(parked[0].headers['error-kind'], 'unavailable');
+  await done(queue);
+  assert.deepEqual([...troubles, worker.underWay.trouble], [undefined, undefined]);
+});
+
+test('where S3 answers 500 to everything one message is parked on trial, and the others wait', async t => {
+  let broken = true;
+  const fail500 = (): Promise<void> =>
+    broken
+      ? Promise.reject(failWith('InternalError', { $metadata: { httpStatusCode: 500 } }))
+      : Promise.resolve();
+  const { parked, send, queue, worker } = await setUp(t, fail500, { s3: 'failing' });
+  await send(message('first'));
+  await eventually(() => parked.length === 1, 'the first one is parked');
+  await done(queue);
+  assert.equal(worker.underWay.trouble, undefined);
+  await send(message('second'), message('third'));
+  await eventually(() => worker.underWay.trouble !== undefined, 'it is not ready');
+  await sleep(100);
+  assert.equal(parked.length, 1);
+  broken = false;
+  await done(queue);
+  assert.equal(parked.length, 1);
+  assert.equal(worker.underWay.trouble, undefined);
+});
+
+test('of a backlog at which all fails while S3 says that it is well, ten are parked and the others wait', async t => {
+  let broken = true;
+  const { parked, send, queue, worker } = await setUp(t, () =>
+    broken ? Promise.reject(failWith('Error', { code: 'ECONNRESET' })) : Promise.resolve(),
+  );
+  await send(...Array.from({ length: 40 }, (_, i) => message(`k${i}`)));
+  await eventually(() => parked.length === 10, 'ten are parked');
+  await eventually(() => worker.underWay.trouble !== undefined, 'it is not ready');
+  await sleep(200);
+  assert.equal(parked.length, 10);
+  broken = false;
+  await done(queue);
+  assert.equal(parked.length, 10);
+});
+
+for (const [s3, outcome] of [
+  ['credentials', 'waits'],
+  ['away', 'waits'],
+  ['well', 'is parked'],
+] as const) {
+  test(`a 403 without a name ${outcome} when S3 says "${s3}"`, async t => {
+    let state: S3State = s3;
+    let attempts = 0;
+    const { parked, send, queue, worker } = await setUp(
+      t,
+      () => {
+        attempts++;
+        return state === 'well' && s3 !== 'well'
+          ? Promise.resolve()
+          : Promise.reject(failWith('403', { $metadata: { httpStatusCode: 403 } }));
+      },
+      { s3: () => state },
+    );
+    await send(message('a'));
+    if (outcome === 'waits') {
+      await eventually(() => attempts > 6, 'it is tried often');
+      assert.match(worker.underWay.trouble ?? '', /^S3: /);
+      state = 'well';
+    }
+    await done(queue);
+    await sleep(50);
+    assert.deepEqual(
+      parked.map(({ headers }) => headers['error-kind']),
+      outcome === 'waits' ? [] : ['denied'],
+    );
+  });
+}
+
+test('credentials that S3 takes elsewhere do not hold a message up for ever', async t => {
+  const { parked, send } = await setUp(t, () => Promise.reject(failWith('SignatureDoesNotMatch')));
+  await send(message('a'));
+  await eventually(() => parked.length === 1, 'it is parked');
+});
+
+test('an attempt that never settles is told to end, given up and parked in the end; the next one goes on', async t => {
+  const told: string[] = [];
+  const { parked, send, queue, worker } = await setUp(
+    t,
+    ({ key }, signal) => {
+      if (key !== 'hang') return Promise.resolve();
+      signal.addEventListener('abort', () => told.push((signal.reason as Error).name));
+      return new Promise(() => undefined);
+    },
+    { timeoutMs: 100 },
+  );
+  await send(message('hang'), message('other'), message('hang'));
+  await eventually(() => worker.underWay.trouble !== undefined, 'it is not ready');
+  assert.match(worker.underWay.trouble ?? '', /took longer than 100 ms/);
+  assert.ok(worker.underWay.oldestSeconds >= 0.1);
+  assert.equal(worker.underWay.list()[0]?.key, 'hang');
+  await eventually(() => parked.length === 2, 'both are parked');
+  assert.equal(parked[0]?.headers['error-kind'], 'timeout');
+  assert.deepEqual(told, Array(6).fill('AttemptTimeoutError'));
+  await done(queue);
+  assert.equal(worker.underWay.trouble, undefined);
+  assert.equal(worker.underWay.oldestSeconds, 0);
+});
+
+test('a stop waits for the attempt under way, and tells it to end when it takes long', async t => {
+  const log: string[] = [];
+  const { queue, send } = await setUp(
+    t,
+    async ({ key }, signal) => {
+      log.push(`begin ${key}`);
+      if (key === 'long') {
+        await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+        log.push('told');
+        await sleep(50);
+        log.push('end long');
+        throw new Error('left');
+      }
+      await sleep(200);
+      log.push(`end ${key} ${signal.aborted}`);
+    },
+    { finishMs: 400 },
+  );
+  await send(message('short'), message('long'), message('short'));
+  await eventually(() => log.length === 2, 'both are under way');
+  await queue.close();
+  log.push('closed');
+  assert.deepEqual(log, ['begin short', 'begin long', 'end short false', 'told', 'end long', 'closed']);
+});
+
 test('a stop leaves what is waiting for another attempt, and it comes again', async t => {
   const attempts: string[] = [];
-  const { queue, send, parked } = await setUp(t, ({ value }) => {
+  const failing = ({ value }: ReceivedMessage): Promise<void> => {
     attempts.push(value);
     return Promise.reject(failWith('Error', { code: 'ECONNREFUSED' }));
-  });
+  };
+  const { queue, send, parked } = await setUp(t, failing, { s3: 'away' });
   await send(message('a'));
   await eventually(() => attempts.length > 0, 'it was tried');
   await queue.close();

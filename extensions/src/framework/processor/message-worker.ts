@@ -4,150 +4,177 @@
  */
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import pRetry from 'p-retry';
 import type { QueueProcessor } from '../contract/extension.js';
+import { parseEntry } from '../contract/queue-populator-extension.js';
 import type { ProcessorMetrics } from '../extension-metrics.js';
-import { failedTopicOf, type Message, type Queue, type ReceivedMessage } from '../queue/queue.js';
-import { type FailureKind, failureKind, isWaitedFor } from './failures.js';
+import { failedTopicOf, type Queue, type ReceivedMessage } from '../queue/queue.js';
+import type { AskS3, S3State } from '../s3/ask-s3.js';
+import { attempt, type AttemptLimits, AttemptTimeoutError } from './attempt.js';
+import {
+  type FailureKind,
+  failureKind,
+  isForS3ToTell,
+  judge,
+  PARKED_IN_A_ROW,
+  type Verdict,
+} from './failures.js';
+import { parkedMessage } from './parked-message.js';
+import { type Pauses, retry } from './retry-loop.js';
+import { MessagesUnderWay } from './under-way.js';
 
-const MAX_ERROR_TEXT = 2000;
 const REMIND_EVERY_MS = 30_000;
-
-export interface RetryPolicy {
-  readonly maxAttempts: number;
-  readonly minPauseMs: number;
-  readonly maxPauseMs: number;
-}
 
 export interface MessageWorkerOptions {
   readonly extension: string;
   readonly processor: QueueProcessor;
   readonly queue: Queue;
-  readonly retry: RetryPolicy;
-  /** After a stop was asked for, an attempt that is under way has this long to end before it is aborted. */
-  readonly finishMs: number;
+  readonly retry: Pauses & { readonly maxAttempts: number };
+  readonly limits: AttemptLimits;
+  readonly askS3: AskS3;
   readonly metrics: ProcessorMetrics;
   readonly log: Logger;
 }
 
 /** What is known of the attempts at one message. */
 interface Attempts {
-  /** Kind of the last failure. */
+  /** Kind of the last failure, and what follows from it. */
   kind: FailureKind;
+  verdict: Verdict;
   made: number;
   /** Those that count towards parking. */
   counted: number;
   /** Successes of other messages at the last attempt. */
   successes: number;
+  /** S3 has a say in the last failure. */
+  ofS3: boolean;
 }
 
 export class MessageWorker {
+  readonly underWay = new MessagesUnderWay();
   readonly #options: MessageWorkerOptions;
-  #trouble: string | undefined;
   /** Counts messages that succeeded: what failed before and after such a success is not S3 being away. */
   #successes = 0;
+  /** Messages that were parked for what S3 answered, since the last success. */
+  #parkedInARow = 0;
   #remindAt = 0;
 
   constructor(options: MessageWorkerOptions) {
     this.#options = options;
   }
 
-  /** Why no message gets done at the moment; `undefined` when all is well. */
-  get trouble(): string | undefined {
-    return this.#trouble;
-  }
-
-  /** Resolves when the message is done or parked; rejects only when `signal` was aborted before that. */
+  /**
+   * Resolves when the message is done or parked; rejects only when `signal` was aborted before that. An
+   * attempt that is under way then is waited for.
+   */
   async work(message: ReceivedMessage, signal: AbortSignal): Promise<void> {
     const { metrics, log } = this.#options;
     metrics.inFlight.inc();
+    this.underWay.add(message);
     try {
       const outcome = await this.#attempts(message, signal);
       metrics.messages.inc({ outcome });
       metrics.delay.observe(Math.max(0, (Date.now() - message.timestamp) / 1000));
       if (outcome !== 'processed') log.info({ key: message.key }, `a message is done: ${outcome}`);
     } finally {
+      this.underWay.remove(message);
       metrics.inFlight.dec();
     }
   }
 
   async #attempts(message: ReceivedMessage, signal: AbortSignal): Promise<'processed' | 'gone' | 'parked'> {
-    const { retry } = this.#options;
-    const failure: Attempts = { kind: 'other', made: 0, counted: 0, successes: this.#successes };
+    const state: Attempts = {
+      kind: 'other',
+      verdict: 'count',
+      made: 0,
+      counted: 0,
+      successes: this.#successes,
+      ofS3: false,
+    };
     try {
-      await pRetry(
-        async () => {
-          failure.made++;
-          await this.#attempt(message, signal);
+      await retry({
+        attempt: number => {
+          state.made = number;
+          return this.#attempt(message, signal);
         },
-        {
-          ...untilStopped(retry),
-          signal,
-          onFailedAttempt: err => {
-            // Thrown from here it is final, and what pRetry rejects with.
-            if (signal.aborted || !this.#mayTryAgain(message, err, failure)) throw err;
-          },
-        },
-      );
+        again: err => this.#mayTryAgain(message, err, state),
+        pauses: this.#options.retry,
+        signal,
+      });
       return 'processed';
     } catch (err) {
       signal.throwIfAborted();
-      if (failure.kind === 'gone') return 'gone';
-      await this.#park(message, err, failure, signal);
+      if (state.verdict === 'done') return 'gone';
+      await this.#park(message, err, state, signal);
       return 'parked';
     }
   }
 
   async #attempt(message: ReceivedMessage, signal: AbortSignal): Promise<void> {
-    const { processor, finishMs, metrics } = this.#options;
-    const ending = new AbortController();
-    const onStop = (): void => {
-      timer = setTimeout(() => ending.abort(), finishMs);
-    };
-    let timer: NodeJS.Timeout | undefined;
-    signal.addEventListener('abort', onStop, { once: true });
+    const { processor, limits, metrics } = this.#options;
     const observe = metrics.seconds.startTimer();
     try {
-      await runProcessor(processor, message, ending.signal);
+      await attempt(processor, message, signal, limits);
       this.#successes++;
-      this.#trouble = undefined;
-    } catch (err) {
-      // p-retry takes a TypeError for a mistake in the program and does not try again; so be it for others.
-      throw err instanceof Error ? err : new Error(`the processor rejected with ${JSON.stringify(err)}`);
+      this.#parkedInARow = 0;
+      this.underWay.s3Works();
     } finally {
       observe();
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onStop);
     }
   }
 
   /** Notes a failed attempt and says whether another one may follow. */
-  #mayTryAgain(message: ReceivedMessage, err: Error, state: Attempts): boolean {
-    const { metrics, retry } = this.#options;
-    const kind = failureKind(err);
-    state.kind = kind;
-    metrics.failures.inc({ kind });
-    if (kind === 'gone') return false;
-    if (kind === 'unavailable' || kind === 'credentials') this.#trouble = `S3: ${messageOf(err)}`;
-    const othersSucceed = this.#successes > state.successes;
+  async #mayTryAgain(message: ReceivedMessage, err: unknown, state: Attempts): Promise<boolean> {
+    const { metrics, retry: policy } = this.#options;
+    const found = failureKind(err);
+    const s3 = await this.#stateOfS3(message, found, state);
     state.successes = this.#successes;
-    if (kind === 'other' || (kind === 'unavailable' && othersSucceed)) state.counted++;
-    const again = kind !== 'permanent' && kind !== 'denied' && state.counted < retry.maxAttempts;
-    this.#tell({ err, kind, key: message.key, attempt: state.made, again });
+    state.ofS3 = isForS3ToTell(found);
+    const { kind, verdict } = judge(found, s3);
+    Object.assign(state, { kind, verdict });
+    metrics.failures.inc({ kind });
+    if (verdict === 'done') return false;
+    if (verdict === 'count') state.counted++;
+    let again = verdict === 'wait' || (verdict === 'count' && state.counted < policy.maxAttempts);
+    const tooMany = !again && state.ofS3 && this.#parkedInARow >= PARKED_IN_A_ROW[s3];
+    if (tooMany) again = true;
+    if (!again && state.ofS3 && kind !== 'denied') this.#parkedInARow++;
+    const waits = tooMany || verdict === 'wait';
+    const reason = this.#troubleBy(err, kind, waits || (state.ofS3 && s3 === 'failing'));
+    this.underWay.setTrouble(
+      message,
+      reason === undefined ? undefined : { reason, ofS3: kind !== 'timeout' },
+    );
+    this.#tell({ err, kind, key: message.key, attempt: state.made, again }, waits);
     return again;
   }
 
+  /** S3 is asked only when the error leaves it open and nothing else has shown it meanwhile. */
+  async #stateOfS3(message: ReceivedMessage, kind: FailureKind, state: Attempts): Promise<S3State> {
+    const othersSucceed = this.#successes > state.successes;
+    if (othersSucceed || !isForS3ToTell(kind)) return 'well';
+    return this.#options.askS3(bucketOf(message));
+  }
+
+  #troubleBy(err: unknown, kind: FailureKind, ofS3: boolean): string | undefined {
+    if (kind === 'timeout') return messageOf(err);
+    return ofS3 && kind !== 'throttled' ? `S3: ${messageOf(err)}` : undefined;
+  }
+
   /** While S3 is away every message fails all the time: one line now and then says it. */
-  #tell(about: {
-    readonly err: Error;
-    readonly kind: FailureKind;
-    readonly key: string;
-    readonly attempt: number;
-    readonly again: boolean;
-  }): void {
+  #tell(
+    about: {
+      readonly err: unknown;
+      readonly kind: FailureKind;
+      readonly key: string;
+      readonly attempt: number;
+      readonly again: boolean;
+    },
+    waits: boolean,
+  ): void {
     const { log } = this.#options;
-    const waits = about.again && isWaitedFor(about.kind);
-    if (!waits) log.warn(about, 'an attempt failed');
+    if (about.err instanceof AttemptTimeoutError && !about.err.ended) {
+      log.error(about, 'gave up an attempt that did not end when it was told to: it may still be at work');
+    } else if (!waits) log.warn(about, 'an attempt failed');
     else if (Date.now() < this.#remindAt) log.debug(about, 'waiting for S3');
     else {
       log.warn(about, 'S3 cannot do the work at the moment: waiting');
@@ -156,55 +183,29 @@ export class MessageWorker {
   }
 
   /** Parks the message; tries until that has succeeded. */
-  async #park(message: ReceivedMessage, err: unknown, failure: Attempts, signal: AbortSignal): Promise<void> {
-    const { queue, retry, extension, log } = this.#options;
+  async #park(message: ReceivedMessage, err: unknown, state: Attempts, signal: AbortSignal): Promise<void> {
+    const { queue, retry: pauses, extension, log } = this.#options;
     const topic = failedTopicOf(message.topic);
-    const parked: Message = {
-      key: message.key,
-      value: message.value,
-      headers: {
-        ...message.headers,
-        extension,
-        'error-kind': failure.kind,
-        'error-name': err instanceof Error ? err.name : 'Error',
-        'error-message': messageOf(err).slice(0, MAX_ERROR_TEXT),
-        attempts: String(failure.made),
-        'original-topic': message.topic,
-        'original-offset': `${message.partition}/${message.offset}`,
-        'published-at': new Date(message.timestamp).toISOString(),
-        'failed-at': new Date().toISOString(),
+    const { kind, made: attempts } = state;
+    const parked = parkedMessage(message, { extension, err, kind, attempts });
+    await retry({
+      attempt: () => queue.publish(topic, [parked]),
+      again: parkError => {
+        log.warn({ err: parkError, topic }, 'cannot park a message: trying again');
+        return true;
       },
-    };
-    await pRetry(() => queue.publish(topic, [parked]), {
-      ...untilStopped(retry),
+      pauses,
       signal,
-      onFailedAttempt: parkError =>
-        log.warn({ err: parkError, topic }, 'cannot park a message: trying again'),
     });
-    log.error(
-      { err, kind: failure.kind, key: message.key, attempts: failure.made, topic },
-      'parked a message that keeps failing',
-    );
+    log.error({ err, kind, key: message.key, attempts, topic }, 'parked a message that keeps failing');
   }
 }
 
-/** Pauses that double up to the longest one, with jitter, for ever. */
-function untilStopped({ minPauseMs, maxPauseMs }: RetryPolicy) {
-  const retries = Math.ceil(Math.log2(maxPauseMs / minPauseMs)) + 1;
-  return { forever: true, retries, minTimeout: minPauseMs, maxTimeout: maxPauseMs, randomize: true };
-}
-
-/** Calls the processor in whichever form it has. */
-function runProcessor(
-  processor: QueueProcessor,
-  message: ReceivedMessage,
-  signal: AbortSignal,
-): Promise<void> {
-  if (processor.processEntry) return processor.processEntry(message, signal);
-  return new Promise((resolve, reject) => {
-    processor.processKafkaEntry?.(message, err => {
-      if (err === undefined || err === null) resolve();
-      else reject(err instanceof Error ? err : new Error(`the processor reported ${JSON.stringify(err)}`));
-    });
-  });
+/** The bucket that a message tells of, when it is an entry of the record log. */
+function bucketOf({ value }: ReceivedMessage): string | undefined {
+  try {
+    return parseEntry(value).bucket;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,22 +3,10 @@
  * parked when it began: what fails again at once is not taken in circles.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { failedTopicOf, type Progress, type Queue, type ReceivedMessage } from '../queue/queue.js';
+import { failedTopicOf, type Progress, type Queue } from '../queue/queue.js';
+import { withoutFailure } from './parked-message.js';
 
 const LOOK_EVERY_MS = 100;
-/** Headers that tell of the failure, not of the message. */
-const FAILURE_HEADERS = [
-  'extension',
-  'error-kind',
-  'error-name',
-  'error-message',
-  'attempts',
-  'original-topic',
-  'original-offset',
-  'published-at',
-  'failed-at',
-];
-
 /** The group in which the failed topic of `group` is read. */
 export function redriveGroupOf(group: string): string {
   return `${group}-redrive`;
@@ -64,10 +52,4 @@ export async function redrive(queue: Queue, topic: string, processorGroup: strin
     await consumer.close();
   }
   return count;
-}
-
-function withoutFailure({ key, value, headers }: ReceivedMessage) {
-  const kept = Object.entries(headers).filter(([name]) => !FAILURE_HEADERS.includes(name));
-  const redriven = String(Number(headers.redriven ?? 0) + 1);
-  return { key, value, headers: { ...Object.fromEntries(kept), redriven } };
 }

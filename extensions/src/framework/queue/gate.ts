@@ -1,32 +1,27 @@
 /** What a consumer's pieces of work pass before they begin; closed while it is paused. */
+import { orAborted } from '@zenko-modules/common/abort';
+
 export class Gate {
-  #closed: PromiseWithResolvers | undefined;
+  #opened: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+
+  get isClosed(): boolean {
+    return this.#opened !== undefined;
+  }
 
   close(): void {
-    this.#closed ??= withResolvers();
+    if (this.#opened) return;
+    let resolve = (): void => undefined;
+    const promise = new Promise<void>(settle => (resolve = settle));
+    this.#opened = { promise, resolve };
   }
 
   open(): void {
-    this.#closed?.resolve();
-    this.#closed = undefined;
+    this.#opened?.resolve();
+    this.#opened = undefined;
   }
 
   /** Resolves when it is open, or `signal` is aborted. */
   async passed(signal: AbortSignal): Promise<void> {
-    const aborted = withResolvers();
-    signal.addEventListener('abort', aborted.resolve, { once: true });
-    while (this.#closed && !signal.aborted) await Promise.race([this.#closed.promise, aborted.promise]);
-    signal.removeEventListener('abort', aborted.resolve);
+    while (this.#opened && !signal.aborted) await orAborted(this.#opened.promise, signal);
   }
-}
-
-interface PromiseWithResolvers {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
-function withResolvers(): PromiseWithResolvers {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>(settle => (resolve = settle));
-  return { promise, resolve };
 }

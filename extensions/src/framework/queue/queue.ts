@@ -6,7 +6,9 @@
  * - **Durable:** when `publish` has resolved, the messages survive the end of any process and of the machine
  *   (Kafka: on all in-sync replicas). When it rejects, none, some or all of them may be in the topic.
  * - **Order:** messages of one key are delivered in the order of their `publish` calls, and the next one of a
- *   key is handed out only after the one before it is done. Different keys are not ordered.
+ *   key is handed out only after the one before it is done. Different keys are not ordered. When a group's
+ *   members change, a message that is being handled is waited for first, as far as the transport can tell (Kafka:
+ *   while its member answers the brokers; files: while its member's heartbeat goes on).
  * - **At least once:** a group's offset moves past a message only when it, and all before it in its
  *   partition, are done. After a crash, or when a group's members change, what was not committed comes again.
  */
@@ -41,6 +43,11 @@ export interface ConsumeOptions {
    * or loses the message to another member: leave then, by rejecting, what can be done later.
    */
   readonly handle: (message: ReceivedMessage, signal: AbortSignal) => Promise<void>;
+  /**
+   * How long a handler may go on after its signal was aborted; a minute when it is not said. What it works on
+   * is given to another member only then, as long as this member is in touch with the others.
+   */
+  readonly settleMs?: number;
 }
 
 export interface Consumer {
@@ -76,6 +83,11 @@ export interface Queue {
   consume(options: ConsumeOptions): Promise<Consumer>;
   /** How far `group` is in each partition of a topic. @throws QueueError */
   progress(topic: string, group: string): Promise<readonly Progress[]>;
+  /**
+   * How many messages of a topic `group` has not done: all that the topic has when the group is new. It may
+   * be off by what is being published or committed while it is counted. @throws QueueError
+   */
+  backlog(topic: string, group: string): Promise<number>;
   /** Below zero when `a` comes before `b` in a partition, above zero when after it. */
   compareOffsets(a: string, b: string): number;
   /** Resolves when messages can be published and consumed now; rejects with the reason. */

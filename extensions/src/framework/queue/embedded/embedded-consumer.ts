@@ -3,6 +3,7 @@
  * holds the group's lease; the others stand by.
  */
 import { setMaxListeners } from 'node:events';
+import { linkSignals } from '@zenko-modules/common/abort';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
@@ -64,9 +65,11 @@ export class EmbeddedConsumer implements Consumer {
           signal,
         });
         if (!lease) return;
+        const leave = linkSignals(signal, lease.lost);
         try {
-          await this.#work(AbortSignal.any([signal, lease.lost]));
+          await this.#work(leave.signal, lease.lost);
         } finally {
+          leave.release();
           await lease.release();
         }
       } catch (err) {
@@ -77,11 +80,11 @@ export class EmbeddedConsumer implements Consumer {
   }
 
   /** Consumes from the committed position until `leave` is aborted or a message could not be handled. */
-  async #work(leave: AbortSignal): Promise<void> {
+  async #work(leave: AbortSignal, lost: AbortSignal): Promise<void> {
     const { group, concurrency, handle, topic } = this.#options;
     const start = await registerGroup(this.#folder, group);
     const failed = new AbortController();
-    const signal = AbortSignal.any([leave, failed.signal]);
+    const { signal, release } = linkSignals(leave, failed.signal);
     // Every message that is being handled may listen.
     setMaxListeners(0, signal);
     const left = (): boolean => signal.aborted;
@@ -123,6 +126,7 @@ export class EmbeddedConsumer implements Consumer {
     }, mark);
     let passed = start.segment;
     const timer = setInterval(() => {
+      if (lost.aborted) return;
       commits.save().catch((err: unknown) => this.#log.error({ err }, 'cannot commit: trying again'));
     }, COMMIT_EVERY_MS);
     try {
@@ -145,11 +149,13 @@ export class EmbeddedConsumer implements Consumer {
       }
     } finally {
       failed.abort();
+      release();
       follower.close();
       await reader.close();
       await pool.below(0);
       clearInterval(timer);
-      await commits.save();
+      // The group's file is the new holder's by now.
+      if (!lost.aborted) await commits.save();
     }
   }
 }

@@ -22,6 +22,7 @@ import {
 import { removeConsumed } from './consumed-segments.js';
 import { EmbeddedConsumer } from './embedded-consumer.js';
 import { groupsFolder, readCommitted, registerGroup } from './group-offsets.js';
+import { RecordCounter } from './record-counter.js';
 import { formatPosition, listSegments, type Position, segmentPath, START } from './segments.js';
 import { TopicReader } from './topic-reader.js';
 import { TopicWriter } from './topic-writer.js';
@@ -38,6 +39,7 @@ export class EmbeddedQueue implements Queue {
   readonly #options: EmbeddedQueueOptions;
   readonly #writers = new Map<string, TopicWriter>();
   readonly #topics = new Set<string>();
+  readonly #counters = new Map<string, RecordCounter>();
   readonly #consumers = new Set<EmbeddedConsumer>();
   #closed = false;
 
@@ -93,6 +95,14 @@ export class EmbeddedQueue implements Queue {
     } finally {
       await reader.close();
     }
+  }
+
+  async backlog(topic: string, group: string): Promise<number> {
+    checkTopicName(group);
+    const folder = await this.#topicFolder(topic);
+    let counter = this.#counters.get(topic);
+    if (!counter) this.#counters.set(topic, (counter = new RecordCounter(folder)));
+    return counter.after(group, (await readCommitted(folder, group)) ?? START);
   }
 
   compareOffsets(a: string, b: string): number {

@@ -1,5 +1,13 @@
-/** A member of a consumer group on Kafka, made again whenever kafkajs gives up. */
+/**
+ * A member of a consumer group on Kafka, made again whenever kafkajs gives up.
+ *
+ * When the group's members change, the brokers wait for each member to join again, and give no partition away
+ * before that. So a member that hears of it hands out nothing more, tells its handlers, waits for them while it
+ * goes on to send heartbeats, commits what they did, and only then joins. The brokers wait no longer than
+ * the rebalance time-out, and not for a member that was silent for the session time-out.
+ */
 import { setMaxListeners } from 'node:events';
+import { linkSignals, onAbort, orAborted } from '@zenko-modules/common/abort';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
@@ -10,10 +18,14 @@ import { LowWaterMark } from '../low-water-mark.js';
 import { type Consumer, type ConsumeOptions, QueueError } from '../queue.js';
 import { fromKafka } from './kafka-messages.js';
 
-const SESSION_TIMEOUT_MS = 10_000;
+/** A member that was silent for so long is taken for dead. A suspended machine or a blocked process is silent. */
+const SESSION_TIMEOUT_MS = 30_000;
 const HEARTBEAT_MS = 1000;
-/** Handlers that were told to end get some of the time that a stop has; brokers that are away get the rest. */
-const LEAVE_DEADLINE_MS = 5500;
+/** How long handlers may go on when nobody says it, and what a rebalance takes beside them. */
+const DEFAULT_SETTLE_MS = 60_000;
+const REBALANCE_MARGIN_MS = 30_000;
+/** Brokers that are away get some of the time that a stop has. */
+const LEAVE_DEADLINE_MS = 2500;
 /** Pause before messages whose handling failed come again, and before a consumer is made again. */
 const AGAIN_AFTER_MS = 1000;
 const REMIND_EVERY_MS = 60_000;
@@ -25,6 +37,9 @@ export class GroupMember implements Consumer {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   readonly #gate = new Gate();
+  /** Aborted when what is assigned to us may become another member's: nothing more is handed out. */
+  #assignment = newAssignment();
+  #batches = 0;
   #trouble: string | undefined = 'it has not joined yet';
 
   constructor(kafka: Kafka, options: ConsumeOptions, log: Logger, ensureTopic: () => Promise<void>) {
@@ -45,6 +60,7 @@ export class GroupMember implements Consumer {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#assignment.abort();
     this.resume();
     await this.#running;
   }
@@ -58,13 +74,10 @@ export class GroupMember implements Consumer {
   async #run(kafka: Kafka, ensureTopic: () => Promise<void>): Promise<void> {
     const { signal } = this.#stop;
     const stopped = (): boolean => signal.aborted;
-    const told = new Promise<void>(resolve => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
     let remindAt = 0;
     while (!stopped()) {
       try {
-        await Promise.race([ensureTopic(), told]);
+        await orAborted(ensureTopic(), signal);
         if (!stopped()) await this.#consumeOnce(kafka);
       } catch (err) {
         this.#trouble = messageOf(err);
@@ -79,10 +92,11 @@ export class GroupMember implements Consumer {
 
   /** Consumes until it is told to stop; rejects when kafkajs gave up. */
   async #consumeOnce(kafka: Kafka): Promise<void> {
-    const { group, topic } = this.#options;
+    const { group, topic, settleMs = DEFAULT_SETTLE_MS } = this.#options;
     const consumer = kafka.consumer({
       groupId: group,
       sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: settleMs + REBALANCE_MARGIN_MS,
       heartbeatInterval: HEARTBEAT_MS,
       maxBytesPerPartition: 256 * 1024,
       maxWaitTimeInMs: 500,
@@ -94,6 +108,7 @@ export class GroupMember implements Consumer {
         restartOnFailure: () => Promise.resolve(false),
       },
     });
+    let release = (): void => undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         consumer.on('consumer.crash', ({ payload }) => reject(payload.error));
@@ -101,11 +116,15 @@ export class GroupMember implements Consumer {
           this.#trouble = undefined;
           this.#log.info({ partitions: payload.memberAssignment[topic] ?? [] }, 'joined the group');
         });
-        this.#stop.signal.addEventListener('abort', () => resolve(), { once: true });
+        release = onAbort(this.#stop.signal, resolve);
         this.#join(consumer).catch(reject);
       });
     } finally {
+      release();
       this.#trouble = 'it left the group';
+      this.#assignment.abort();
+      // Our partitions are nobody else's before we have left, so what is being handled comes first.
+      await this.#pool.below(0);
       await withDeadline(consumer.disconnect(), LEAVE_DEADLINE_MS, 'leaving the group').catch(
         (err: unknown) => {
           this.#log.debug({ err }, 'leaving the group failed');
@@ -126,17 +145,30 @@ export class GroupMember implements Consumer {
     });
   }
 
-  /** Handles one batch of one partition, and commits as far as it is done. */
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
-    const { batch } = payload;
-    const { topic, partition } = batch;
     if (!payload.isRunning() || payload.isStale()) return;
-    const ended = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
+    if (this.#assignment.signal.aborted) {
+      // Read before we lost it. kafkajs joins again when every batch has ended.
+      await this.#pool.below(0);
+      if (this.#batches > 0 || this.#stop.signal.aborted) return;
+      this.#assignment = newAssignment();
+    }
+    this.#batches++;
+    try {
+      await this.#handleBatch(payload, this.#assignment);
+    } finally {
+      this.#batches--;
+    }
+  }
+
+  /** Handles one batch of one partition, and commits as far as it is done. */
+  async #handleBatch(payload: EachBatchPayload, assignment: AbortController): Promise<void> {
+    const { topic, partition } = payload.batch;
+    const refused = new AbortController();
+    const { signal, release } = linkSignals(assignment.signal, refused.signal);
     setMaxListeners(0, signal);
     const mark = new LowWaterMark();
-    const outcome = { refused: false };
-    const pieces = batch.messages.map(kafkaMessage => {
+    const pieces = payload.batch.messages.map(kafkaMessage => {
       const message = fromKafka(topic, partition, kafkaMessage);
       const done = mark.add(String(BigInt(message.offset) + 1n));
       return new Promise<void>(resolve => {
@@ -147,11 +179,10 @@ export class GroupMember implements Consumer {
             await this.#options.handle(message, signal);
             done();
           } catch (err) {
-            if (!ended.signal.aborted && !this.#stop.signal.aborted) {
-              outcome.refused = true;
+            if (!signal.aborted) {
               this.#log.warn({ err, key: message.key }, 'a message comes again: not handled');
+              refused.abort();
             }
-            ended.abort();
           } finally {
             resolve();
           }
@@ -170,19 +201,29 @@ export class GroupMember implements Consumer {
     };
     const finished = new AbortController();
     const busy = (): boolean => !finished.signal.aborted;
-    const work = Promise.all(pieces).then(() => finished.abort());
-    try {
-      while (busy()) {
-        await sleep(HEARTBEAT_MS, finished.signal);
-        await payload.heartbeat();
-        await commit();
+    void Promise.all(pieces).then(() => finished.abort());
+    let lost: { readonly err: unknown } | undefined;
+    while (busy()) {
+      await sleep(HEARTBEAT_MS, finished.signal);
+      for (const call of [() => payload.heartbeat(), commit]) {
+        try {
+          await call();
+        } catch (err) {
+          // The members change, the partition is another's by now, or the brokers are away. What is being
+          // handled is waited for all the same, with heartbeats and commits as long as they are taken.
+          lost ??= { err };
+          assignment.abort();
+        }
       }
-    } catch (err) {
-      // The partition is another member's by now, or the brokers are away: leave the rest to who comes next.
-      ended.abort();
-      await work;
-      throw err;
     }
-    if (outcome.refused) await sleep(AGAIN_AFTER_MS, this.#stop.signal);
+    release();
+    if (lost) throw lost.err;
+    if (refused.signal.aborted) await sleep(AGAIN_AFTER_MS, this.#stop.signal);
   }
+}
+
+function newAssignment(): AbortController {
+  const assignment = new AbortController();
+  setMaxListeners(0, assignment.signal);
+  return assignment;
 }

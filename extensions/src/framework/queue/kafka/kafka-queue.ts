@@ -86,7 +86,7 @@ export class KafkaQueue implements Queue {
     });
   }
 
-  async progress(topic: string, group: string): Promise<readonly Progress[]> {
+  async progress(topic: string, group: string): Promise<readonly (Progress & { from: string })[]> {
     checkTopicName(group);
     await this.#ensureTopic(topic);
     return pRetry(() => this.#progress(topic, group), {
@@ -95,15 +95,25 @@ export class KafkaQueue implements Queue {
     });
   }
 
-  #progress(topic: string, group: string): Promise<readonly Progress[]> {
+  async backlog(topic: string, group: string): Promise<number> {
+    const partitions = await this.progress(topic, group);
+    return partitions.reduce(
+      (sum, { end, from }) => sum + Math.max(0, Number(BigInt(end) - BigInt(from))),
+      0,
+    );
+  }
+
+  #progress(topic: string, group: string): Promise<readonly (Progress & { from: string })[]> {
     return this.#withAdmin('ask for offsets', async admin => {
       const ends = await admin.fetchTopicOffsets(topic);
       const [ofTopic] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
       return ends.map(({ partition, high, low }) => {
         const committed = ofTopic?.partitions.find(found => found.partition === partition)?.offset ?? '-1';
         const known = committed !== '-1';
-        const finished = this.compareOffsets(known ? committed : low, high) >= 0;
-        return { partition, committed: known ? committed : undefined, end: high, finished };
+        // What the topic has no longer is not ahead of the group.
+        const from = known && this.compareOffsets(committed, low) > 0 ? committed : low;
+        const finished = this.compareOffsets(from, high) >= 0;
+        return { partition, committed: known ? committed : undefined, end: high, finished, from };
       });
     });
   }
