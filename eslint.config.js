@@ -23,6 +23,14 @@ export default tseslint.config(
         },
       ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'AbortSignal',
+          property: 'any',
+          message: 'It leaves a listener on each source: use linkSignals of common/abort, and release it.',
+        },
+      ],
     },
   },
   {

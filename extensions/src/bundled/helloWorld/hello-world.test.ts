@@ -166,6 +166,22 @@ test('helloWorld, from put to tag', async t => {
     assert.equal(proxy.requests.length, before + 1, 'there was one attempt');
   });
 
+  await t.test('a lone message to which S3 always answers 500 is parked, and it stays ready', async () => {
+    await processor.kill();
+    const proxy = await startFaultyProxy(t, s3Port);
+    processor = await startProcessor(t, data, 'helloWorld', { ...env, S3_PORT: String(proxy.port) });
+    proxy.fault = (_method, url) =>
+      url.includes(spelling(8)) ? { status: 500, code: 'InternalError' } : undefined;
+    await putObject(s3, 'photos', spelling(8));
+    const reasons = new Set<string>();
+    await eventually(async () => {
+      reasons.add((await readiness(port())).reason);
+      return (await metric(port(), 'processor_messages_total', 'parked')) === 1;
+    }, 'it is parked');
+    assert.deepEqual([...reasons], ['']);
+    assert.equal(await metric(port(), 'processor_failed_attempts_total', 'unavailable'), 5);
+  });
+
   await t.test('in a bucket with versions it asks for the version that was written', async () => {
     await processor.kill();
     const proxy = await startFaultyProxy(t, s3Port);

@@ -27,6 +27,8 @@ import { SLOW_ANSWERS } from '../../framework/s3/s3-client.js';
 import { isSameObject, type Place } from './same-object.js';
 
 const MAX_COPY_BYTES = 5 * 1024 ** 3;
+/** Time that a move may take: that of the copy (`SLOW_ANSWERS`), and some for the rest. */
+export const MOVE_TIMEOUT_MS = 20 * 60_000;
 
 export interface Move {
   readonly source: Place;

@@ -7,7 +7,7 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startFaultyProxy } from '../../testing/faulty-proxy.js';
 import { flac, mp3 } from '../../testing/music-files.js';
-import { metric } from '../../testing/probe.js';
+import { metric, readiness } from '../../testing/probe.js';
 import { eventually } from '../../testing/eventually.js';
 import {
   createBucket,
@@ -204,4 +204,24 @@ test('sorting', async t => {
       assert.deepEqual(kept, ['marker', 'version', 'version']);
     },
   );
+});
+
+test('with wrong credentials a backlog waits, though HEAD cannot tell', async t => {
+  const data = await temporaryFolder(t);
+  const { s3, metadata, s3Port } = await startStack(t, data);
+  for (const bucket of ['incoming', 'jpegs']) await createBucket(s3, bucket);
+  const env = { BACKBEAT_CONFIG: CONFIG, S3_PORT: String(s3Port), PROCESSOR_RETRY_MIN_MS: '20' };
+  await startPopulator(t, data, metadata.port, env);
+  for (let i = 0; i < 12; i++) await putObject(s3, 'incoming', `${i}.jpg`, { ContentType: 'image/jpeg' });
+  const wrong = await startProcessor(t, data, 'sortByType', { ...env, S3_SECRET_KEY: 'mistyped' });
+  const port = wrong.ports.PROCESSOR_PROBE_PORT;
+  await eventually(
+    async () => (await metric(port, 'processor_failed_attempts_total', 'credentials')) > 12,
+    'they are tried',
+  );
+  assert.equal((await readiness(port)).status, 503);
+  assert.equal(await metric(port, 'processor_messages_total'), 0);
+  await wrong.kill();
+  await startProcessor(t, data, 'sortByType', env);
+  await eventually(async () => (await keysOf(s3, 'jpegs')).length === 12, 'all are moved');
 });

@@ -3,7 +3,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import type { ProcessorContext, QueueProcessor } from '../../framework/contract/extension.js';
 import { parseEntry } from '../../framework/contract/queue-populator-extension.js';
 import { describeCreation } from '../move/creations.js';
-import { ObjectMover } from '../move/move-object.js';
+import { MOVE_TIMEOUT_MS, ObjectMover } from '../move/move-object.js';
 import type { Place } from '../move/same-object.js';
 import type { ReceivedMessage } from '../../framework/queue/queue.js';
 import type { SortByTypeConfig } from './config.js';
@@ -12,6 +12,7 @@ import { declaredType, type DetectedType, SAMPLE_BYTES, sampledType, typeNames }
 
 /** Moves an object into the bucket that its type, or its owner, asks for. */
 export class SortByTypeProcessor implements QueueProcessor {
+  readonly attemptTimeoutMs = MOVE_TIMEOUT_MS;
   readonly #config: SortByTypeConfig;
   readonly #s3: S3Client;
   readonly #mover: ObjectMover;

@@ -6,7 +6,7 @@ import { PermanentError } from '../../framework/contract/processor-errors.js';
 import { parseEntry } from '../../framework/contract/queue-populator-extension.js';
 import { describeCreation } from '../move/creations.js';
 import { bucketName } from '../move/move-config.js';
-import { ObjectMover } from '../move/move-object.js';
+import { MOVE_TIMEOUT_MS, ObjectMover } from '../move/move-object.js';
 import type { Place } from '../move/same-object.js';
 import type { ReceivedMessage } from '../../framework/queue/queue.js';
 import { ARTIST, type SortMusicConfig } from './config.js';
@@ -15,6 +15,7 @@ import { RangedTokenizer } from './ranged-tokenizer.js';
 
 /** Moves a music file to where its artist asks for. */
 export class SortMusicProcessor implements QueueProcessor {
+  readonly attemptTimeoutMs = MOVE_TIMEOUT_MS;
   readonly #config: SortMusicConfig;
   readonly #s3: S3Client;
   readonly #mover: ObjectMover;

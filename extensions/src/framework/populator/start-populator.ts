@@ -1,5 +1,6 @@
 /** The populator as a process: what it opens, in which order, and how it ends. */
 import path from 'node:path';
+import { linkSignals } from '@zenko-modules/common/abort';
 import type { Running } from '@zenko-modules/common/daemon';
 import { openPartFolder } from '@zenko-modules/common/data-folder';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -91,9 +92,11 @@ async function runAlone(
         signal,
       });
       if (!lease) return;
+      const leave = linkSignals(signal, lease.lost);
       try {
-        await populator.run(AbortSignal.any([signal, lease.lost]));
+        await populator.run(leave.signal);
       } finally {
+        leave.release();
         await lease.release();
       }
     } catch (err) {

@@ -156,6 +156,33 @@ export function groupCases({ given, open }: Contract): void {
     },
   );
 
+  given('the backlog is what a group has not done', async (t, queue, topic) => {
+    assert.equal(await queue.backlog(topic, 'g'), 0);
+    await queue.publish(topic, numbered(25, 5));
+    await queue.publish(topic, numbered(5, 5));
+    assert.equal(await queue.backlog(topic, 'g'), 30);
+    let allowed = 12;
+    const stop = new Error('enough for now');
+    const first = await queue.consume({
+      topic,
+      group: 'g',
+      concurrency: 1,
+      handle: () => (allowed-- > 0 ? Promise.resolve() : Promise.reject(stop)),
+    });
+    const left = async (): Promise<number> => queue.backlog(topic, 'g');
+    await eventually(async () => (await left()) === 18, 'twelve are done');
+    await first.close();
+    assert.equal(await queue.backlog(topic, 'other'), 30);
+    const other = await open(t);
+    t.after(() => other.close());
+    assert.equal(await other.backlog(topic, 'g'), 18);
+    await queue.publish(topic, numbered(7, 5));
+    assert.equal(await left(), 25);
+    await queue.consume({ topic, group: 'g', concurrency: 3, handle: () => Promise.resolve() });
+    await eventually(async () => (await left()) === 0, 'nothing is left');
+    assert.equal(await queue.backlog(topic, 'other'), 37);
+  });
+
   given('progress tells what a group has not done', async (_t, queue, topic) => {
     await queue.publish(topic, numbered(10, 10));
     const before = await queue.progress(topic, 'g');
