@@ -14,12 +14,15 @@ import { originForm } from './origin-form.js';
 /** How long a readiness check may take before it counts as failed. */
 const READY_DEADLINE_MS = 3000;
 
+/** Where the text of `/metrics` comes from: a registry, or several processes' together. */
+export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
+
 export interface ProbeServerOptions {
   readonly address: string;
   readonly port: number;
   /** The setting that the port came from, for the message when it is in use. */
   readonly portSetting: string;
-  readonly registry: Registry;
+  readonly registry: MetricsSource;
   /** Resolves when the part can do its work; rejects with the reason otherwise. */
   readonly ready: () => Promise<void>;
   /** What a POST to a path such as `/_/pause` does. */

@@ -17,6 +17,15 @@ export const STOP_SETTINGS = {
   ),
 } as const;
 
+/** Read by Node.js itself when a process starts, so it has to be set for it by whatever starts it. */
+export const THREAD_POOL_SETTINGS = {
+  UV_THREADPOOL_SIZE: setting(
+    integer(1, 1024),
+    '16',
+    'threads of each data worker that wait for the disk. With 4, which Node.js has by itself, four slow syncs hold up every read; threads that wait cost little',
+  ),
+} as const;
+
 export const DATA_FOLDER_SETTINGS = {
   DATA_DIR: setting(
     text,

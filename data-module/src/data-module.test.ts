@@ -113,7 +113,8 @@ test('an upload that never ends does not keep the process from stopping with 0',
 });
 
 test('the probes answer, metrics count, and each request is one log line with its ids', async t => {
-  const daemon = await startDaemon(t, { entry: MAIN, env: { ...PORTS, DATA_DIR: await temporaryFolder(t) } });
+  const env = { ...PORTS, DATA_DIR: await temporaryFolder(t), LOG_LEVEL: 'debug' };
+  const daemon = await startDaemon(t, { entry: MAIN, env });
   const probe = (name: string): string => `http://127.0.0.1:${daemon.ports.DATA_PROBE_PORT ?? 0}${name}`;
   for (const name of ['/_/live', '/_/ready']) assert.equal((await fetch(probe(name))).status, 200);
 
@@ -129,7 +130,7 @@ test('the probes answer, metrics count, and each request is one log line with it
   assert.match(metrics, /^data_http_requests_total\{method="GET",status="404"\} 1$/m);
   assert.match(metrics, /^data_blob_bytes_total\{direction="in"\} 5$/m);
   assert.match(metrics, /^data_blob_bytes_total\{direction="out"\} 5$/m);
-  assert.match(metrics, /^data_store_operation_seconds_count\{operation="stat",outcome="ObjNotFound"\} 1$/m);
+  assert.match(metrics, /^data_store_operation_seconds_count\{operation="get",outcome="ObjNotFound"\} 1$/m);
 
   await daemon.kill('SIGTERM');
   const lines = daemon

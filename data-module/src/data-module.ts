@@ -1,18 +1,25 @@
-/** The data module: a store, the REST server before it, and the probe server beside it. */
+/** The data module: one or several workers that serve requests, and the probe server beside them. */
+import { availableParallelism } from 'node:os';
 import type { Running } from '@zenko-modules/common/daemon';
 import type { Logger } from '@zenko-modules/common/logger';
-import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
+import { createRegistry, type MetricsSource, startProbeServer } from '@zenko-modules/common/probe-server';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
-import { createDataMetrics } from './data-metrics.js';
 import type { DATA_SETTINGS } from './data-settings.js';
-import type { DataStore } from './data-store.js';
-import { startRestServer } from './rest/rest-server.js';
-import { StoreLayer } from './stores/store-layer.js';
-import { openStore } from './stores/open-store.js';
+import { startDataService } from './data-service.js';
+import type { StorePlugin } from './stores/plugin.js';
 import { loadStore } from './stores/registry.js';
+import { startWorkers } from './workers/worker-pool.js';
 
-/** The part of the grace period that requests in flight get; the rest is for closing the store. */
-const REQUESTS_SHARE = 0.75;
+/** More workers than this by default would take memory from what else runs on a large machine. */
+const MOST_WORKERS_BY_DEFAULT = 4;
+
+/** What serves the requests, in this process or in others. */
+interface Serving {
+  readonly port: number;
+  readonly metrics: MetricsSource;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
 
 /**
  * Opens the store that DATA_BACKEND names, its own settings read from `env`, and serves it.
@@ -24,44 +31,48 @@ export async function startDataModule(
   env: Environment = process.env,
 ): Promise<Running> {
   const plugin = await loadStore(settings.DATA_BACKEND);
-  const opened = await openStore(plugin, { dataDir: settings.DATA_DIR, env, log });
-  try {
-    return await serve(opened, settings, log);
-  } catch (err) {
-    await opened.close();
-    throw err;
-  }
-}
-
-async function serve(
-  opened: DataStore,
-  settings: SettingsOf<typeof DATA_SETTINGS>,
-  log: Logger,
-): Promise<Running> {
-  const registry = createRegistry();
-  const metrics = createDataMetrics(registry);
-  const store = new StoreLayer(opened, (operation, outcome, seconds) =>
-    metrics.storeSeconds.observe({ operation, outcome }, seconds),
-  );
-  const rest = await startRestServer({ store, settings, metrics, log });
+  const count = workersOf(plugin, settings.DATA_WORKERS, log);
+  const serving =
+    count === 1
+      ? await serveHere(plugin, settings, log, env)
+      : await startWorkers({ count, settings, registry: createRegistry(), env, log });
   const state = { closing: false };
   const probes = await startProbeServer({
     address: settings.LISTEN_ADDRESS,
     port: settings.DATA_PROBE_PORT,
     portSetting: 'DATA_PROBE_PORT',
-    registry,
-    ready: () => (state.closing ? Promise.reject(new Error('stopping')) : store.ping()),
+    registry: serving.metrics,
+    ready: () => (state.closing ? Promise.reject(new Error('stopping')) : serving.ping()),
   }).catch(async (err: unknown) => {
-    await rest.close(0);
+    await serving.close();
     throw err;
   });
   return {
-    ports: { DATA_PORT: rest.port, DATA_PROBE_PORT: probes.port },
+    ports: { DATA_PORT: serving.port, DATA_PROBE_PORT: probes.port },
     close: async () => {
       state.closing = true;
-      await rest.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);
-      await store.close();
+      await serving.close();
       await probes.close();
     },
   };
+}
+
+function workersOf(plugin: StorePlugin, wanted: number | undefined, log: Logger): number {
+  const count = wanted ?? Math.min(availableParallelism(), MOST_WORKERS_BY_DEFAULT);
+  if (count === 1 || plugin.servesSeveralWorkers === true) return count;
+  if (wanted !== undefined)
+    log.warn({ wanted }, `DATA_WORKERS: the store ${plugin.name} serves one process only`);
+  return 1;
+}
+
+async function serveHere(
+  plugin: StorePlugin,
+  settings: SettingsOf<typeof DATA_SETTINGS>,
+  log: Logger,
+  env: Environment,
+): Promise<Serving> {
+  const metrics = createRegistry();
+  const worker = { index: 0, count: 1 };
+  const service = await startDataService({ plugin, settings, env, worker, registry: metrics, log });
+  return { ...service, metrics };
 }

@@ -1,10 +1,11 @@
 /** The data module's settings. Each store adds its own, see `DISK_SETTINGS` and its like beside the stores. */
-import { integer, port, setting, text } from '@zenko-modules/common/settings';
+import { integer, optional, port, setting, text } from '@zenko-modules/common/settings';
 import {
   DATA_FOLDER_SETTINGS,
   DATA_PORT_SETTING,
   LISTEN_SETTINGS,
   STOP_SETTINGS,
+  THREAD_POOL_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 
 export const DATA_SETTINGS = {
@@ -12,6 +13,7 @@ export const DATA_SETTINGS = {
   ...LISTEN_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   ...STOP_SETTINGS,
+  ...THREAD_POOL_SETTINGS,
   DATA_BACKEND: setting(
     text,
     'disk',
@@ -31,6 +33,15 @@ export const DATA_SETTINGS = {
   DATA_MAX_CONNECTIONS: setting(
     integer(1, 1_000_000),
     '4096',
-    'connections to the data module at once; more are closed at once',
+    'connections to the data module at once, spread over its workers; more are closed at once',
+  ),
+  DATA_WORKERS: optional(
+    integer(1, 64),
+    'processes that serve requests; none: as many as there are processors, at most 4. A store that serves one process only has one',
+  ),
+  DATA_MEMORY_BYTES: setting(
+    integer(1024 * 1024, 1024 * 1024 * 1024 * 1024, 'bytes'),
+    '268435456',
+    'memory that the transfers of all workers together may hold; beyond it they wait, and after a while get `SlowDown`',
   ),
 } as const;

@@ -26,6 +26,32 @@ export interface DiskUsage {
   readonly total: number;
 }
 
+/**
+ * Blobs, and parts of blobs, up to this many bytes may be handled as one buffer. Whatever is larger goes in pieces: no
+ * blob that may be large is ever one buffer or one string.
+ */
+export const SMALL_BYTES = 64 * 1024;
+
+/** Names the part that is wanted, once the size is known; `undefined` for all. An error that it throws rejects the call. */
+export type ChooseRange = (size: number) => ByteRange | undefined;
+
+/** A blob that is being read. Whoever was given it calls `close` when done, also after an error. */
+export interface OpenBlob {
+  /** Of the whole blob, in bytes. */
+  readonly size: number;
+  /** The part that was chosen; `undefined`: all of it. */
+  readonly range: ByteRange | undefined;
+  /** All that was chosen, when that is at most `SMALL_BYTES` and the store has it at hand. Then `next` need not be called. */
+  readonly bytes: Buffer | undefined;
+  /**
+   * Resolves with the next piece of what was chosen, `undefined` when every byte has been given. The piece is valid until
+   * the next call. Rejects when the rest cannot be read: what was given before is right, but not all.
+   */
+  next(): Promise<Buffer | undefined>;
+  /** Frees all that it holds. May be called again, and while a `next` is under way, which then rejects. */
+  close(): void;
+}
+
 export interface DataStore {
   /**
    * Stores exactly `size` bytes of `source` and resolves with a new key of 40 lower-case hex digits. When it
@@ -39,6 +65,12 @@ export interface DataStore {
    */
   put(source: Readable, size: number): Promise<string>;
 
+  /**
+   * Optional: a quicker `put` for a whole blob of at most `SMALL_BYTES`, with the same promises. `bytes` stays as it is
+   * until the call has settled. Without it small blobs come through `put`.
+   */
+  putSmall?(bytes: Buffer): Promise<string>;
+
   /** Resolves with the blob's size in bytes. `ObjNotFound` when there is none of this key. */
   stat(key: string): Promise<number>;
 
@@ -50,6 +82,12 @@ export interface DataStore {
    * A blob that is deleted while it is read is either read to its end, or the stream fails.
    */
   get(key: string, range?: ByteRange): Promise<Readable>;
+
+  /**
+   * Optional: `stat` and `get` in one go, with the same promises, for stores that need not look twice. Without it the
+   * two are called.
+   */
+  open?(key: string, choose: ChooseRange): Promise<OpenBlob>;
 
   /** Resolves when the blob is gone for good. `ObjNotFound` when there was none, such as the second time. */
   delete(key: string): Promise<void>;

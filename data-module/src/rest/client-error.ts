@@ -33,6 +33,11 @@ const MALFORMED: Refusal = {
   message: 'the request is no valid HTTP',
 };
 
+/** Whether the connection has broken: an everyday matter, and nothing that the client has sent. */
+export function isBrokenConnection(err: NodeJS.ErrnoException): boolean {
+  return err.code === 'ECONNRESET' || err.code === 'EPIPE' || err.code === 'ETIMEDOUT';
+}
+
 /** Answers and closes. Only closes when an answer to an earlier request is owed: these bytes would be taken for it. */
 export function refuseMalformed(err: NodeJS.ErrnoException, socket: Duplex, owesAnswer: boolean): void {
   if (owesAnswer || !socket.writable) {

@@ -1,6 +1,5 @@
 /** Reading an upload's body, and getting rid of one that nobody reads. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PassThrough, type Readable } from 'node:stream';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { withDeadline } from '@zenko-modules/common/deadline';
 
@@ -22,22 +21,24 @@ export function contentLength(req: IncomingMessage): number {
   return size;
 }
 
-/**
- * The body as a stream of its own: destroying it leaves the request alone, which can still be answered.
- * It fails with `IncompleteBody` when the client goes away before the body's end.
- */
-export function requestBody(req: IncomingMessage): Readable {
-  const body = new PassThrough();
-  const onGone = (): void => {
-    if (!req.complete)
-      body.destroy(new CatalogueError('IncompleteBody', 'the connection closed within the body'));
-  };
-  // Whoever reads the body learns of its failure; one that comes before anybody reads must not end the process.
-  body.on('error', onGone);
-  req.once('close', onGone);
-  req.once('error', onGone);
-  req.pipe(body);
-  return body;
+/** Resolves with the whole body of `size` bytes, few enough for one buffer. `IncompleteBody` when it does not come. */
+export function readSmallBody(req: IncomingMessage, size: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    const onGone = (err?: Error): void =>
+      reject(new CatalogueError('IncompleteBody', 'the connection closed within the body', { cause: err }));
+    if (req.destroyed && !req.complete) {
+      onGone(req.errored ?? undefined);
+      return;
+    }
+    req.on('data', (piece: Buffer) => pieces.push(piece));
+    req.once('end', () => {
+      const [first = Buffer.alloc(0)] = pieces;
+      resolve(pieces.length > 1 ? Buffer.concat(pieces, size) : first);
+    });
+    req.once('error', onGone);
+    req.once('close', () => onGone());
+  });
 }
 
 /** Requests whose client waits for `100 Continue` before it sends the body. */

@@ -1,6 +1,5 @@
 /** Slow, vanishing and standing-still clients, and stores that fail in the midst of an answer. */
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -12,10 +11,13 @@ import { createDataMetrics } from '../data-metrics.js';
 import { DATA_SETTINGS } from '../data-settings.js';
 import type { DataStore } from '../data-store.js';
 import { openDiskStore } from '../stores/disk/disk-store.js';
+import { StoreLayer } from '../stores/store-layer.js';
+import { blobsUnder } from '../testing/blob-files.js';
 import { generatedBytes } from '../testing/generated-bytes.js';
 import { HttpStore } from '../testing/http-store.js';
 import { openFilesUnder } from '../testing/open-files.js';
 import { connectRaw } from '../testing/raw-http.js';
+import { TransferMemory } from '../transfer-memory.js';
 import { startRestServer } from './rest-server.js';
 
 const MiB = 1024 * 1024;
@@ -49,7 +51,9 @@ async function serve(
   const env = { DATA_PORT: '0', DATA_IDLE_TIMEOUT_MS: String(idleMs) };
   const settings = readSettings(DATA_SETTINGS, env);
   const server = await startRestServer({
-    store,
+    store: new StoreLayer(store),
+    memory: new TransferMemory(settings.DATA_MEMORY_BYTES),
+    transferMemoryBytes: MiB,
     settings,
     metrics: createDataMetrics(new Registry()),
     log: silentLogger(),
@@ -69,8 +73,7 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
 }
 
 const hasNoFiles = async (volume: string): Promise<boolean> => (await openFilesUnder(volume)).length === 0;
-const filesOf = async (volume: string): Promise<number> =>
-  (await readdir(volume, { recursive: true, withFileTypes: true })).filter(entry => entry.isFile()).length;
+const filesOf = async (volume: string): Promise<number> => (await blobsUnder(volume)).length;
 
 test('an upload that stands still is cut by the idle limit and leaves nothing', async t => {
   const { port, volume } = await serve(t, 1000, () => ({}));
@@ -222,7 +225,7 @@ test('when it stops, requests in flight end, their connections close, and new on
 test('when it stops, requests that do not end in time are cut, and their uploads leave nothing', async t => {
   const { port, volume, close } = await serve(t, 60_000, () => ({}));
   const upload = connectRaw(port);
-  upload.write('PUT /DataFile HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.');
+  upload.write('PUT /DataFile HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nfive.');
   await eventually('the upload has begun', async () => !(await hasNoFiles(volume)));
   await close(200);
   assert.equal(await upload.closed, '');

@@ -1,26 +1,29 @@
 /** The HTTP server of the data interface: its limits, its errors, and its graceful end. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { toCatalogueError } from '@zenko-modules/common/errors';
+import type { Socket } from 'node:net';
 import { listen } from '@zenko-modules/common/listen';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import express, { type ErrorRequestHandler } from 'express';
 import type { DataMetrics } from '../data-metrics.js';
 import type { DATA_SETTINGS } from '../data-settings.js';
-import type { DataStore } from '../data-store.js';
-import { refuseMalformed } from './client-error.js';
-import { answerError } from './error-answer.js';
-import { observeRequests } from './observe-requests.js';
+import type { CompleteStore } from '../stores/store-layer.js';
+import type { TransferMemory } from '../transfer-memory.js';
+import { BlobRequests } from './blob-requests.js';
+import { isBrokenConnection, refuseMalformed } from './client-error.js';
+import { Exchange } from './exchange.js';
 import { holdBody } from './request-body.js';
-import { requestContext } from './request-context.js';
+import { type PendingRequest, RequestOrder } from './request-order.js';
 import { dataRoutes } from './routes.js';
 
 /** How long a client may take to send the head of a request. */
 const HEAD_TIMEOUT_MS = 60_000;
 
 export interface RestServerOptions {
-  readonly store: DataStore;
+  readonly store: CompleteStore;
+  readonly memory: TransferMemory;
+  /** What one transfer holds in memory at most, in bytes. */
+  readonly transferMemoryBytes: number;
   readonly settings: SettingsOf<typeof DATA_SETTINGS>;
   readonly metrics: DataMetrics;
   readonly log: Logger;
@@ -34,8 +37,7 @@ export interface RestServer {
 
 /** @throws StartError when the port cannot be bound. */
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {
-  const { settings, log } = options;
-  const app = dataApp(options);
+  const { settings, metrics, log } = options;
   const server = http.createServer({
     keepAliveTimeout: settings.DATA_KEEP_ALIVE_MS,
     headersTimeout: HEAD_TIMEOUT_MS,
@@ -48,30 +50,38 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   server.maxConnections = settings.DATA_MAX_CONNECTIONS;
 
   const state = { closing: false };
-  const latest = new WeakMap<Duplex, Exchange>();
+  const blobs = new BlobRequests(options);
+  const others = otherRequests(options);
   const unanswered = new Set<ServerResponse>();
-  const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
-    latest.set(req.socket, { req, res });
+  const order = new RequestOrder(({ req, res }) => {
+    const exchange = new Exchange(req, res, log);
+    metrics.inFlight.inc();
     unanswered.add(res);
     if (state.closing) closeAfter(res);
-    waitForStore(req, res);
     res.once('close', () => {
       unanswered.delete(res);
+      exchange.end(metrics);
       // One whose head was sent before the stop has said keep-alive.
       if (state.closing) setImmediate(() => server.closeIdleConnections());
     });
-    app(req, res);
-  };
-  server.on('request', onRequest);
+    if (!blobs.take(exchange)) others(exchange);
+  });
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => order.add({ req, res }));
   for (const expectation of ['checkContinue', 'checkExpectation']) {
     server.on(expectation, (req: IncomingMessage, res: ServerResponse) => {
       holdBody(req);
-      onRequest(req, res);
+      order.add({ req, res });
     });
   }
-  server.on('clientError', (err: NodeJS.ErrnoException, socket: Duplex) => {
-    log.info({ code: err.code, reason: err.message }, 'malformed request');
-    refuseMalformed(err, socket, owesAnswer(latest.get(socket)));
+  server.on('timeout', (socket: Socket) => {
+    // The idle limit is for clients. While the store works on what has come whole, nothing moves on the wire.
+    if (isWaitingForStore(order.current(socket))) socket.setTimeout(settings.DATA_IDLE_TIMEOUT_MS);
+    else socket.destroy();
+  });
+  server.on('clientError', (err: NodeJS.ErrnoException, socket: Socket) => {
+    if (isBrokenConnection(err)) log.debug({ code: err.code }, 'a connection has broken');
+    else log.info({ code: err.code, reason: err.message }, 'malformed request');
+    refuseMalformed(err, socket, owesAnswer(order.latest(socket)));
   });
   server.on('drop', () => log.warn('refused a connection: DATA_MAX_CONNECTIONS are open'));
 
@@ -95,36 +105,34 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   };
 }
 
-interface Exchange {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+/** Whether bytes written now would be taken for an answer, or a part of one, to a request that was in order. */
+function owesAnswer(request: PendingRequest | undefined): boolean {
+  if (request === undefined || request.res.writableFinished) return false;
+  return request.req.complete || request.res.headersSent;
 }
 
-/** Whether bytes written now would be taken for an answer, or a part of one, to a request that was in order. */
-function owesAnswer(exchange: Exchange | undefined): boolean {
-  if (exchange === undefined || exchange.res.writableFinished) return false;
-  return exchange.req.complete || exchange.res.headersSent;
+function isWaitingForStore(request: PendingRequest | undefined): boolean {
+  return request !== undefined && request.req.complete && !request.res.headersSent;
 }
 
 function closeAfter(res: ServerResponse): void {
   if (!res.headersSent) res.setHeader('connection', 'close');
 }
 
-/** The idle limit is for clients. While a complete upload is being brought to stable storage, nothing moves on the wire. */
-function waitForStore(req: IncomingMessage, res: ServerResponse): void {
-  if (req.method === 'PUT') req.once('end', () => res.headersSent || req.socket.setTimeout(0));
-}
-
-function dataApp({ store, metrics, log }: RestServerOptions): express.Express {
+/** Answers what is not about a blob. */
+function otherRequests({ store }: RestServerOptions): (exchange: Exchange) => void {
+  const exchanges = new WeakMap<ServerResponse, Exchange>();
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(observeRequests(log, metrics));
   app.use(dataRoutes(store));
-  app.use(((err: unknown, req, res, next) => {
-    const named = toCatalogueError(err);
-    requestContext(res).error = named;
-    answerError(named, req, res).catch(next);
+  app.use(((err: unknown, _req, res, next) => {
+    const exchange = exchanges.get(res);
+    if (exchange === undefined) next(err);
+    else exchange.fail(err);
   }) satisfies ErrorRequestHandler);
-  return app;
+  return exchange => {
+    exchanges.set(exchange.res, exchange);
+    app(exchange.req, exchange.res);
+  };
 }

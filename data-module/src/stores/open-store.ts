@@ -5,13 +5,15 @@ import { type Environment, readSettings, type SettingsTable } from '@zenko-modul
 import { StartError } from '@zenko-modules/common/start-error';
 import type { DataStore } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
-import type { StorePlugin } from './plugin.js';
+import type { StorePlugin, WorkerPlace } from './plugin.js';
 
 export interface OpenOptions {
   readonly dataDir: string;
   /** Where the store's own settings come from. */
   readonly env: Environment;
   readonly log: Logger;
+  /** Left out: the only one. */
+  readonly worker?: WorkerPlace;
 }
 
 /**
@@ -20,13 +22,21 @@ export interface OpenOptions {
  */
 export async function openStore<T extends SettingsTable>(
   plugin: StorePlugin<T>,
-  { dataDir, env, log }: OpenOptions,
+  { dataDir, env, log, worker = { index: 0, count: 1 } }: OpenOptions,
 ): Promise<DataStore> {
   return plugin.open({
     settings: readSettings(plugin.settings, env),
     env,
     openFolder: part => openPartFolder(dataDir, part),
     log,
+    worker,
     tools: { CatalogueError, StartError, newBlobKey },
   });
+}
+
+const DEFAULT_TRANSFER_MEMORY_BYTES = 1024 * 1024;
+
+/** What one transfer through the store holds in memory at most, in bytes. */
+export function transferMemoryOf<T extends SettingsTable>(plugin: StorePlugin<T>, env: Environment): number {
+  return plugin.transferMemoryBytes?.(readSettings(plugin.settings, env)) ?? DEFAULT_TRANSFER_MEMORY_BYTES;
 }

@@ -5,6 +5,12 @@ import type { Environment, SettingsOf, SettingsTable } from '@zenko-modules/comm
 import type { StartError } from '@zenko-modules/common/start-error';
 import type { DataStore } from '../data-store.js';
 
+/** Which of the processes of a module opens the store. `index` counts from 0; the first opens it before the others do. */
+export interface WorkerPlace {
+  readonly index: number;
+  readonly count: number;
+}
+
 export interface StoreContext<T extends SettingsTable> {
   readonly settings: SettingsOf<T>;
   /** The environment, for stores that read their settings themselves. */
@@ -12,6 +18,8 @@ export interface StoreContext<T extends SettingsTable> {
   /** Makes and checks the folder `<DATA_DIR>/<part>`, for stores that keep files. `StartError` when it cannot be used. */
   readonly openFolder: (part: string) => Promise<string>;
   readonly log: Logger;
+  /** The process that opens the store, for stores that serve several. */
+  readonly worker: WorkerPlace;
   /** What a store that lies outside the project cannot import. */
   readonly tools: StoreTools;
 }
@@ -30,6 +38,13 @@ export interface StorePlugin<T extends SettingsTable = SettingsTable> {
   readonly name: string;
   /** Its own settings, read from the environment beside those of the module. */
   readonly settings: T;
+  /**
+   * Whether several processes may have the store open at once (`DATA_WORKERS`), each of which may be killed and opened
+   * again while the others work. Left out: no, and the module uses one.
+   */
+  readonly servesSeveralWorkers?: boolean;
+  /** What one transfer, up or down, holds in memory at most, in bytes, with these settings. Left out: 1 MiB. */
+  transferMemoryBytes?(settings: SettingsOf<T>): number;
   /**
    * Opens the store. Rejects with `StartError` for what the person who starts can mend; a backend that is
    * away at the moment is no such thing: the store opens, and its calls reject with `ServiceUnavailable`.

@@ -1,20 +1,24 @@
 /**
  * The layer over every store, so that stores need not do for themselves what is the same for all: sizes and keys
- * are checked, errors are named, what is closed refuses, and each call is timed.
+ * are checked, errors are named, what is closed refuses, and each call is timed. What a store may leave out is
+ * made here of what it has.
  */
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
 import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
-import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
-import { ExactSize } from './exact-size.js';
+import type { ByteRange, ChooseRange, DataStore, DiskUsage, OpenBlob } from '../data-store.js';
+import { ExactSource } from './exact-source.js';
+import { StreamedBlob } from './open-blobs.js';
 
 /** Told of each call that settled: `outcome` is `ok` or the type of its error. A `get` settles when its first byte can be read. */
 export type StoreObserver = (operation: string, outcome: string, seconds: number) => void;
 
+/** A store that has also what is optional. */
+export type CompleteStore = Required<DataStore>;
+
 /** Longer keys name no blob, so that a store may make file names or item keys of those that do. */
 const MAX_KEY_LENGTH = 128;
 
-export class StoreLayer implements DataStore {
+export class StoreLayer implements CompleteStore {
   readonly #store: DataStore;
   readonly #observe: StoreObserver;
   #closing: Promise<void> | undefined;
@@ -25,29 +29,31 @@ export class StoreLayer implements DataStore {
   }
 
   /** The store reads exactly `size` bytes, or its source fails. */
-  put(source: Readable, size: number): Promise<string> {
-    const put = this.#call('put', async () => {
-      const counted = new ExactSize(size);
-      // Closed by its owner, not in consequence of what the store does.
-      let isAbandoned = source.destroyed;
-      source.once('close', () => (isAbandoned ||= !source.readableEnded && !counted.destroyed));
-      const failure = pipeline(source, counted).then(
-        () => undefined,
-        (reason: unknown) => reason,
+  async put(source: Readable, size: number): Promise<string> {
+    const exact =
+      source instanceof ExactSource && source.size === size ? source : new ExactSource(source, size);
+    // The store learns of it when it reads.
+    exact.on('error', () => undefined);
+    try {
+      return await this.#call('put', () =>
+        this.#store.put(exact, size).catch((err: unknown) => {
+          // The store only knows that its stream has broken.
+          throw exact.errored instanceof CatalogueError ? exact.errored : err;
+        }),
       );
-      try {
-        return await this.#store.put(counted, size);
-      } catch (err) {
-        counted.destroy();
-        // The store only knows that its stream has broken.
-        const ofSource = await failure;
-        if (ofSource instanceof CatalogueError) throw ofSource;
-        if (isAbandoned && isPrematureClose(ofSource))
-          throw new CatalogueError('IncompleteBody', undefined, { cause: err });
-        throw err;
-      }
+    } finally {
+      exact.destroy();
+    }
+  }
+
+  putSmall(bytes: Buffer): Promise<string> {
+    return this.#call('put', () => {
+      if (this.#store.putSmall !== undefined) return this.#store.putSmall(bytes);
+      return this.#store.put(
+        Readable.from(bytes.length > 0 ? [bytes] : [], { objectMode: false }),
+        bytes.length,
+      );
     });
-    return put.finally(() => source.destroy());
   }
 
   stat(key: string): Promise<number> {
@@ -56,6 +62,13 @@ export class StoreLayer implements DataStore {
 
   get(key: string, range?: ByteRange): Promise<Readable> {
     return this.#call('get', () => this.#store.get(checked(key), range));
+  }
+
+  open(key: string, choose: ChooseRange): Promise<OpenBlob> {
+    return this.#call('get', () => {
+      if (this.#store.open !== undefined) return this.#store.open(checked(key), choose);
+      return this.#openByStream(checked(key), choose);
+    });
   }
 
   delete(key: string): Promise<void> {
@@ -74,20 +87,25 @@ export class StoreLayer implements DataStore {
     return (this.#closing ??= this.#store.close());
   }
 
+  async #openByStream(key: string, choose: ChooseRange): Promise<OpenBlob> {
+    const size = await this.#store.stat(key);
+    const range = choose(size);
+    // A store that knows the end reads no further, and takes no larger buffer than it needs.
+    const whole = size === 0 ? undefined : { start: 0, end: size - 1 };
+    return new StreamedBlob(size, range, await this.#store.get(key, range ?? whole));
+  }
+
   async #call<T>(operation: string, work: () => Promise<T>): Promise<T> {
     const started = performance.now();
-    const tell = (outcome: string): void => {
-      this.#observe(operation, outcome, (performance.now() - started) / 1000);
-    };
     try {
       if (this.#closing !== undefined)
         throw new CatalogueError('ServiceUnavailable', 'the store has been closed');
       const result = await work();
-      tell('ok');
+      this.#observe(operation, 'ok', (performance.now() - started) / 1000);
       return result;
     } catch (err) {
       const named = toCatalogueError(err);
-      tell(named.type);
+      this.#observe(operation, named.type, (performance.now() - started) / 1000);
       throw named;
     }
   }
@@ -96,8 +114,4 @@ export class StoreLayer implements DataStore {
 function checked(key: string): string {
   if (key.length > 0 && key.length <= MAX_KEY_LENGTH) return key;
   throw new CatalogueError('ObjNotFound');
-}
-
-function isPrematureClose(err: unknown): boolean {
-  return err instanceof Error && 'code' in err && err.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }

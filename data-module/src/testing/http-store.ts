@@ -11,7 +11,7 @@ import {
   toCatalogueError,
 } from '@zenko-modules/common/errors';
 import type { ByteRange, DataStore, DiskUsage } from '../data-store.js';
-import { ExactSize } from '../stores/exact-size.js';
+import { ExactSource } from '../stores/exact-source.js';
 
 const IDLE_LIMIT_MS = 30_000;
 
@@ -29,7 +29,7 @@ export class HttpStore implements DataStore {
     const answered = answerOf(req);
     try {
       // The answer may come before the body's end; the request alone is no place to learn of it.
-      const sent = pipeline(source, new ExactSize(size), withheldEnd, req);
+      const sent = pipeline(new ExactSource(source, size), withheldEnd, req);
       await Promise.race([sent.catch(ignoreBrokenConnection), answered]);
       const res = await answered;
       await expectStatus(res, 201);

@@ -18,7 +18,7 @@ export async function startTestModule(
   env: Environment,
   log: Logger = silentLogger(),
 ): Promise<StartedModule> {
-  const all = { DATA_PORT: '0', DATA_PROBE_PORT: '0', STOP_GRACE_MS: '2000', ...env };
+  const all = { DATA_PORT: '0', DATA_PROBE_PORT: '0', STOP_GRACE_MS: '2000', DATA_WORKERS: '1', ...env };
   const running = await startDataModule(readSettings(DATA_SETTINGS, all), log, all);
   const port = running.ports.DATA_PORT ?? 0;
   let closing: Promise<void> | undefined;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '@zenko-modules/common/deadline';
 import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
@@ -11,15 +11,27 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { digestOf, generatedBytes } from '../../testing/generated-bytes.js';
 import { HttpStore } from '../../testing/http-store.js';
+import { VOLUME_ID_FILE } from './disk-layout.js';
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const UPLOADERS = 12;
 const ROUNDS = 4;
 
-test('after SIGKILL every acknowledged blob is whole, no half one is there, and leftovers are swept', async t => {
+for (const workers of ['1', '2']) {
+  test(`after SIGKILL every acknowledged blob is whole, no half one is there, and leftovers are swept: ${workers} workers`, t =>
+    killInTheMidst(t, workers));
+}
+
+async function killInTheMidst(t: TestContext, workers: string): Promise<void> {
   const random = seededRandom(t);
   const folder = await temporaryFolder(t);
-  const env = { DATA_DIR: folder, DATA_PORT: '0', DATA_PROBE_PORT: '0', LOG_LEVEL: 'warn' };
+  const env = {
+    DATA_DIR: folder,
+    DATA_PORT: '0',
+    DATA_PROBE_PORT: '0',
+    LOG_LEVEL: 'warn',
+    DATA_WORKERS: workers,
+  };
   const volume = path.join(folder, 'data');
   const acknowledged = new Map<string, string>();
   const sent = new Set<string>();
@@ -59,8 +71,8 @@ test('after SIGKILL every acknowledged blob is whole, no half one is there, and 
   const store = new HttpStore(daemon.ports.DATA_PORT ?? 0);
   for (const [key, sha256] of acknowledged)
     assert.equal((await digestOf(await store.get(key))).sha256, sha256, key);
-  const files = (await readdir(volume, { recursive: true, withFileTypes: true })).filter(entry =>
-    entry.isFile(),
+  const files = (await readdir(volume, { recursive: true, withFileTypes: true })).filter(
+    entry => entry.isFile() && entry.name !== VOLUME_ID_FILE,
   );
   for (const file of files) {
     const { sha256 } = await digestOf(createReadStream(path.join(file.parentPath, file.name)));
@@ -69,4 +81,4 @@ test('after SIGKILL every acknowledged blob is whole, no half one is there, and 
   t.diagnostic(`${acknowledged.size} acknowledged, ${files.length} there, ${leftovers} leftovers`);
   await store.close();
   assert.deepEqual(await daemon.kill('SIGTERM'), { code: 0, signal: null });
-});
+}

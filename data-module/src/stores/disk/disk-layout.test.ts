@@ -47,12 +47,12 @@ test("a volume that CloudServer's daemon has written opens in place, by DATA_PAT
 test('a blob of ours lies where that daemon looks for it, and nothing else lies in a folder of blobs', async t => {
   const volume = await temporaryFolder(t);
   const store = await openDiskStore(volume, silentLogger());
-  const key = await store.put(Readable.from(['whole']), 5);
+  const key = await store.put(Readable.from([Buffer.from('whole')]), 5);
   assert.equal(await readFile(blobFile(volume, key), 'utf8'), 'whole');
   const names = await readdir(volume);
   assert.deepEqual(
     names.filter(name => !/^\d+$/.test(name)),
-    ['.uploads'],
+    ['.data-module-volume', '.uploads'],
   );
   await store.close();
 });

@@ -2,14 +2,18 @@
  * Where blobs lie on disk: `<volume>/<hash of key mod 3511>/<key>`, one file each, as CloudServer's own data
  * daemon lays them out, so that a volume of either opens with the other.
  *
- * Uploads that are not complete lie in `<volume>/.uploads/`, which that daemon never looks into.
+ * Uploads that are not complete lie in `<volume>/.uploads/`, and `<volume>/.data-module-volume` holds the volume's id.
+ * That daemon looks at neither.
  */
 import path from 'node:path';
 
 /** Number of folders. May never change: it decides where the blobs of every filled volume lie. */
-const FOLDERS = 3511;
+export const FOLDERS = 3511;
 
 export const UPLOADS_FOLDER = '.uploads';
+
+/** Holds the id of the volume. */
+export const VOLUME_ID_FILE = '.data-module-volume';
 
 export function blobFolder(volume: string, key: string): string {
   return path.join(volume, String(hashOf(key) % FOLDERS));

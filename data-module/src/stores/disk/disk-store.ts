@@ -3,85 +3,205 @@
  * temporary name, the file synced, renamed, and the folder synced.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { checkFolder } from '@zenko-modules/common/data-folder';
-import { CatalogueError } from '@zenko-modules/common/errors';
+import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import { optional, text } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
-import { syncFolder } from '@zenko-modules/common/sync-folder';
-import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
+import type { ByteRange, ChooseRange, DataStore, DiskUsage, OpenBlob } from '../../data-store.js';
 import { newBlobKey } from '../blob-key.js';
-import { BlobFolders } from './blob-folders.js';
+import { streamOf } from '../open-blobs.js';
+import type { StorePlugin, WorkerPlace } from '../plugin.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
-import { FileWriter } from './file-writer.js';
-import type { StorePlugin } from '../plugin.js';
-
-/** What a reader has read ahead. */
-const READ_AHEAD_BYTES = 256 * 1024;
+import { DISK_SETTINGS } from './disk-settings.js';
+import { FileCalls, type OpenFile } from './file-calls.js';
+import { openBlobFile } from './file-reader.js';
+import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
+import { UsedVolumes } from './used-volumes.js';
+import { Volume } from './volume.js';
 
 /** Uploads from this size on are refused at once when the disk has no room for them. */
 const CHECK_ROOM_FROM_BYTES = 16 * 1024 * 1024;
 
-export const DISK_SETTINGS = {
-  DATA_PATH: optional(
-    text,
-    "folder of the disk store's blobs, such as the volume of CloudServer's own data daemon; none: `<DATA_DIR>/data`",
-  ),
-} as const;
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+
+/** On Linux a write can be synced by the call that makes it. */
+const SYNCED_BY_WRITE = process.platform === 'linux' ? constants.O_DSYNC : 0;
+
+const DEFAULT_TIMEOUT_MS = Number(DISK_SETTINGS.DISK_TIMEOUT_MS.default);
+const ALONE: WorkerPlace = { index: 0, count: 1 };
 
 export const diskStore: StorePlugin<typeof DISK_SETTINGS> = {
   name: 'disk',
   settings: DISK_SETTINGS,
-  async open({ settings, openFolder, log }) {
-    const volume =
-      settings.DATA_PATH === undefined ? await openFolder('data') : path.resolve(settings.DATA_PATH);
-    if (settings.DATA_PATH !== undefined) await checkFolder('DATA_PATH', volume);
-    return openDiskStore(volume, log);
+  servesSeveralWorkers: true,
+  transferMemoryBytes: () => TRANSFER_MEMORY_BYTES,
+  async open({ settings, openFolder, log, worker }) {
+    const { DATA_PATH, DISK_TIMEOUT_MS: timeoutMs, DISK_ALLOW_EMPTY: allowEmpty } = settings;
+    const volume = DATA_PATH === undefined ? await openFolder('data') : path.resolve(DATA_PATH);
+    if (DATA_PATH !== undefined) await checkFolder('DATA_PATH', volume);
+    const used = worker.index > 0 ? undefined : await usedVolumes(openFolder, log);
+    return openDiskStore(volume, log, { worker, timeoutMs, used, allowEmpty });
   },
 };
 
-/**
- * Opens the volume and removes what uploads left that a crash cut off. One process at a time may have a
- * volume open: the uploads of another would be swept away (and fail, unacknowledged).
- */
-export async function openDiskStore(volume: string, log: Logger): Promise<DataStore> {
-  const uploads = path.join(volume, UPLOADS_FOLDER);
+/** Where there is no folder for the notes, such as in a container without it, an empty volume is no surprise. */
+async function usedVolumes(
+  openFolder: (part: string) => Promise<string>,
+  log: Logger,
+): Promise<UsedVolumes | undefined> {
   try {
-    await mkdir(uploads, { recursive: true });
-    const leftovers = await readdir(uploads);
-    for (const name of leftovers) await rm(path.join(uploads, name), { recursive: true });
-    if (leftovers.length > 0) log.warn({ count: leftovers.length }, 'removed uploads that were cut off');
-    return new DiskStore(volume, await BlobFolders.open(volume), log);
+    return new UsedVolumes(await openFolder('data-volumes'));
   } catch (err) {
-    throw new StartError(`cannot prepare the folder ${uploads} (${nameDiskError(err).message})`, {
+    log.warn(
+      { reason: messageOf(err) },
+      'cannot remember the volume: an empty one in its place would be taken',
+    );
+    return undefined;
+  }
+}
+
+export interface DiskStoreOptions {
+  /** The worker that opens it; each has a name space of its own for uploads. */
+  readonly worker?: WorkerPlace;
+  readonly timeoutMs?: number;
+  readonly used?: UsedVolumes | undefined;
+  readonly allowEmpty?: boolean;
+}
+
+/**
+ * Opens the volume and removes what uploads left that a crash cut off: those of the same worker, and, for the first
+ * worker, those of workers that are no more. One module at a time may have a volume open: the uploads of another would
+ * be swept away (and fail, unacknowledged).
+ */
+export async function openDiskStore(
+  folder: string,
+  log: Logger,
+  { worker = ALONE, timeoutMs = DEFAULT_TIMEOUT_MS, used, allowEmpty = false }: DiskStoreOptions = {},
+): Promise<DataStore> {
+  const calls = new FileCalls(timeoutMs);
+  try {
+    const idBefore = await used?.idAt(folder);
+    const volume = await Volume.open(folder, calls, () => {
+      if (idBefore === undefined || allowEmpty) return Promise.resolve();
+      throw new StartError(
+        `${folder} is empty, but was a volume with blobs before: is its disk mounted? ` +
+          'To begin with an empty one set DISK_ALLOW_EMPTY=true',
+      );
+    });
+    await used?.remember(folder, volume.id);
+    await sweepUploads(path.join(folder, UPLOADS_FOLDER), worker, log);
+    return new DiskStore(volume, calls, worker, log);
+  } catch (err) {
+    calls.stop();
+    if (err instanceof StartError) throw err;
+    throw new StartError(`cannot prepare the folder ${folder} (${nameDiskError(err).message})`, {
       cause: err,
     });
   }
 }
 
+async function sweepUploads(uploads: string, { index, count }: WorkerPlace, log: Logger): Promise<void> {
+  const isOurs = (name: string): boolean => {
+    const owner = Number(/^(\d+)\./.exec(name)?.[1] ?? NaN);
+    return owner === index || (index === 0 && !(owner < count));
+  };
+  const leftovers = (await readdir(uploads)).filter(isOurs);
+  for (const name of leftovers) await rm(path.join(uploads, name), { recursive: true });
+  if (leftovers.length > 0) log.warn({ count: leftovers.length }, 'removed uploads that were cut off');
+}
+
 class DiskStore implements DataStore {
-  readonly #volume: string;
-  readonly #folders: BlobFolders;
+  readonly #volume: Volume;
+  readonly #calls: FileCalls;
+  readonly #uploadPrefix: string;
   readonly #log: Logger;
 
-  constructor(volume: string, folders: BlobFolders, log: Logger) {
+  constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, log: Logger) {
     this.#volume = volume;
-    this.#folders = folders;
+    this.#calls = calls;
+    this.#uploadPrefix = path.join(volume.path, UPLOADS_FOLDER, `${worker.index}.`);
     this.#log = log;
   }
 
-  async put(source: Readable, size: number): Promise<string> {
-    const key = newBlobKey();
-    const temporary = path.join(this.#volume, UPLOADS_FOLDER, key);
-    try {
+  put(source: Readable, size: number): Promise<string> {
+    return this.#store(async temporary => {
       await this.#checkRoom(size);
-      const folder = await this.#write(source, temporary, key);
-      await this.#publish(temporary, folder, key);
+      const file = await this.#create(temporary, NEW_FILE);
+      try {
+        await writeStream(source, file);
+        await file.datasync();
+      } finally {
+        file.close();
+      }
+    });
+  }
+
+  putSmall(bytes: Buffer): Promise<string> {
+    return this.#store(async temporary => {
+      const file = await this.#create(temporary, NEW_FILE | SYNCED_BY_WRITE);
+      try {
+        await writeAll([bytes], file);
+        // Without a byte there was no write that could sync.
+        if (SYNCED_BY_WRITE === 0 || bytes.length === 0) await file.datasync();
+      } finally {
+        file.close();
+      }
+    });
+  }
+
+  async stat(key: string): Promise<number> {
+    return this.#find(async () => {
+      const found = await this.#calls.stat(blobFile(this.#volume.path, key));
+      if (!found.isFile()) throw new CatalogueError('ObjNotFound');
+      return found.size;
+    });
+  }
+
+  async get(key: string, range?: ByteRange): Promise<Readable> {
+    return streamOf(await this.open(key, () => range));
+  }
+
+  open(key: string, choose: ChooseRange): Promise<OpenBlob> {
+    return this.#find(async () => {
+      const file = await this.#calls.open(blobFile(this.#volume.path, key), constants.O_RDONLY);
+      return openBlobFile(file, choose);
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#find(async () => {
+      await this.#calls.unlink(blobFile(this.#volume.path, key));
+      await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
+    });
+  }
+
+  diskUsage(): Promise<DiskUsage> {
+    return this.#named(() => this.#volume.usage());
+  }
+
+  async ping(): Promise<void> {
+    await this.#named(() => this.#volume.checkWritable());
+    const { available } = await this.diskUsage();
+    if (available === 0) throw new CatalogueError('ServiceUnavailable', 'the disk is full');
+  }
+
+  /** Files are closed with the blobs that they belong to. */
+  close(): Promise<void> {
+    this.#calls.stop();
+    return Promise.resolve();
+  }
+
+  /** `write` leaves a whole, synced file of the name that it is given; this makes it a blob. */
+  async #store(write: (temporary: string) => Promise<void>): Promise<string> {
+    const key = newBlobKey();
+    const temporary = this.#uploadPrefix + key;
+    try {
+      await write(temporary);
+      await this.#publish(temporary, key);
       return key;
     } catch (err) {
       await this.#discard(temporary);
@@ -93,63 +213,27 @@ class DiskStore implements DataStore {
     }
   }
 
-  async stat(key: string): Promise<number> {
-    return this.#named(async () => {
-      const found = await stat(blobFile(this.#volume, key));
-      if (!found.isFile()) throw new CatalogueError('ObjNotFound');
-      return found.size;
-    });
-  }
-
-  async get(key: string, range?: ByteRange): Promise<Readable> {
-    return this.#named(async () => {
-      const file = await open(blobFile(this.#volume, key), 'r');
-      return file.createReadStream({ highWaterMark: READ_AHEAD_BYTES, ...range });
-    });
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#named(async () => {
-      await unlink(blobFile(this.#volume, key));
-      await syncFolder(blobFolder(this.#volume, key));
-    });
-  }
-
-  async diskUsage(): Promise<DiskUsage> {
-    return this.#named(async () => {
-      const { bavail, bfree, blocks, bsize } = await statfs(this.#volume);
-      return { available: bavail * bsize, free: bfree * bsize, total: blocks * bsize };
-    });
-  }
-
-  async ping(): Promise<void> {
-    await this.#named(() => access(path.join(this.#volume, UPLOADS_FOLDER), constants.W_OK));
-    const { available } = await this.diskUsage();
-    if (available === 0) throw new CatalogueError('ServiceUnavailable', 'the disk is full');
-  }
-
-  /** Files are closed with the streams that they belong to. */
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** Resolves with the blob's folder, when that and the file's bytes are on stable storage. */
-  async #write(source: Readable, temporary: string, key: string): Promise<string> {
-    const file = await open(temporary, 'wx');
+  async #create(temporary: string, flags: number): Promise<OpenFile> {
     try {
-      await pipeline(source, new FileWriter(file));
-      const [folder] = await Promise.all([this.#folders.prepare(key), file.sync()]);
-      return folder;
-    } finally {
-      await file.close();
+      return await this.#calls.open(temporary, flags);
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+      await this.#volume.restoreFolders();
+      return this.#calls.open(temporary, flags);
     }
   }
 
-  async #publish(temporary: string, folder: string, key: string): Promise<void> {
-    const file = blobFile(this.#volume, key);
-    await rename(temporary, file);
+  async #publish(temporary: string, key: string): Promise<void> {
+    const file = blobFile(this.#volume.path, key);
     try {
-      await syncFolder(folder);
+      await this.#calls.rename(temporary, file);
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+      await this.#volume.restoreFolders(key);
+      await this.#calls.rename(temporary, file);
+    }
+    try {
+      await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
     } catch (err) {
       // Nobody learns the key of this blob, so nobody would ever delete it.
       await this.#discard(file);
@@ -157,11 +241,12 @@ class DiskStore implements DataStore {
     }
   }
 
-  async #discard(temporary: string): Promise<void> {
+  async #discard(file: string): Promise<void> {
     try {
-      await rm(temporary, { force: true });
+      await this.#calls.unlink(file);
     } catch (err) {
-      this.#log.error({ err, file: temporary }, 'could not remove a failed upload; the next start will');
+      if ((err as NodeJS.ErrnoException).code === 'ENOENT') return;
+      this.#log.error({ err, file }, 'could not remove a failed upload; the next start will');
     }
   }
 
@@ -175,10 +260,23 @@ class DiskStore implements DataStore {
       );
   }
 
+  /** A blob that is not found may be one that cannot be seen: the volume is asked whether it is there. */
+  async #find<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code === 'ENOENT') await this.#volume.check();
+      throw nameDiskError(err);
+    }
+  }
+
   async #named<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (err) {
+      // There is no blob in this that could be missing.
+      if ((err as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new CatalogueError('InternalError', 'the volume has lost a folder', { cause: err });
       throw nameDiskError(err);
     }
   }

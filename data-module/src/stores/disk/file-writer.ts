@@ -1,9 +1,10 @@
-/** A Writable over a file that brings what it wrote to the disk as it goes. */
-import type { FileHandle } from 'node:fs/promises';
-import { Writable } from 'node:stream';
+/** Writing an upload into a file, and bringing it to the disk as it goes. */
+import type { Readable } from 'node:stream';
+import { CatalogueError } from '@zenko-modules/common/errors';
+import type { OpenFile } from './file-calls.js';
 
-/** What waits for the disk while one write is under way. */
-const BUFFERED_BYTES = 1024 * 1024;
+/** What one call to the system writes, about; as much is read meanwhile. */
+const BATCH_BYTES = 256 * 1024;
 
 /**
  * Bytes between two syncs, the later of which waits for the earlier. Without them the one at the end of a large upload
@@ -11,51 +12,41 @@ const BUFFERED_BYTES = 1024 * 1024;
  */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
-interface Chunk {
-  readonly chunk: unknown;
-}
+/** What an upload holds at most: a batch that is written, one that is read, and what the stream has read ahead. A download holds less. */
+export const TRANSFER_MEMORY_BYTES = 3 * BATCH_BYTES;
 
-/** Writes at the file's end. Finished means handed to the system: sync and close the handle then. */
-export class FileWriter extends Writable {
-  readonly #file: Pick<FileHandle, 'writev' | 'datasync'>;
-  #unsynced = 0;
-  #syncing: Promise<void> = Promise.resolve();
+type Appendable = Pick<OpenFile, 'write' | 'datasync'>;
 
-  constructor(file: Pick<FileHandle, 'writev' | 'datasync'>) {
-    super({ highWaterMark: BUFFERED_BYTES, decodeStrings: true });
-    this.#file = file;
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (err?: Error | null) => void): void {
-    this.#append([chunk]).then(() => done(), done);
-  }
-
-  override _writev(chunks: readonly Chunk[], done: (err?: Error | null) => void): void {
-    this.#append(chunks.map(({ chunk }) => chunk as Buffer)).then(() => done(), done);
-  }
-
-  override _final(done: (err?: Error | null) => void): void {
-    // The system tells of a failed sync once only: the one that comes at the end would not fail again.
-    this.#syncing.then(() => done(), done);
-  }
-
-  async #append(buffers: Buffer[]): Promise<void> {
-    let rest = buffers;
-    while (rest.length > 0) {
-      const { bytesWritten } = await this.#file.writev(rest);
-      this.#unsynced += bytesWritten;
-      rest = without(rest, bytesWritten);
-    }
-    if (this.#unsynced < SYNC_EVERY_BYTES) return;
-    this.#unsynced = 0;
-    await this.#syncing;
-    this.#syncing = this.#file.datasync();
+/** Writes all of `source`. Resolves when the system has taken every byte; sync the file then. */
+export async function writeStream(source: Readable, file: Appendable): Promise<void> {
+  const batches = new Batches(source);
+  let unsynced = 0;
+  let syncing: Promise<void> = Promise.resolve();
+  for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) {
+    unsynced += await writeAll(batch, file);
+    if (unsynced < SYNC_EVERY_BYTES) continue;
+    unsynced = 0;
+    await syncing;
+    syncing = file.datasync();
     // It is waited for later, or, when the upload fails before that, by nobody.
-    this.#syncing.catch(() => undefined);
+    syncing.catch(() => undefined);
   }
+  // The system tells of a failed sync once only: the one that comes at the end would not fail again.
+  await syncing;
 }
 
-/** `buffers` less their first `count` bytes: the system may write fewer than it was given. */
+/** Writes all of `buffers`: the system may take fewer at once. Resolves with the number of bytes. */
+export async function writeAll(buffers: readonly Buffer[], file: Pick<OpenFile, 'write'>): Promise<number> {
+  let written = 0;
+  for (let rest = buffers; rest.length > 0;) {
+    const count = await file.write(rest);
+    written += count;
+    rest = without(rest, count);
+  }
+  return written;
+}
+
+/** `buffers` less their first `count` bytes. */
 function without(buffers: readonly Buffer[], count: number): Buffer[] {
   const rest: Buffer[] = [];
   let skip = count;
@@ -64,4 +55,52 @@ function without(buffers: readonly Buffer[], count: number): Buffer[] {
     skip = Math.max(0, skip - buffer.length);
   }
   return rest;
+}
+
+/** A stream in batches of about `BATCH_BYTES`, one of them read ahead. */
+class Batches {
+  readonly #source: Readable;
+  #chunks: Buffer[] = [];
+  #held = 0;
+  #hasEnded = false;
+  #failure: Error | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(source: Readable) {
+    this.#source = source;
+    source.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#held += chunk.length;
+      if (this.#held < BATCH_BYTES) return;
+      source.pause();
+      this.#wake();
+    });
+    source.once('end', () => {
+      this.#hasEnded = true;
+      this.#wake();
+    });
+    source.on('error', err => this.#fail(err));
+    source.once('close', () => {
+      if (!this.#hasEnded) this.#fail(new CatalogueError('IncompleteBody'));
+    });
+    if (source.destroyed) this.#fail(source.errored ?? new CatalogueError('IncompleteBody'));
+  }
+
+  /** Resolves with the next batch, `undefined` at the end. */
+  async next(): Promise<readonly Buffer[] | undefined> {
+    while (this.#held < BATCH_BYTES && !this.#hasEnded && this.#failure === undefined)
+      await new Promise<void>(resolve => (this.#wake = resolve));
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#held === 0) return undefined;
+    const batch = this.#chunks;
+    this.#chunks = [];
+    this.#held = 0;
+    this.#source.resume();
+    return batch;
+  }
+
+  #fail(err: Error): void {
+    this.#failure ??= err;
+    this.#wake();
+  }
 }

@@ -1,0 +1,75 @@
+/**
+ * The order of requests on a connection: one begins when the answer before it has gone. Clients may send many in one
+ * packet and read nothing; what has not begun costs no more than its head, and nothing further is read then.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface PendingRequest {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+interface Line {
+  current: PendingRequest | undefined;
+  readonly waiting: PendingRequest[];
+}
+
+export class RequestOrder {
+  readonly #begin: (request: PendingRequest) => void;
+  readonly #lines = new WeakMap<Socket, Line>();
+
+  /** @param begin is called with each request in its turn */
+  constructor(begin: (request: PendingRequest) => void) {
+    this.#begin = begin;
+  }
+
+  add(request: PendingRequest): void {
+    const { socket } = request.req;
+    const line = this.#lines.get(socket) ?? this.#newLine(socket);
+    if (line.current === undefined) this.#start(line, request);
+    else {
+      line.waiting.push(request);
+      socket.pause();
+    }
+  }
+
+  /** The request of this connection that is being worked on. */
+  current(socket: Socket): PendingRequest | undefined {
+    return this.#lines.get(socket)?.current;
+  }
+
+  /** The request of this connection that came last and has no complete answer yet. */
+  latest(socket: Socket): PendingRequest | undefined {
+    const line = this.#lines.get(socket);
+    return line?.waiting.at(-1) ?? line?.current;
+  }
+
+  #newLine(socket: Socket): Line {
+    const line: Line = { current: undefined, waiting: [] };
+    this.#lines.set(socket, line);
+    // Node.js reads on whenever a body is read, also one whose end has come.
+    socket.on('resume', () => {
+      if (line.waiting.length > 0) socket.pause();
+    });
+    return line;
+  }
+
+  #start(line: Line, request: PendingRequest): void {
+    line.current = request;
+    request.res.once('close', () => this.#next(line, request.req.socket));
+    this.#begin(request);
+  }
+
+  #next(line: Line, socket: Socket): void {
+    line.current = undefined;
+    if (socket.destroyed) {
+      line.waiting.length = 0;
+      return;
+    }
+    const next = line.waiting.shift();
+    if (next === undefined) return;
+    if (line.waiting.length === 0) socket.resume();
+    this.#start(line, next);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The calls to the file system that the disk store makes, each with an end. A mount that hangs gives no answer, ever:
+ * a call is given up when the volume has answered none at all for the time limit, or when it alone takes many times as
+ * long. While nothing is answered, one call at a time tries; the others are refused at once.
+ *
+ * The system goes on with a call that was given up. So a file is closed only when no call on it is left, and what such a
+ * call has made is undone when it is made after all.
+ */
+import fs from 'node:fs';
+import { CatalogueError } from '@zenko-modules/common/errors';
+
+const TICK_MS = 500;
+
+/** A call may take this many times the limit while others are answered: many may be waiting for a slow disk. */
+const BUSY_FACTOR = 10;
+
+type Done<T> = (err: NodeJS.ErrnoException | null, value: T) => void;
+
+/** For the calls of Node.js that answer with an error or nothing. */
+function withoutValue(done: Done<undefined>): (err: NodeJS.ErrnoException | null) => void {
+  return err => done(err, undefined);
+}
+
+interface CallOptions<T> {
+  /** Undoes what a call has made that was given up. */
+  readonly undo?: (value: T) => void;
+  /** For what tidies up: it is handed to the system even if nothing is answered at the moment. */
+  readonly always?: boolean;
+}
+
+interface PendingCall {
+  readonly since: number;
+  isGivenUp: boolean;
+  readonly reject: (err: Error) => void;
+}
+
+export class FileCalls {
+  readonly #limitTicks: number;
+  readonly #limitMs: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #pending = new Set<PendingCall>();
+  #tick = 0;
+  #lastAnswer = 0;
+  #isStalled = false;
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+    this.#limitTicks = Math.ceil(limitMs / TICK_MS);
+    this.#timer = setInterval(() => this.#onTick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /** Ends the watch over the calls. Those that are pending still settle when the system answers. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async open(path: string, flags: number | string): Promise<OpenFile> {
+    const fd = await this.call<number>(done => fs.open(path, flags, 0o666, done), {
+      undo: late => fs.close(late),
+    });
+    return new OpenFile(this, fd);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.call<undefined>(done => fs.rename(from, to, withoutValue(done)), {
+      undo: () => fs.unlink(to, () => undefined),
+    });
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.call<undefined>(done => fs.unlink(path, withoutValue(done)), { always: true });
+  }
+
+  mkdir(path: string): Promise<void> {
+    return this.call<undefined>(done => fs.mkdir(path, withoutValue(done)));
+  }
+
+  readFile(path: string): Promise<string> {
+    return this.call<string>(done => fs.readFile(path, 'utf8', done));
+  }
+
+  stat(path: string): Promise<fs.Stats> {
+    return this.call<fs.Stats>(done => fs.stat(path, done));
+  }
+
+  access(path: string, mode: number): Promise<void> {
+    return this.call<undefined>(done => fs.access(path, mode, withoutValue(done)));
+  }
+
+  statfs(path: string): Promise<fs.StatsFs> {
+    return this.call<fs.StatsFs>(done => fs.statfs(path, done));
+  }
+
+  /** Brings the names in a folder to stable storage. */
+  async syncFolder(path: string): Promise<void> {
+    const folder = await this.open(path, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      folder.close();
+    }
+  }
+
+  /**
+   * @param start begins the call. It gets a function to be called with the answer.
+   * Rejects with `ServiceUnavailable` when the volume does not answer.
+   */
+  call<T>(start: (done: Done<T>) => void, options: CallOptions<T> = {}): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#isStalled && this.#pending.size > 0 && options.always !== true) {
+        reject(this.#noAnswer());
+        return;
+      }
+      const pending: PendingCall = { since: this.#tick, isGivenUp: false, reject };
+      this.#pending.add(pending);
+      start((err, value) => {
+        this.#pending.delete(pending);
+        this.#lastAnswer = this.#tick;
+        this.#isStalled = false;
+        if (err !== null) reject(err);
+        else if (pending.isGivenUp) options.undo?.(value);
+        else resolve(value);
+      });
+    });
+  }
+
+  #onTick(): void {
+    this.#tick += 1;
+    const silence = this.#tick - this.#lastAnswer;
+    for (const pending of this.#pending) {
+      const age = this.#tick - pending.since;
+      // They stand in the order in which they began.
+      if (age <= this.#limitTicks) break;
+      if (silence <= this.#limitTicks && age <= this.#limitTicks * BUSY_FACTOR) continue;
+      if (silence > this.#limitTicks) this.#isStalled = true;
+      pending.isGivenUp = true;
+      this.#pending.delete(pending);
+      pending.reject(this.#noAnswer());
+    }
+  }
+
+  #noAnswer(): CatalogueError {
+    return new CatalogueError('ServiceUnavailable', `the volume has not answered for ${this.#limitMs} ms`);
+  }
+}
+
+/** An open file of the volume. */
+export class OpenFile {
+  readonly #calls: FileCalls;
+  readonly #fd: number;
+  #running = 0;
+  #isClosing = false;
+
+  constructor(calls: FileCalls, fd: number) {
+    this.#calls = calls;
+    this.#fd = fd;
+  }
+
+  /** Resolves with how many bytes were read, fewer than `length` only at the end of the file. */
+  read(buffer: Buffer, length: number, position: number): Promise<number> {
+    return this.#call<number>(done => fs.read(this.#fd, buffer, 0, length, position, done));
+  }
+
+  async size(): Promise<number> {
+    return (await this.#call<fs.Stats>(done => fs.fstat(this.#fd, done))).size;
+  }
+
+  /** Appends some of the bytes; resolves with how many. */
+  write(buffers: readonly Buffer[]): Promise<number> {
+    const [first] = buffers;
+    return this.#call<number>(done =>
+      buffers.length === 1 && first !== undefined
+        ? fs.write(this.#fd, first, 0, first.length, null, done)
+        : fs.writev(this.#fd, buffers, done),
+    );
+  }
+
+  datasync(): Promise<void> {
+    return this.#call<undefined>(done => fs.fdatasync(this.#fd, withoutValue(done)));
+  }
+
+  sync(): Promise<void> {
+    return this.#call<undefined>(done => fs.fsync(this.#fd, withoutValue(done)));
+  }
+
+  /** Closes the file as soon as no call on it is left: until then its number must not be given to another. */
+  close(): void {
+    this.#isClosing = true;
+    if (this.#running === 0) fs.close(this.#fd, () => undefined);
+  }
+
+  #call<T>(start: (done: Done<T>) => void): Promise<T> {
+    if (this.#isClosing) return Promise.reject(new CatalogueError('InternalError', 'the file is closed'));
+    this.#running += 1;
+    return this.#calls.call<T>(done =>
+      start((err, value) => {
+        this.#running -= 1;
+        if (this.#isClosing && this.#running === 0) fs.close(this.#fd, () => undefined);
+        done(err, value);
+      }),
+    );
+  }
+}

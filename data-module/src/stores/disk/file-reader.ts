@@ -1,0 +1,111 @@
+/** Reading blobs out of files. */
+import { CatalogueError } from '@zenko-modules/common/errors';
+import { type ByteRange, type ChooseRange, type OpenBlob, SMALL_BYTES } from '../../data-store.js';
+import { lengthOf, SmallBlob } from '../open-blobs.js';
+import { BufferPool } from './buffer-pool.js';
+import type { OpenFile } from './file-calls.js';
+
+/** A piece of a large blob. Larger ones save calls, and each reader holds one. */
+export const PIECE_BYTES = 256 * 1024;
+
+const POOLED_BYTES = 8 * 1024 * 1024;
+
+/** One byte more than a small blob has: whoever has so many is none. */
+const FIRST_READ_BYTES = SMALL_BYTES + 1;
+
+const pieces = new BufferPool(PIECE_BYTES, POOLED_BYTES);
+
+/**
+ * Opens what `choose` wants of the blob in `file`, which is closed with it. The first read tells the size of a small
+ * blob: one that gives fewer bytes than it asks for has met the end of the file.
+ */
+export async function openBlobFile(file: OpenFile, choose: ChooseRange): Promise<OpenBlob> {
+  try {
+    const buffer = pieces.take();
+    const read = await file.read(buffer, FIRST_READ_BYTES, 0);
+    if (read === FIRST_READ_BYTES) return await openLargeFile(file, choose, buffer);
+    const range = choose(read);
+    const bytes = Buffer.from(buffer.subarray(range?.start ?? 0, range === undefined ? read : range.end + 1));
+    pieces.give(buffer);
+    file.close();
+    return new SmallBlob(read, range, bytes);
+  } catch (err) {
+    file.close();
+    throw err;
+  }
+}
+
+/** @param first holds the first bytes of the file */
+async function openLargeFile(file: OpenFile, choose: ChooseRange, first: Buffer): Promise<OpenBlob> {
+  const size = await file.size();
+  const range = choose(size);
+  const length = lengthOf(range, size);
+  if (length > SMALL_BYTES) return new LargeBlob(file, size, range, first);
+  pieces.give(first);
+  const bytes = Buffer.allocUnsafe(length);
+  const read = length === 0 ? 0 : await file.read(bytes, length, range?.start ?? 0);
+  if (read !== length) throw truncated(length - read);
+  file.close();
+  return new SmallBlob(size, range, bytes);
+}
+
+class LargeBlob implements OpenBlob {
+  readonly size: number;
+  readonly range: ByteRange | undefined;
+  readonly bytes = undefined;
+  readonly #file: OpenFile;
+  #position: number;
+  #left: number;
+  #buffer: Buffer;
+  /** Bytes that `buffer` holds and that are to be given next. */
+  #atHand: number;
+  #isReading = false;
+  #isClosed = false;
+
+  constructor(file: OpenFile, size: number, range: ByteRange | undefined, first: Buffer) {
+    this.#file = file;
+    this.size = size;
+    this.range = range;
+    this.#position = range?.start ?? 0;
+    this.#left = lengthOf(range, size);
+    this.#buffer = first;
+    this.#atHand = this.#position === 0 ? FIRST_READ_BYTES : 0;
+  }
+
+  async next(): Promise<Buffer | undefined> {
+    if (this.#isClosed) throw new CatalogueError('InternalError', 'the blob is closed');
+    if (this.#left === 0) return undefined;
+    const count = this.#atHand > 0 ? Math.min(this.#atHand, this.#left) : await this.#read();
+    this.#atHand = 0;
+    if (count === 0) throw truncated(this.#left);
+    this.#position += count;
+    this.#left -= count;
+    return this.#buffer.subarray(0, count);
+  }
+
+  async #read(): Promise<number> {
+    this.#isReading = true;
+    const length = Math.min(this.#buffer.length, this.#left);
+    const count = await this.#file.read(this.#buffer, length, this.#position);
+    this.#isReading = false;
+    if (!this.#isClosed) return count;
+    this.#release();
+    throw new CatalogueError('InternalError', 'the blob was closed while it was read');
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#file.close();
+    this.#release();
+  }
+
+  /** A buffer that a call may still write into is given to nobody else. */
+  #release(): void {
+    if (!this.#isReading) pieces.give(this.#buffer);
+  }
+}
+
+function truncated(missing: number): CatalogueError {
+  return new CatalogueError('InternalError', `the file of the blob ended ${missing} bytes early`);
+}

@@ -1,0 +1,213 @@
+/**
+ * The workers of the data module, seen from the first process. That one serves no requests: it accepts connections and
+ * hands them out, answers for all workers, and puts another in place of one that dies.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { MetricsSource } from '@zenko-modules/common/probe-server';
+import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
+import { StartError } from '@zenko-modules/common/start-error';
+import { AggregatorRegistry, type Registry } from 'prom-client';
+import type { DATA_SETTINGS } from '../data-settings.js';
+import {
+  type FromWorker,
+  type ProcessMetrics,
+  type ToWorker,
+  WORKER_VARIABLE,
+  type WorkerStart,
+} from './messages.js';
+
+const WORKER_MAIN = fileURLToPath(new URL('worker-main.js', import.meta.url));
+const ANSWER_MS = 2500;
+
+/** A worker that dies again and again is started after a pause. */
+const RESTART_MS = [0, 250, 1000, 5000] as const;
+const STEADY_MS = 30_000;
+
+export interface WorkersOptions {
+  readonly count: number;
+  readonly settings: SettingsOf<typeof DATA_SETTINGS>;
+  /** Of this process; what it holds is added to what the workers tell. */
+  readonly registry: Registry;
+  readonly env: Environment;
+  readonly log: Logger;
+}
+
+export interface Workers {
+  readonly port: number;
+  readonly metrics: MetricsSource;
+  /** Rejects with the reason when one of them cannot do its work now. */
+  ping(): Promise<void>;
+  /** Lets each end what is in flight. Resolves when all have gone. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the first worker, which tidies up what a crash has left, and then the others.
+ * @throws StartError with the line of a worker that cannot start.
+ */
+export async function startWorkers(options: WorkersOptions): Promise<Workers> {
+  const pool = new WorkerPool(options);
+  try {
+    await pool.start();
+  } catch (err) {
+    await pool.close();
+    throw err;
+  }
+  return pool;
+}
+
+interface Place {
+  readonly index: number;
+  worker: Worker | undefined;
+  isServing: boolean;
+  /** How often its worker has died shortly after its start. */
+  deaths: number;
+}
+
+type Answer = Extract<FromWorker, { readonly id: number }>;
+
+class WorkerPool implements Workers {
+  readonly metrics: MetricsSource;
+  port = 0;
+  readonly #options: WorkersOptions;
+  readonly #places: readonly Place[];
+  readonly #awaited = new Map<number, (answer: Answer) => void>();
+  readonly #stopping = new AbortController();
+  #listenPort = 0;
+  #nextId = 0;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+    this.port = options.settings.DATA_PORT;
+    this.#places = Array.from({ length: options.count }, (_, index) => ({
+      index,
+      worker: undefined,
+      isServing: false,
+      deaths: 0,
+    }));
+    this.metrics = {
+      contentType: options.registry.contentType,
+      metrics: () => this.#collectMetrics(),
+    };
+    cluster.setupPrimary({ exec: WORKER_MAIN, args: [] });
+    // Connections are handed out in turn: otherwise one worker may get most of them.
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+  }
+
+  async start(): Promise<void> {
+    const [first, ...others] = this.#places;
+    if (first !== undefined) await this.#startAt(first);
+    await Promise.all(others.map(place => this.#startAt(place)));
+  }
+
+  async ping(): Promise<void> {
+    await Promise.all(
+      this.#places.map(async ({ index, worker, isServing }) => {
+        if (worker === undefined || !isServing) throw new Error(`worker ${index} is starting`);
+        const answer = await this.#ask(worker, 'ping');
+        if (answer.tell === 'pong' && answer.reason !== undefined) throw new Error(answer.reason);
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(
+      this.#places.map(async ({ worker, isServing }) => {
+        if (worker === undefined) return;
+        const gone = new Promise<void>(resolve => worker.once('exit', () => resolve()));
+        if (isServing) send(worker, { ask: 'stop' });
+        // One that is starting hears nothing yet, and has acknowledged nothing.
+        else worker.process.kill('SIGKILL');
+        await gone;
+      }),
+    );
+  }
+
+  /** Resolves when the worker listens. Rejects when it cannot start; it has ended then. */
+  async #startAt(place: Place): Promise<void> {
+    const { count, settings, env, log } = this.#options;
+    // Those that listen together must name the same port: 0 is one that all share until the last of them has gone.
+    if (this.#places.every(({ worker }) => worker === undefined)) this.#listenPort = this.port;
+    const start: WorkerStart = { index: place.index, count, port: this.#listenPort };
+    const worker = cluster.fork({
+      ...env,
+      UV_THREADPOOL_SIZE: String(settings.UV_THREADPOOL_SIZE),
+      [WORKER_VARIABLE]: JSON.stringify(start),
+    });
+    place.worker = worker;
+    const began = performance.now();
+    const listening = new Promise<number>((resolve, reject) => {
+      let line: string | undefined;
+      worker.on('message', (message: FromWorker) => {
+        if (message.tell === 'listening') resolve(message.port);
+        else if (message.tell === 'failed') line = message.line;
+        else this.#awaited.get(message.id)?.(message);
+      });
+      worker.on('error', err => log.error({ err, worker: place.index }, 'a worker cannot be reached'));
+      worker.once('exit', (code, signal) => {
+        reject(
+          line === undefined
+            ? new Error(`worker ${place.index} ended with ${signal || code}`)
+            : new StartError(line),
+        );
+        place.worker = undefined;
+        if (!place.isServing || this.#isStopping) return;
+        place.isServing = false;
+        log.error({ worker: place.index, code, signal }, 'a worker has died, another takes its place');
+        place.deaths = performance.now() - began < STEADY_MS ? place.deaths + 1 : 0;
+        void this.#replace(place);
+      });
+    });
+    this.port = await listening;
+    place.isServing = true;
+  }
+
+  async #replace(place: Place): Promise<void> {
+    for (;;) {
+      const pause = RESTART_MS[Math.min(Math.max(0, place.deaths - 1), RESTART_MS.length - 1)] ?? 0;
+      await sleep(pause, this.#stopping.signal);
+      if (this.#isStopping) return;
+      try {
+        await this.#startAt(place);
+        return;
+      } catch (err) {
+        place.deaths += 1;
+        this.#options.log.error({ err, worker: place.index }, 'a worker cannot be started again yet');
+      }
+    }
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #collectMetrics(): Promise<string> {
+    const workers = this.#places.flatMap(({ worker, isServing }) => (isServing && worker ? [worker] : []));
+    const answers = await Promise.all(workers.map(worker => this.#ask(worker, 'metrics')));
+    const parts: ProcessMetrics[] = answers.flatMap(answer =>
+      answer.tell === 'metrics' ? [answer.metrics] : [],
+    );
+    parts.push(await this.#options.registry.getMetricsAsJSON());
+    return AggregatorRegistry.aggregate(parts).metrics();
+  }
+
+  async #ask(worker: Worker, ask: 'ping' | 'metrics'): Promise<Answer> {
+    const id = (this.#nextId += 1);
+    const answer = new Promise<Answer>(resolve => this.#awaited.set(id, resolve));
+    try {
+      send(worker, { ask, id });
+      return await withDeadline(answer, ANSWER_MS, 'the answer of a worker');
+    } finally {
+      this.#awaited.delete(id);
+    }
+  }
+}
+
+/** A worker that has just died learns nothing; its end is seen elsewhere. */
+function send(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => undefined);
+}
