@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { README, withReferenceTables } from './support/readme.js';
 
-test('the tables of settings, errors and metrics in the README are those in code', async () => {
+test('the tables of settings, errors, metrics and operations in the README are those in code', async () => {
   const page = await readFile(README, 'utf8');
   assert.equal(page, await withReferenceTables(page), 'run `npm run readme`');
 });

@@ -21,12 +21,14 @@ import { createMetrics } from '@zenko-modules/metadata-module/metadata-metrics';
 import { METADATA_SETTINGS } from '@zenko-modules/metadata-module/metadata-settings';
 import { createFrontMetrics } from '@zenko-modules/s3-front/front-metrics';
 import { FRONT_SETTINGS } from '@zenko-modules/s3-front/front-settings';
+import { OPERATIONS } from '@zenko-modules/s3-front/operations/operations';
 import { format, resolveConfig } from 'prettier';
 import { Registry } from 'prom-client';
 import {
   errorTable,
   metricTable,
   type MetricRow,
+  operationList,
   replaceBetweenMarks,
   settingsTables,
   type SettingsGroup,
@@ -37,7 +39,8 @@ export const README = fileURLToPath(new URL('../../../README.md', import.meta.ur
 export async function withReferenceTables(page: string): Promise<string> {
   const settings = replaceBetweenMarks(page, 'settings', settingsTables(await settingsGroups()));
   const errors = replaceBetweenMarks(settings, 'errors', errorTable());
-  const whole = replaceBetweenMarks(errors, 'metrics', metricTable(await metrics()));
+  const measured = replaceBetweenMarks(errors, 'metrics', metricTable(await metrics()));
+  const whole = replaceBetweenMarks(measured, 'operations', operationList(OPERATIONS));
   return format(whole, { ...(await resolveConfig(README)), parser: 'markdown' });
 }
 

@@ -44,6 +44,22 @@ export function metricTable(metrics: readonly MetricRow[]): string {
   return table('', ['metric', 'type', 'meaning'], rows);
 }
 
+export interface OperationRow {
+  readonly name: string;
+  readonly level: string;
+}
+
+/** The operations of S3 by what they are about. */
+export function operationList(operations: readonly OperationRow[]): string {
+  const levels = [...new Set(operations.map(({ level }) => level))];
+  return levels
+    .map(level => {
+      const names = operations.filter(row => row.level === level).map(({ name }) => `\`${name}\``);
+      return `- ${level}: ${[...new Set(names)].sort().join(', ')}`;
+    })
+    .join('\n');
+}
+
 function table(title: string, head: readonly string[], rows: readonly string[]): string {
   if (rows.length === 0) return '';
   const lines = [`| ${head.join(' | ')} |`, `| ${head.map(() => '---').join(' | ')} |`, ...rows];
