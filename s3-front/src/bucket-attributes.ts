@@ -85,6 +85,23 @@ export function usersBucket(): BucketAttributes {
   };
 }
 
+/** Where CloudServer keeps the uploads of a bucket that are under way. */
+export function shadowBucket(
+  bucket: string,
+  owner: { readonly 'owner-id': string; readonly 'owner-display-name': string },
+): BucketAttributes {
+  return {
+    acl: PRIVATE_ACL,
+    ...attributes({
+      name: SHADOW_BUCKET_PREFIX + bucket,
+      owner: owner['owner-id'],
+      ownerDisplayName: owner['owner-display-name'],
+      transient: false,
+      locationConstraint: null,
+    }),
+  };
+}
+
 /** The same bucket, on its way out. */
 export function withDeletedFlag(bucket: BucketAttributes): BucketAttributes {
   return { acl: PRIVATE_ACL, ...bucket, deleted: true };

@@ -92,6 +92,16 @@ export class DataClient {
     };
   }
 
+  /** Whether there is a blob of this key. */
+  async has(key: string, reqUids: string): Promise<boolean> {
+    const request = this.#request('HEAD', `/DataFile/${key}`, reqUids);
+    request.end();
+    const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
+    if (response.statusCode !== 200 && response.statusCode !== 404) throw await errorOf(response);
+    response.resume();
+    return response.statusCode === 200;
+  }
+
   /** Deletes a blob; one that is not there counts as deleted. */
   async delete(key: string, reqUids: string): Promise<void> {
     const request = this.#request('DELETE', `/DataFile/${key}`, reqUids);

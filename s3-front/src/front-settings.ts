@@ -1,5 +1,5 @@
 /** Settings of s3-front, beside those that every daemon reads. */
-import { integer, port, setting } from '@zenko-modules/common/settings';
+import { integer, parsed, port, setting } from '@zenko-modules/common/settings';
 import {
   DATA_CLIENT_SETTINGS,
   LISTEN_SETTINGS,
@@ -9,6 +9,8 @@ import {
   STOP_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 import type { SettingsOf } from '@zenko-modules/common/settings';
+
+const AGE_UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export const FRONT_SETTINGS = {
   ...S3_PORT_SETTING,
@@ -23,6 +25,11 @@ export const FRONT_SETTINGS = {
     '5368709120',
     'largest object that s3-front takes in one request; the default is the limit of S3',
   ),
+  S3_UPLOAD_MAX_AGE: setting(
+    parsed('a number with a unit, such as 90s, 30m, 12h or 7d; without a unit, seconds', parseAge),
+    '7d',
+    'time after which s3-front removes a multipart upload that nobody has gone on with',
+  ),
   S3_IDLE_TIMEOUT_MS: setting(
     integer(100, 3_600_000, 'milliseconds'),
     '120000',
@@ -34,5 +41,12 @@ export const FRONT_SETTINGS = {
     'time that a module has for an answer before s3-front answers ServiceUnavailable',
   ),
 } as const;
+
+/** In milliseconds. */
+function parseAge(text: string): number {
+  const [, count = '', unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
+  if (count === '' || Number(count) === 0) throw new Error('it is not such a number, or zero');
+  return Number(count) * AGE_UNITS_MS[unit as keyof typeof AGE_UNITS_MS];
+}
 
 export type FrontSettings = SettingsOf<typeof FRONT_SETTINGS>;

@@ -12,6 +12,7 @@ import type { FrontSettings } from './front-settings.js';
 import { startS3Server } from './http/s3-server.js';
 import { KeyedLocks } from './keyed-locks.js';
 import { MetadataClient } from './metadata-client.js';
+import { sweepUploads } from './multipart/sweep-uploads.js';
 import type { Front } from './operations/operation.js';
 
 /** The part of the grace period that requests in flight get; the rest is for closing. */
@@ -62,13 +63,14 @@ async function serve(front: Front, log: Logger): Promise<Running> {
     throw err;
   });
   const prepared = prepare(front, log, stop.signal);
+  const swept = sweepUploads(front, log, stop.signal);
   return {
     ports: { S3_PORT: server.port, S3_PROBE_PORT: probes.port },
     close: async () => {
       stop.abort();
       await server.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);
       closeClients(front);
-      await prepared;
+      await Promise.all([prepared, swept]);
       await probes.close();
     },
   };

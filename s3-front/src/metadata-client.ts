@@ -53,6 +53,8 @@ export interface VersionOptions {
 export interface PutOptions extends VersionOptions {
   readonly versioning?: true;
   readonly deleteNullKey?: true;
+  /** The multipart upload that the value comes from. */
+  readonly replayId?: string;
 }
 
 /**
@@ -118,15 +120,19 @@ export class MetadataClient {
     return stored === undefined ? undefined : (parse(stored) as ObjectValue);
   }
 
-  /** Stores an object's value as a whole. */
+  /** Stores an object's value as a whole. Resolves with the id of its version, where it has got one. */
   async putObject(
     bucket: string,
     key: string,
     value: ObjectValue,
     options: PutOptions,
     reqUids: string,
-  ): Promise<void> {
-    await this.#call('put', bucket, [key, JSON.stringify(value), { ...options, ...OVERHEAD }], reqUids);
+  ): Promise<string | undefined> {
+    const args = [key, JSON.stringify(value), { ...options, ...OVERHEAD }];
+    const result = await this.#call('put', bucket, args, reqUids);
+    if (typeof result !== 'string') return undefined;
+    const { versionId } = parse(result) as { versionId?: unknown };
+    return typeof versionId === 'string' ? versionId : undefined;
   }
 
   /** Replaces the value of what is stored by a changed one; its content stays. */
@@ -148,6 +154,28 @@ export class MetadataClient {
   /** Deletes one version to make room for another of the same standing; its content stays for now. */
   async dropVersion(bucket: string, key: string, versionId: string, reqUids: string): Promise<void> {
     await this.#call('del', bucket, [key, { versionId }], reqUids);
+  }
+
+  // --- multipart uploads ---
+
+  /** An entry of a shadow bucket; `undefined` when there is none. */
+  async getEntry(database: string, key: string, reqUids: string): Promise<object | undefined> {
+    const stored = await this.#get(database, key, {}, reqUids);
+    return stored === undefined ? undefined : parse(stored);
+  }
+
+  async putEntry(
+    database: string,
+    key: string,
+    value: object,
+    { isPart }: { readonly isPart: boolean },
+    reqUids: string,
+  ): Promise<void> {
+    await this.#call('put', database, [key, JSON.stringify(value), isPart ? OVERHEAD : {}], reqUids);
+  }
+
+  async deleteEntry(database: string, key: string, reqUids: string): Promise<void> {
+    await this.#call('del', database, [key, OVERHEAD], reqUids);
   }
 
   // --- listing ---

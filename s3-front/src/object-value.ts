@@ -1,5 +1,7 @@
 /** The value of an object as CloudServer keeps it in a bucket's database, member for member and in its order. */
 import type { Account } from './account.js';
+import { CHECKSUM_HEADER_PREFIX, type ChecksumName } from './body/checksums.js';
+import type { BodyChecksum } from './body/request-body.js';
 
 /** One blob that holds a stretch of the object, from `start` on. */
 export interface Location {
@@ -33,7 +35,18 @@ export interface ObjectValue {
   readonly isNull?: boolean | undefined;
   readonly versionId?: string;
   readonly nullVersionId?: string | undefined;
+  /** The multipart upload that the object comes from. */
+  readonly uploadId?: string | undefined;
+  readonly checksum?: ObjectChecksum | undefined;
   readonly [member: string]: unknown;
+}
+
+/** What the client was told of the object's checksum. CloudServer 8 has none and leaves it as it is. */
+export interface ObjectChecksum {
+  readonly checksumAlgorithm: ChecksumName;
+  /** In base64; a composite one ends with a hyphen and the number of parts. */
+  readonly checksumValue: string;
+  readonly checksumType: 'FULL_OBJECT' | 'COMPOSITE';
 }
 
 /** Headers of HTTP that are kept under their own name, when they were sent. */
@@ -74,6 +87,8 @@ export interface NewObject {
   readonly isDeleteMarker: boolean | undefined;
   readonly isNull?: true | undefined;
   readonly nullVersionId?: string | undefined;
+  readonly uploadId?: string;
+  readonly checksum: ObjectChecksum | undefined;
 }
 
 const MODEL_VERSION = 6;
@@ -107,6 +122,7 @@ export function newObjectValue(object: NewObject): ObjectValue {
     isNull: object.isNull,
     nullVersionId: object.nullVersionId,
     isDeleteMarker: object.isDeleteMarker,
+    uploadId: object.uploadId,
     tags: object.tags,
     replicationInfo: {
       status: '',
@@ -126,6 +142,23 @@ export function newObjectValue(object: NewObject): ObjectValue {
     'last-modified': object.now.toISOString(),
     'md-model-version': MODEL_VERSION,
     ...headers.userMetadata,
+    checksum: object.checksum,
+  };
+}
+
+/** The checksum of an object that was sent in one request. */
+export function fullChecksum(checksum: BodyChecksum | undefined): ObjectChecksum | undefined {
+  if (!checksum) return undefined;
+  const { name, value } = checksum;
+  return { checksumAlgorithm: name, checksumValue: value, checksumType: 'FULL_OBJECT' };
+}
+
+/** The headers by which an answer tells a checksum. */
+export function checksumHeaders(checksum: ObjectChecksum | undefined): Record<string, string> {
+  if (!checksum) return {};
+  return {
+    [CHECKSUM_HEADER_PREFIX + checksum.checksumAlgorithm]: checksum.checksumValue,
+    'x-amz-checksum-type': checksum.checksumType,
   };
 }
 
@@ -135,7 +168,7 @@ export function newLocation(key: string, size: number, md5: string): Location {
 }
 
 /** The content headers that a stored value stands for, such as those that a copy takes over. */
-export function contentHeadersOf(value: ObjectValue): ContentHeaders {
+export function contentHeadersOf(value: Readonly<Record<string, unknown>>): ContentHeaders {
   const textOf = (name: string): string | undefined => {
     const member = value[name];
     return typeof member === 'string' && member !== '' ? member : undefined;

@@ -63,10 +63,14 @@ interface OpenElement extends ParsedElement {
  * The root element of a document, which must be named `root`. Prefixes of namespaces are left out.
  * @throws S3Error MalformedXML
  */
-export function parseXml(text: string, root: string): ParsedElement {
+export function parseXml(
+  text: string,
+  root: string,
+  { maxElements = MAX_ELEMENTS }: { readonly maxElements?: number } = {},
+): ParsedElement {
   let element: ParsedElement;
   try {
-    element = parseDocument(text);
+    element = parseDocument(text, maxElements);
   } catch (err) {
     throw new S3Error('MalformedXML', `The XML is not well-formed: ${firstLine(messageOf(err))}`, {
       cause: err,
@@ -78,7 +82,7 @@ export function parseXml(text: string, root: string): ParsedElement {
   return element;
 }
 
-function parseDocument(text: string): ParsedElement {
+function parseDocument(text: string, maxElements: number): ParsedElement {
   const parser = sax.parser(true, PARSER_OPTIONS);
   const document: OpenElement = { name: '', text: '', children: [] };
   const open = [document];
@@ -98,7 +102,7 @@ function parseDocument(text: string): ParsedElement {
     open.at(-1)?.children.push(element);
     open.push(element);
     elements += 1;
-    if (elements > MAX_ELEMENTS) throw new Error(`there are more than ${MAX_ELEMENTS} elements`);
+    if (elements > maxElements) throw new Error(`there are more than ${maxElements} elements`);
     if (open.length > MAX_DEPTH) throw new Error(`elements are nested more than ${MAX_DEPTH} deep`);
   };
   parser.onclosetag = () => void open.pop();

@@ -4,8 +4,11 @@ import { S3Error } from '../s3-errors.js';
 import { CHUNKED_PAYLOADS, type ChunkedPayload } from './aws-chunked.js';
 import {
   CHECKSUM_HEADER_PREFIX,
+  CHECKSUM_NAMES,
+  type ChecksumName,
   CHECKSUMS,
   decodeDigest,
+  isChecksumName,
   type RunningDigest,
   startHash,
 } from './checksums.js';
@@ -20,6 +23,8 @@ export interface ExpectedDigest {
   readonly running: RunningDigest;
   readonly bytes: number;
   readonly header: string;
+  /** `undefined` for a digest of another kind. */
+  readonly checksum: ChecksumName | undefined;
   readonly error: 'BadDigest' | 'XAmzContentSHA256Mismatch';
   /** `undefined` until the trailer has come. */
   expected: Buffer | undefined;
@@ -75,6 +80,7 @@ function payloadDigest(payload: string): ExpectedDigest[] {
       running: startHash('sha256'),
       bytes: 32,
       header: 'x-amz-content-sha256',
+      checksum: undefined,
       error: 'XAmzContentSHA256Mismatch',
       expected: Buffer.from(payload, 'hex'),
     },
@@ -86,7 +92,16 @@ function contentMd5(headers: IncomingHttpHeaders): ExpectedDigest[] {
   if (text === undefined) return [];
   const expected = decodeDigest(String(text), 16);
   if (!expected) throw new S3Error('InvalidDigest', 'Content-MD5 must be 16 bytes in base64');
-  return [{ running: startHash('md5'), bytes: 16, header: 'content-md5', error: 'BadDigest', expected }];
+  return [
+    {
+      running: startHash('md5'),
+      bytes: 16,
+      header: 'content-md5',
+      checksum: undefined,
+      error: 'BadDigest',
+      expected,
+    },
+  ];
 }
 
 function checksumHeader(headers: IncomingHttpHeaders): ExpectedDigest[] {
@@ -119,15 +134,14 @@ function checksumTrailer(
 
 function expectChecksum(header: string): ExpectedDigest {
   const name = header.startsWith(CHECKSUM_HEADER_PREFIX) ? header.slice(CHECKSUM_HEADER_PREFIX.length) : '';
-  const algorithm = Object.hasOwn(CHECKSUMS, name) ? CHECKSUMS[name] : undefined;
-  if (algorithm === undefined) {
+  if (!isChecksumName(name)) {
     throw new S3Error(
       'InvalidRequest',
-      `${header.slice(0, 100)} is not known: expected ${CHECKSUM_HEADER_PREFIX} and one of ${Object.keys(CHECKSUMS).join(', ')}`,
+      `${header.slice(0, 100)} is not known: expected ${CHECKSUM_HEADER_PREFIX} and one of ${CHECKSUM_NAMES.join(', ')}`,
     );
   }
-  const { bytes, start } = algorithm;
-  return { running: start(), bytes, header, error: 'BadDigest', expected: undefined };
+  const { bytes, start } = CHECKSUMS[name];
+  return { running: start(), bytes, header, checksum: name, error: 'BadDigest', expected: undefined };
 }
 
 /** What an SDK says that it sends must come. */

@@ -3,7 +3,13 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Authentication } from '../auth/authenticate.js';
 import { S3Error } from '../s3-errors.js';
 import { CHUNKED_PAYLOADS, type ChunkedPayload, decodeAwsChunked } from './aws-chunked.js';
-import { CHECKSUM_HEADER_PREFIX, startHash } from './checksums.js';
+import {
+  CHECKSUM_HEADER_PREFIX,
+  type ChecksumName,
+  CHECKSUMS,
+  type RunningDigest,
+  startHash,
+} from './checksums.js';
 import { checkDigest, type ExpectedDigest, expectedDigests, takeTrailer } from './expected-digests.js';
 
 export interface RequestBodyOptions {
@@ -11,6 +17,14 @@ export interface RequestBodyOptions {
   readonly authentication: Authentication;
   /** Called before the first byte is read; a client that asked whether to send its body is told to go on here. */
   readonly onStart: () => void;
+  /** A checksum to compute, whether the client sends it or not. */
+  readonly compute?: ChecksumName | undefined;
+}
+
+/** A checksum of a body, its value in base64. */
+export interface BodyChecksum {
+  readonly name: ChecksumName;
+  readonly value: string;
 }
 
 export class RequestBody {
@@ -20,7 +34,9 @@ export class RequestBody {
   readonly #chunked: ChunkedPayload | undefined;
   readonly #md5 = startHash('md5');
   readonly #digests: readonly ExpectedDigest[];
+  readonly #computed: { readonly name: ChecksumName; readonly running: RunningDigest } | undefined;
   #contentMd5 = '';
+  #checksum: BodyChecksum | undefined;
 
   /**
    * Reads no byte.
@@ -33,6 +49,11 @@ export class RequestBody {
     this.#chunked = chunkedPayload(payload);
     this.size = announcedSize(headers, this.#chunked !== undefined);
     this.#digests = expectedDigests(headers, payload, this.#chunked);
+    const { compute } = options;
+    this.#computed =
+      compute === undefined || this.announced === compute
+        ? undefined
+        : { name: compute, running: CHECKSUMS[compute].start() };
   }
 
   /** MD5 of the body in hex, once `read` has ended. */
@@ -40,13 +61,19 @@ export class RequestBody {
     return this.#contentMd5;
   }
 
-  /** The headers `x-amz-checksum-…` that the body was found to match, for the answer. */
-  get checksums(): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      this.#digests
-        .filter(({ header }) => header.startsWith(CHECKSUM_HEADER_PREFIX))
-        .map(({ header, expected }) => [header, expected?.toString('base64') ?? '']),
-    );
+  /** The checksum that the client sends. */
+  get announced(): ChecksumName | undefined {
+    return this.#digests.find(({ checksum }) => checksum !== undefined)?.checksum;
+  }
+
+  /** The checksum that was asked for, or that the client sent, once `read` has ended. */
+  get checksum(): BodyChecksum | undefined {
+    return this.#checksum;
+  }
+
+  /** The header `x-amz-checksum-…` for the answer, where there is a checksum. */
+  get checksumHeaders(): Readonly<Record<string, string>> {
+    return this.#checksum ? { [CHECKSUM_HEADER_PREFIX + this.#checksum.name]: this.#checksum.value } : {};
   }
 
   /**
@@ -64,13 +91,22 @@ export class RequestBody {
       if (received > this.size) throw new S3Error('InvalidRequest', 'The body is longer than announced');
       this.#md5.update(bytes);
       for (const { running } of this.#digests) running.update(bytes);
+      this.#computed?.running.update(bytes);
       if (held) yield held;
       held = bytes;
     }
     if (received < this.size) throw new S3Error('IncompleteBody');
     refuseHttpTrailers(this.#options.message);
     this.#contentMd5 = (await this.#md5.digest()).toString('hex');
-    for (const digest of this.#digests) await checkDigest(digest);
+    for (const digest of this.#digests) {
+      await checkDigest(digest);
+      const { checksum: name, expected } = digest;
+      if (name !== undefined) this.#checksum = { name, value: expected?.toString('base64') ?? '' };
+    }
+    if (this.#computed) {
+      const { name, running } = this.#computed;
+      this.#checksum = { name, value: (await running.digest()).toString('base64') };
+    }
     // The client has done its part; storing may take longer than a client may be silent.
     this.#options.message.socket.setTimeout(0);
     if (held) yield held;

@@ -93,9 +93,9 @@ test('hostile requests', async t => {
 
   await t.test('sub-resources and methods that are not offered', async () => {
     const cases: [RawRequest, string][] = [
-      [{ method: 'POST', path: `/${Bucket}/k`, query: { uploads: '' } }, 'NotImplemented'],
-      [{ method: 'PUT', path: `/${Bucket}/k`, query: { uploadId: 'x', partNumber: '1' } }, 'NotImplemented'],
-      [{ method: 'GET', path: `/${Bucket}/k`, query: { partNumber: '1' } }, 'NotImplemented'],
+      [{ method: 'PUT', path: `/${Bucket}/k`, query: { uploadId: 'x', partNumber: '1' } }, 'NoSuchUpload'],
+      [{ method: 'PUT', path: `/${Bucket}/k`, query: { uploads: '' } }, 'NotImplemented'],
+      [{ method: 'PUT', path: `/${Bucket}/k`, query: { partNumber: '1' } }, 'NotImplemented'],
       [{ method: 'DELETE', path: `/${Bucket}/k`, query: { versionId: 'x' } }, 'NotImplemented'],
       [{ method: 'DELETE', path: `/${Bucket}`, query: { lifecycle: '' } }, 'NotImplemented'],
       [{ method: 'PUT', path: `/${Bucket}`, query: { versioning: '' } }, 'NotImplemented'],

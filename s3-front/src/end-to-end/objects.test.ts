@@ -203,7 +203,8 @@ test('objects are read back as they were written, and leave nothing when they go
     const value = await metadata.getObject(Bucket, 'template', {}, 'test');
     assert.ok(value);
     const size = 150_001;
-    await metadata.putObject(Bucket, 'parts', { ...value, location, 'content-length': size }, {}, 'test');
+    const joined = { ...value, location, 'content-length': size, checksum: undefined };
+    await metadata.putObject(Bucket, 'parts', joined, {}, 'test');
     const whole = Buffer.concat(parts);
     assert.ok((await read('parts')).equals(whole));
     for (const [first, last] of [

@@ -47,7 +47,11 @@ function assertRecorded(written: unknown, recorded: string): void {
 test('buckets and objects are stored as CloudServer stores them, member for member', async t => {
   const { s3, metadata } = await startStack(t);
   const big = Buffer.alloc(3_145_735, 'b');
-  const readObject = async (key: string) => metadata.getObject('alpha', key, {}, 'test');
+  /** Without the checksum, of which CloudServer 8 keeps nothing. */
+  const readObject = async (key: string) => {
+    const value = await metadata.getObject('alpha', key, {}, 'test');
+    return value && { ...value, checksum: undefined };
+  };
 
   await t.test('the list of buckets and a bucket', async () => {
     await s3.createBucket({ Bucket: 'alpha' });
@@ -141,6 +145,7 @@ test('a delete marker and a null version have the members of CloudServer', () =>
     headers: NO_CONTENT_HEADERS,
     originOp: 's3:ObjectRemoved:DeleteMarkerCreated',
     isDeleteMarker: true,
+    checksum: undefined,
   });
   assertRecorded(marker, RECORDED.deleteMarker);
   const recorded = JSON.parse(RECORDED.suspendedNull) as { location: { key: string }[] };
@@ -163,6 +168,7 @@ test('a delete marker and a null version have the members of CloudServer', () =>
     creationTime: undefined,
     isDeleteMarker: false,
     isNull: true,
+    checksum: undefined,
   });
   assertRecorded(nullVersion, RECORDED.suspendedNull);
 });

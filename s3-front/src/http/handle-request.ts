@@ -82,7 +82,7 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
     authentication,
     reqUids: ids.reqUids,
     log,
-    body: () => new RequestBody({ message, authentication, onStart }),
+    body: compute => new RequestBody({ message, authentication, onStart, compute }),
   });
   await respond(exchange, result);
 }

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { checkBucketName } from '../bucket-name.js';
 import { DEFAULT_LOCATION } from '../bucket-attributes.js';
 import {
   type ContentHeaders,
@@ -9,8 +8,8 @@ import {
   type ObjectValue,
   type Tags,
 } from '../object-value.js';
-import { checkKey } from '../object-key.js';
 import { S3Error } from '../s3-errors.js';
+import { checksumElements } from './checksum-elements.js';
 import { buildXml } from '../xml.js';
 import { checkCopySourceConditions, checkWriteConditions, etagOf } from './conditions.js';
 import { creationTimeOf, existing } from './current-object.js';
@@ -18,18 +17,19 @@ import { findWritableBucket } from './find-bucket.js';
 import { readContentHeaders, refuseUnkeptPromises } from './object-headers.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 import { copyData } from './copy-data.js';
+import { type CopySource, parseCopySource } from './copy-source.js';
 import { parseTaggingHeader } from './tag-set.js';
-import { type Held, holdObject, putCurrent, removeData, withNewData } from './write-object.js';
-
-interface CopySource {
-  readonly bucket: string;
-  readonly key: string;
-}
+import { type Held, holdObject, putCurrent, removeData, versionHeader, withNewData } from './write-object.js';
 
 /** What the copy has in place of the source's own; `undefined`: as the source. */
 interface Replacements {
   readonly content: ContentHeaders | undefined;
   readonly tags: Tags | undefined;
+}
+
+interface Copied {
+  readonly value: ObjectValue;
+  readonly versionId: string | undefined;
 }
 
 /** CopyObject: the data is copied, unless an object is copied onto itself to change what is said about it. */
@@ -53,9 +53,15 @@ export const copyObject: Operation = async (front, request) => {
   const copied = inPlace
     ? await replaceHeaders(front, request, replacements)
     : await copyFrom(front, request, source, replacements);
-  return xmlResponse(
-    buildXml('CopyObjectResult', { LastModified: copied['last-modified'], ETag: etagOf(copied) }),
+  const { value, versionId } = copied;
+  const { headers: xml, ...response } = xmlResponse(
+    buildXml('CopyObjectResult', {
+      LastModified: value['last-modified'],
+      ETag: etagOf(value),
+      ...checksumElements(value.checksum),
+    }),
   );
+  return { ...response, headers: { ...xml, ...versionHeader(versionId) } };
 };
 
 async function copyFrom(
@@ -63,7 +69,7 @@ async function copyFrom(
   request: S3Request,
   name: CopySource,
   replacements: Replacements,
-): Promise<ObjectValue> {
+): Promise<Copied> {
   const { source, locations } = await copyData(front, request, name, found => {
     checkCopySourceConditions(request.headers, found);
   });
@@ -72,11 +78,7 @@ async function copyFrom(
   );
 }
 
-async function replaceHeaders(
-  front: Front,
-  request: S3Request,
-  replacements: Replacements,
-): Promise<ObjectValue> {
+async function replaceHeaders(front: Front, request: S3Request, replacements: Replacements): Promise<Copied> {
   return storeCopy(front, request, replacements, ({ bucket, current }) => {
     if (!current) throw new S3Error('NoSuchKey');
     if (bucket.versioningConfiguration) {
@@ -93,16 +95,16 @@ async function storeCopy(
   request: S3Request,
   { content, tags }: Replacements,
   choose: (held: Held) => { source: ObjectValue; locations: readonly Location[] },
-): Promise<ObjectValue> {
+): Promise<Copied> {
   const { key, headers } = request;
-  let stored: ObjectValue | undefined;
-  const freed = await holdObject(front, request, key, held => {
+  let value: ObjectValue | undefined;
+  const { freed, versionId } = await holdObject(front, request, key, held => {
     const current = existing(held.current);
     checkWriteConditions(headers, current);
     const { source, locations } = choose({ ...held, current });
     const now = new Date();
     return putCurrent(front, request, key, held, members => {
-      stored = newObjectValue({
+      value = newObjectValue({
         account: front.account,
         key,
         size: source['content-length'],
@@ -115,36 +117,15 @@ async function storeCopy(
         now,
         creationTime: creationTimeOf(held.current) ?? now.toISOString(),
         isDeleteMarker: undefined,
+        checksum: source.checksum,
         ...members,
       });
-      return stored;
+      return value;
     });
   });
   await removeData(front, request, freed);
-  if (!stored) throw new S3Error('InternalError');
-  return stored;
-}
-
-/** `/bucket/key` or `bucket/key`, percent-encoded. @throws S3Error InvalidArgument, NotImplemented */
-function parseCopySource(header: string): CopySource {
-  if (/\?versionId=[^?]*$/.test(header)) {
-    throw new S3Error('NotImplemented', 'This endpoint does not copy old versions; CloudServer does');
-  }
-  let text: string;
-  try {
-    text = decodeURIComponent(header).replace(/^\//, '');
-  } catch (err) {
-    throw new S3Error('InvalidArgument', 'x-amz-copy-source must be percent-encoded UTF-8', { cause: err });
-  }
-  const slash = text.indexOf('/');
-  const key = text.slice(slash + 1);
-  if (slash < 1 || key === '') {
-    throw new S3Error('InvalidArgument', 'x-amz-copy-source must be /bucket/key');
-  }
-  const bucket = text.slice(0, slash);
-  checkBucketName(bucket);
-  checkKey(key);
-  return { bucket, key };
+  if (!value) throw new S3Error('InternalError');
+  return { value, versionId };
 }
 
 function readReplacements(headers: IncomingHttpHeaders): Replacements {

@@ -27,7 +27,7 @@ export async function deleteKey(
     const { bucket, current } = held;
     if (request.headers['if-match'] !== undefined) checkWriteConditions(request.headers, existing(current));
     if (bucket.versioningConfiguration) {
-      return { marker: true, freed: await putDeleteMarker(front, request, key, held, bucket) };
+      return { marker: true, ...(await putDeleteMarker(front, request, key, held, bucket)) };
     }
     const locations = current?.location ?? [];
     refuseForeignData(locations);
@@ -59,6 +59,7 @@ function putDeleteMarker(
       now: new Date(),
       creationTime: creationTimeOf(held.current),
       isDeleteMarker: true,
+      checksum: undefined,
       ...members,
     }),
   );

@@ -1,10 +1,13 @@
 import type { ByteRange } from '../data-client.js';
-import type { ObjectValue } from '../object-value.js';
+import { readPartNumber } from '../multipart/upload-request.js';
+import { checksumHeaders, type ObjectValue } from '../object-value.js';
+import { S3Error } from '../s3-errors.js';
 import { parseRange } from './byte-range.js';
 import { checkReadConditions, rangeStillHolds } from './conditions.js';
 import { findObject } from './find-object.js';
 import { objectHeaders } from './object-headers.js';
 import type { Operation, S3Request, S3Response } from './operation.js';
+import { partsOf, rangeOfPart } from './object-parts.js';
 import { openObject } from './read-data.js';
 
 /** GetObject: the object, or the range of it that is asked for. */
@@ -22,8 +25,13 @@ export const headObject: Operation = async (front, request) => {
   return headOf(request, object, checkedRange(request, object));
 };
 
-function checkedRange({ headers }: S3Request, object: ObjectValue): ByteRange | undefined {
+function checkedRange({ headers, query }: S3Request, object: ObjectValue): ByteRange | undefined {
   checkReadConditions(headers, object);
+  const part = query.get('partNumber');
+  if (part !== undefined) {
+    if (headers.range === undefined) return rangeOfPart(object, readPartNumber(part));
+    throw new S3Error('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter');
+  }
   const ifRange = headers['if-range'];
   if (!rangeStillHolds(typeof ifRange === 'string' ? ifRange : undefined, object)) return undefined;
   return parseRange(headers.range, object['content-length']);
@@ -31,7 +39,13 @@ function checkedRange({ headers }: S3Request, object: ObjectValue): ByteRange | 
 
 function headOf(request: S3Request, object: ObjectValue, range: ByteRange | undefined): S3Response {
   const size = object['content-length'];
-  const headers = objectHeaders(object, request.query);
+  const isChecksumAsked = String(request.headers['x-amz-checksum-mode']).toUpperCase() === 'ENABLED';
+  const parts = request.query.has('partNumber') ? partsOf(object) : undefined;
+  const headers = {
+    ...objectHeaders(object, request.query),
+    ...(isChecksumAsked && !range ? checksumHeaders(object.checksum) : {}),
+    ...(parts ? { 'x-amz-mp-parts-count': String(parts.length) } : {}),
+  };
   if (!range) return { status: 200, headers: { ...headers, 'content-length': String(size) } };
   return {
     status: 206,

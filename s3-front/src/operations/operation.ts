@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Account } from '../account.js';
 import type { Authentication } from '../auth/authenticate.js';
+import type { ChecksumName } from '../body/checksums.js';
 import type { RequestBody } from '../body/request-body.js';
 import type { ByteSource, DataClient } from '../data-client.js';
 import type { FrontSettings } from '../front-settings.js';
@@ -31,8 +32,12 @@ export interface S3Request {
   /** Follows the request into the modules' logs. */
   readonly reqUids: string;
   readonly log: Logger;
-  /** Opens the body. @throws S3Error when what is announced about it is not valid */
-  readonly body: () => RequestBody;
+  /**
+   * Opens the body.
+   * @param compute a checksum to compute, whether the client sends it or not
+   * @throws S3Error when what is announced about it is not valid
+   */
+  readonly body: (compute?: ChecksumName) => RequestBody;
 }
 
 export interface S3Response {

@@ -1,4 +1,10 @@
 /** Every operation of S3 that the front offers, one row each. README's list is written from it. */
+import { abortMultipartUpload } from '../multipart/abort-upload.js';
+import { completeMultipartUpload } from '../multipart/complete-upload.js';
+import { createMultipartUpload } from '../multipart/create-upload.js';
+import { listParts } from '../multipart/list-parts.js';
+import { listMultipartUploads } from '../multipart/list-uploads.js';
+import { uploadPart, uploadPartCopy } from '../multipart/upload-part.js';
 import { getBucketLocation, getBucketVersioning, headBucket } from './bucket-properties.js';
 import { copyObject } from './copy-object.js';
 import { createBucket } from './create-bucket.js';
@@ -40,6 +46,13 @@ export const OPERATIONS: readonly Route[] = [
     with: ['versioning'],
     run: getBucketVersioning,
   },
+  {
+    name: 'ListMultipartUploads',
+    method: 'GET',
+    level: 'bucket',
+    with: ['uploads'],
+    run: listMultipartUploads,
+  },
   { name: 'ListObjectsV2', method: 'GET', level: 'bucket', with: ['list-type=2'], run: listObjectsV2 },
   { name: 'ListObjects', method: 'GET', level: 'bucket', reads: ['list-type'], run: listObjectsV1 },
   { name: 'HeadBucket', method: 'HEAD', level: 'bucket', run: headBucket },
@@ -47,11 +60,48 @@ export const OPERATIONS: readonly Route[] = [
   { name: 'DeleteBucket', method: 'DELETE', level: 'bucket', run: deleteBucket },
   { name: 'DeleteObjects', method: 'POST', level: 'bucket', with: ['delete'], run: deleteObjects },
   { name: 'GetObjectTagging', method: 'GET', level: 'object', with: ['tagging'], run: getObjectTagging },
-  { name: 'GetObject', method: 'GET', level: 'object', run: getObject },
-  { name: 'HeadObject', method: 'HEAD', level: 'object', run: headObject },
+  { name: 'ListParts', method: 'GET', level: 'object', with: ['uploadId'], run: listParts },
+  { name: 'GetObject', method: 'GET', level: 'object', reads: ['partNumber'], run: getObject },
+  { name: 'HeadObject', method: 'HEAD', level: 'object', reads: ['partNumber'], run: headObject },
   { name: 'PutObjectTagging', method: 'PUT', level: 'object', with: ['tagging'], run: putObjectTagging },
+  {
+    name: 'UploadPartCopy',
+    method: 'PUT',
+    level: 'object',
+    with: ['uploadId', 'partNumber'],
+    isCopy: true,
+    run: uploadPartCopy,
+  },
+  {
+    name: 'UploadPart',
+    method: 'PUT',
+    level: 'object',
+    with: ['uploadId', 'partNumber'],
+    run: uploadPart,
+  },
   { name: 'CopyObject', method: 'PUT', level: 'object', isCopy: true, run: copyObject },
   { name: 'PutObject', method: 'PUT', level: 'object', run: putObject },
+  {
+    name: 'CreateMultipartUpload',
+    method: 'POST',
+    level: 'object',
+    with: ['uploads'],
+    run: createMultipartUpload,
+  },
+  {
+    name: 'CompleteMultipartUpload',
+    method: 'POST',
+    level: 'object',
+    with: ['uploadId'],
+    run: completeMultipartUpload,
+  },
+  {
+    name: 'AbortMultipartUpload',
+    method: 'DELETE',
+    level: 'object',
+    with: ['uploadId'],
+    run: abortMultipartUpload,
+  },
   {
     name: 'DeleteObjectTagging',
     method: 'DELETE',
@@ -96,7 +146,6 @@ export const NOT_OFFERED: Readonly<Record<Level, readonly string[]>> = {
     'search',
     'session',
     'tagging',
-    'uploads',
     'versions',
     'website',
   ],
@@ -105,14 +154,11 @@ export const NOT_OFFERED: Readonly<Record<Level, readonly string[]>> = {
     'attributes',
     'encryption',
     'legal-hold',
-    'partNumber',
     'renameObject',
     'restore',
     'retention',
     'select',
     'torrent',
-    'uploadId',
-    'uploads',
     'versionId',
   ],
 };

@@ -1,14 +1,13 @@
-import type { RequestBody } from '../body/request-body.js';
 import { DEFAULT_LOCATION } from '../bucket-attributes.js';
-import { type Location, newLocation, newObjectValue } from '../object-value.js';
-import { S3Error } from '../s3-errors.js';
+import { checksumHeaders, fullChecksum, newObjectValue } from '../object-value.js';
 import { checkWriteConditions } from './conditions.js';
 import { findWritableBucket } from './find-bucket.js';
 import { readContentHeaders, refuseUnkeptPromises } from './object-headers.js';
-import type { Front, Operation } from './operation.js';
+import type { Operation } from './operation.js';
 import { parseTaggingHeader } from './tag-set.js';
 import { creationTimeOf, existing } from './current-object.js';
-import { holdObject, putCurrent, removeData, withNewData } from './write-object.js';
+import { refuseLargeBody, storeData } from './store-data.js';
+import { holdObject, putCurrent, removeData, versionHeader, withNewData } from './write-object.js';
 
 /** PutObject: the data first, then the object that refers to it, then the data that it replaced goes. */
 export const putObject: Operation = async (front, request) => {
@@ -17,12 +16,7 @@ export const putObject: Operation = async (front, request) => {
   const content = readContentHeaders(headers);
   const tags = parseTaggingHeader(textHeader(headers['x-amz-tagging']));
   const body = request.body();
-  if (body.size > front.settings.S3_MAX_OBJECT_BYTES) {
-    throw new S3Error(
-      'EntityTooLarge',
-      `An object must not be larger than ${front.settings.S3_MAX_OBJECT_BYTES} bytes`,
-    );
-  }
+  refuseLargeBody(front, body.size);
   // Refused before the client sends its data, where possible; checked again when the key is held.
   await findWritableBucket(front, request);
   if (headers['if-match'] !== undefined || headers['if-none-match'] !== undefined) {
@@ -31,7 +25,7 @@ export const putObject: Operation = async (front, request) => {
   }
 
   const location = await storeData(front, body, reqUids);
-  const freed = await withNewData(front, request, location, () =>
+  const { freed, versionId } = await withNewData(front, request, location, () =>
     holdObject(front, request, key, held => {
       checkWriteConditions(headers, existing(held.current));
       return putCurrent(front, request, key, held, members =>
@@ -48,24 +42,22 @@ export const putObject: Operation = async (front, request) => {
           now: new Date(),
           creationTime: creationTimeOf(held.current),
           isDeleteMarker: false,
+          checksum: fullChecksum(body.checksum),
           ...members,
         }),
       );
     }),
   );
   await removeData(front, request, freed);
-  return { status: 200, headers: { etag: `"${body.md5}"`, ...body.checksums } };
+  return {
+    status: 200,
+    headers: {
+      etag: `"${body.md5}"`,
+      ...checksumHeaders(fullChecksum(body.checksum)),
+      ...versionHeader(versionId),
+    },
+  };
 };
-
-/** An empty object has no data. */
-async function storeData({ data }: Front, body: RequestBody, reqUids: string): Promise<Location[]> {
-  if (body.size === 0) {
-    await body.text(0);
-    return [];
-  }
-  const key = await data.put(body.read(), body.size, reqUids);
-  return [newLocation(key, body.size, body.md5)];
-}
 
 function textHeader(value: string | string[] | undefined): string {
   return typeof value === 'string' ? value : '';

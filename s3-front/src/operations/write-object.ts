@@ -9,7 +9,11 @@ import { isFileLocation, type Location, type ObjectValue } from '../object-value
 import { S3Error } from '../s3-errors.js';
 import { findWritableBucket } from './find-bucket.js';
 import type { Front, S3Request } from './operation.js';
+import { encodeVersionId, NULL_VERSION } from '../version-id.js';
 import { planWrite, type WritePlan } from './write-plan.js';
+
+/** Blobs of one object that are deleted at once. */
+const DELETES_AT_ONCE = 8;
 
 /** The bucket and the current value of a key while its writer holds it. */
 export interface Held {
@@ -35,9 +39,16 @@ export function holdObject<T>(
   );
 }
 
+/** What came of storing a value. */
+export interface Stored {
+  /** Data that nothing refers to any more. */
+  readonly freed: readonly Location[];
+  /** As clients see it; `undefined` where the bucket has no versioning. */
+  readonly versionId: string | undefined;
+}
+
 /**
- * Makes a value the current one of its key. Resolves with the data that is free now; once the new value is
- * stored nothing rejects any more.
+ * Makes a value the current one of its key. Once the new value is stored nothing rejects any more.
  * @param build the value, given the members that the bucket's versioning adds
  */
 export async function putCurrent(
@@ -46,7 +57,7 @@ export async function putCurrent(
   key: string,
   { bucket, current }: Held,
   build: (members: WritePlan['members']) => ObjectValue,
-): Promise<readonly Location[]> {
+): Promise<Stored> {
   const { metadata } = front;
   const { bucket: name, reqUids } = request;
   const plan = planWrite(bucket.versioningConfiguration, current);
@@ -57,14 +68,43 @@ export async function putCurrent(
     await metadata.updateObject(name, key, { ...current, versionId, isNull: true }, { versionId }, reqUids);
   }
   const replaced = await lookUpReplaced(front, request, key, plan);
-  const options = { ...plan.putOptions, ...(replaced.byPut ? { deleteNullKey: true as const } : {}) };
-  try {
-    await metadata.putObject(name, key, value, options, reqUids);
-  } catch (err) {
-    throw surelyNotMade(err) ? err : new UncertainWriteError(toCatalogueError(err));
-  }
-  if (replaced.drop !== undefined && !(await dropVersion(front, request, key, replaced.drop))) return [];
-  return unreferenced([...plan.freed, ...replaced.freed], value);
+  const options = {
+    ...plan.putOptions,
+    ...(replaced.byPut ? { deleteNullKey: true as const } : {}),
+    ...(value.uploadId === undefined ? {} : { replayId: value.uploadId }),
+  };
+  let id: string | undefined;
+  await storing(async () => {
+    id = await metadata.putObject(name, key, value, options, reqUids);
+  });
+  const versionId = shownVersionId(bucket, id);
+  const isDropped = replaced.drop === undefined || (await dropVersion(front, request, key, replaced.drop));
+  const freed = isDropped ? unreferenced([...plan.freed, ...replaced.freed], value) : [];
+  return { freed, versionId };
+}
+
+function shownVersionId(
+  { versioningConfiguration }: BucketAttributes,
+  id: string | undefined,
+): string | undefined {
+  if (versioningConfiguration === null) return undefined;
+  return versioningConfiguration.Status === 'Suspended' || id === undefined
+    ? NULL_VERSION
+    : encodeVersionId(id);
+}
+
+/** The id of a stored version, as clients see it. */
+export function versionIdOf(
+  { versioningConfiguration }: BucketAttributes,
+  { versionId, isNull }: ObjectValue,
+): string | undefined {
+  if (versioningConfiguration === null) return undefined;
+  return versionId === undefined || isNull === true ? NULL_VERSION : encodeVersionId(versionId);
+}
+
+/** The header that names the version that an answer is about. */
+export function versionHeader(versionId: string | undefined): Record<string, string> {
+  return versionId === undefined ? {} : { 'x-amz-version-id': versionId };
 }
 
 interface ReplacedNull {
@@ -122,18 +162,25 @@ function unreferenced(freed: readonly Location[], value: ObjectValue): Location[
 /** Removes data that nothing refers to. What cannot be removed is logged and costs space, no more. */
 export async function removeData(
   { data }: Front,
-  { reqUids, log }: S3Request,
-  locations: readonly Location[],
+  { reqUids, log }: Pick<S3Request, 'reqUids' | 'log'>,
+  locations: readonly { readonly key: string }[],
 ): Promise<void> {
-  const left = locations.map(({ key }) => key);
-  try {
-    for (let key = left[0]; key !== undefined; key = left[0]) {
+  const left = new Set(locations.map(({ key }) => key));
+  let failed = false;
+  const waiting = left.values();
+  const worker = async (): Promise<void> => {
+    for (const key of waiting) {
+      // The others would fail as well, and the client waits.
+      if (failed) return;
       await data.delete(key, reqUids);
-      left.shift();
+      left.delete(key);
     }
+  };
+  try {
+    await Promise.all(Array.from({ length: DELETES_AT_ONCE }, worker));
   } catch (err) {
-    // The others would fail as well, and the client waits.
-    log.warn({ err, dataKeys: left }, 'data that nothing refers to could not be deleted');
+    failed = true;
+    log.warn({ err, dataKeys: [...left] }, 'data that nothing refers to could not be deleted');
   }
 }
 
@@ -144,6 +191,15 @@ class UncertainWriteError extends CatalogueError {
   }
 }
 
+/** Runs the call that stores what refers to new data, and tells an error after which it may have been made. */
+export async function storing(call: () => Promise<void>): Promise<void> {
+  try {
+    await call();
+  } catch (err) {
+    throw surelyNotMade(err) ? err : new UncertainWriteError(toCatalogueError(err));
+  }
+}
+
 /**
  * Runs `store` for data that has just been written. When it fails, the data is removed again, unless an
  * object may refer to it all the same: then it stays.
@@ -151,7 +207,7 @@ class UncertainWriteError extends CatalogueError {
 export async function withNewData<T>(
   front: Front,
   request: S3Request,
-  locations: readonly Location[],
+  locations: readonly { readonly key: string }[],
   store: () => Promise<T>,
 ): Promise<T> {
   try {

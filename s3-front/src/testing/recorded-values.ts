@@ -31,3 +31,9 @@ export const RECORDED = {
 /** The key of an entry in the list of an account's buckets. */
 export const RECORDED_USERS_BUCKET_KEY =
   '79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be..|..alpha';
+
+/** The shadow bucket of an upload with one part, each entry its key and the JSON text that CloudServer sent; the id is replaced. */
+export const RECORDED_UPLOAD = [
+  '<id>..|..00001 {"md-model-version":3,"partLocations":[{"key":"f9f10dc3448e8fa650e37deb10b718f9553a5047","dataStoreName":"file"}],"key":"<id>..|..00001","last-modified":"2026-11-21T21:29:10.190Z","content-md5":"ed1ac48b82b48c18a87218df6a7f9350","content-length":5242880,"owner-id":"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"}',
+  'overview..|..mpu..|..<id> {"id":"<id>","eventualStorageBucket":"alpha","initiated":"2026-11-21T21:29:09.904Z","owner-display-name":"Bart","owner-id":"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be","initiator":{"DisplayName":"Bart","ID":"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"},"key":"mpu","uploadId":"<id>","x-amz-storage-class":"STANDARD","controllingLocationConstraint":"us-east-1","dataStoreName":"us-east-1","acl":{"Canned":"private","FULL_CONTROL":[],"WRITE_ACP":[],"READ":[],"READ_ACP":[]}}',
+] as const;

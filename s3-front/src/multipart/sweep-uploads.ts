@@ -1,0 +1,92 @@
+/** Removes uploads that nobody has gone on with for longer than S3_UPLOAD_MAX_AGE. */
+import { randomBytes } from 'node:crypto';
+import { sleep } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
+import { METASTORE, SHADOW_BUCKET_PREFIX } from '../bucket-attributes.js';
+import { afterPrefix } from '../listing/key-bounds.js';
+import type { Front } from '../operations/operation.js';
+import { removeData } from '../operations/write-object.js';
+import { endUpload } from './abort-upload.js';
+import { holdUpload, UploadStore } from './upload-store.js';
+import { OVERVIEWS, type Part, readPartKey, type Upload } from './upload-values.js';
+
+const LONGEST_PAUSE_MS = 3_600_000;
+const SHORTEST_PAUSE_MS = 1000;
+
+/** Sweeps again and again until `signal`. A sweep that fails, as while a module is away, is tried again later. */
+export async function sweepUploads(front: Front, log: Logger, signal: AbortSignal): Promise<void> {
+  const maxAgeMs = front.settings.S3_UPLOAD_MAX_AGE;
+  const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, maxAgeMs / 4));
+  const isStopping = (): boolean => signal.aborted;
+  while (!isStopping()) {
+    try {
+      await sweepOnce(front, log, Date.now() - maxAgeMs, signal);
+    } catch (err) {
+      if (!isStopping()) log.info({ err }, 'abandoned uploads could not be swept; it will be tried again');
+    }
+    await sleep(pauseMs, signal);
+  }
+}
+
+async function sweepOnce(front: Front, log: Logger, before: number, signal: AbortSignal): Promise<void> {
+  const reqUids = `sweep:${randomBytes(6).toString('hex')}`;
+  const upper = afterPrefix(SHADOW_BUCKET_PREFIX);
+  const range = { gte: SHADOW_BUCKET_PREFIX, ...(upper === undefined ? {} : { lt: upper }) };
+  const buckets: string[] = [];
+  for await (const { key } of front.metadata.read(METASTORE, range, reqUids)) {
+    buckets.push(key.slice(SHADOW_BUCKET_PREFIX.length));
+  }
+  for (const bucket of buckets) {
+    if (signal.aborted) return;
+    await sweepBucket(front, log.child({ reqUids }), reqUids, bucket, before);
+  }
+}
+
+async function sweepBucket(
+  front: Front,
+  log: Logger,
+  reqUids: string,
+  bucket: string,
+  before: number,
+): Promise<void> {
+  const store = new UploadStore(front, reqUids);
+  const upper = afterPrefix(OVERVIEWS);
+  const overviews = { gte: OVERVIEWS, ...(upper === undefined ? {} : { lt: upper }) };
+  const underWay = new Set<string>();
+  for await (const { value } of store.read(bucket, overviews)) {
+    const upload = JSON.parse(value) as Upload;
+    underWay.add(upload.uploadId);
+    if (Date.parse(upload.initiated) < before) await sweepUpload(front, log, reqUids, bucket, upload, before);
+  }
+  // Parts of no upload are none of ours; a daemon that ended in the midst of its work may have left them.
+  for await (const { key, value } of store.read(bucket, { lt: OVERVIEWS })) {
+    const part = JSON.parse(value) as Part;
+    const uploadId = readPartKey(key)?.uploadId;
+    if (uploadId === undefined || underWay.has(uploadId)) continue;
+    if (Date.parse(part['last-modified']) >= before) continue;
+    log.info({ bucket, part: key }, 'removing a part of no upload');
+    await removeData(front, { reqUids, log }, part.partLocations);
+    await store.deletePart(bucket, key);
+  }
+}
+
+async function sweepUpload(
+  front: Front,
+  log: Logger,
+  reqUids: string,
+  bucket: string,
+  { key, uploadId }: Upload,
+  before: number,
+): Promise<void> {
+  const name = { bucket, key, uploadId };
+  await holdUpload(front, uploadId, async () => {
+    const store = new UploadStore(front, reqUids);
+    const upload = await store.find(name);
+    if (!upload) return;
+    for await (const { part } of store.parts(name)) {
+      if (Date.parse(part['last-modified']) >= before) return;
+    }
+    log.info({ ...name, initiated: upload.initiated }, 'removing an abandoned upload');
+    await endUpload(front, { reqUids, log }, name, upload);
+  });
+}

@@ -1,0 +1,31 @@
+/** The parts that an object was uploaded in, as its locations tell them. */
+import type { ByteRange } from '../data-client.js';
+import type { ObjectValue } from '../object-value.js';
+import { S3Error } from '../s3-errors.js';
+
+export interface ObjectPart {
+  readonly number: number;
+  readonly start: number;
+  readonly size: number;
+}
+
+/** In order; `undefined` for an object that was not uploaded in parts. */
+export function partsOf(object: ObjectValue): readonly ObjectPart[] | undefined {
+  if (!object['content-md5'].includes('-')) return undefined;
+  const parts: ObjectPart[] = [];
+  for (const { start, size, dataStoreETag = '' } of object.location ?? []) {
+    const number = Number.parseInt(dataStoreETag, 10);
+    const last = parts.at(-1);
+    if (last?.number === number) parts.splice(-1, 1, { ...last, size: last.size + size });
+    else parts.push({ number, start, size });
+  }
+  return parts;
+}
+
+/** Where a part lies; the one part of an object that was sent as a whole is all of it. @throws S3Error InvalidPartNumber */
+export function rangeOfPart(object: ObjectValue, number: number): ByteRange | undefined {
+  const whole = { number: 1, start: 0, size: object['content-length'] };
+  const part = (partsOf(object) ?? [whole]).find(found => found.number === number);
+  if (!part) throw new S3Error('InvalidPartNumber');
+  return part.size === 0 ? undefined : { first: part.start, last: part.start + part.size - 1 };
+}
