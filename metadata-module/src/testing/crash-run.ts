@@ -1,6 +1,7 @@
 /**
  * The crash test: a daemon under load is killed, again and again, and afterwards holds all that it
- * acknowledged; its record log tells of exactly what it holds. Any kind of LevelDOWN can run it.
+ * acknowledged; its record log tells of exactly what it holds. Readers are beside the writers: what they are
+ * given whole is right. Any kind of LevelDOWN can run it.
  */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
@@ -49,7 +50,13 @@ export function testCrash(kind: CrashKind): void {
       if (kill === kind.kills) return;
       const client = clientOf(daemon, METADATA_NAMESPACE);
       let alive = true;
-      const load = Promise.all(writers.map(writer => writer.run(client, () => alive)));
+      const isAlive = (): boolean => alive;
+      const logClient = clientOf(daemon, RECORD_LOG_NAMESPACE);
+      const load = Promise.all([
+        ...writers.map(writer => writer.run(client, isAlive)),
+        ...[1, 2].map(() => untilGone(() => readBucket(client, writers), isAlive)),
+        untilGone(() => replay(logClient), isAlive),
+      ]);
       await sleep(random.integer(200, 800));
       if (kind.disturb) {
         await kind.disturb();
@@ -59,6 +66,7 @@ export function testCrash(kind: CrashKind): void {
       await daemon.kill('SIGKILL');
       await load;
       client.close();
+      logClient.close();
     }
   });
 }
@@ -102,27 +110,51 @@ class Writer {
   }
 }
 
+/** Reads again and again while the daemon is there. A read that it cuts off must fail. */
+async function untilGone(read: () => Promise<unknown>, isAlive: () => boolean): Promise<void> {
+  for (;;) {
+    try {
+      await read();
+    } catch (err) {
+      if (!isErrorType(err, 'ServiceUnavailable')) throw err;
+      if (!isAlive()) return;
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+/** Lists the bucket: all is there that was acknowledged before, and nothing that was not sent. */
+async function readBucket(client: RpcClient, writers: readonly Writer[]): Promise<Map<string, string>> {
+  const before = writers.map(({ numbers, versions }) => ({
+    numbers: new Map(numbers),
+    versions: [...versions],
+  }));
+  const stored = new Map<string, string>();
+  const stream = await client.call('createReadStream', { rpcArgs: [{}], subLevel: [BUCKET] });
+  for await (const item of stream as RpcStream) {
+    const { key, value } = item as { key: string; value: string };
+    stored.set(key, value);
+  }
+  for (const [index, { numbers, versions }] of before.entries()) {
+    for (const [key, { acknowledged }] of numbers) {
+      const n = numberIn(stored.get(key));
+      const sent = writers[index]?.numbers.get(key)?.sent ?? 0;
+      assert.ok(
+        n >= acknowledged && n <= sent,
+        `${key}: ${acknowledged} acknowledged, ${sent} sent, ${n} stored`,
+      );
+    }
+    for (const { key, versionId } of versions)
+      assert.ok(stored.has(`${key}\0${versionId}`), `${key} ${versionId}`);
+  }
+  return stored;
+}
+
 async function check(daemon: DaemonProcess, writers: readonly Writer[]): Promise<void> {
   const client = clientOf(daemon, METADATA_NAMESPACE);
   const logClient = clientOf(daemon, RECORD_LOG_NAMESPACE);
   try {
-    const stored = new Map<string, string>();
-    const stream = await client.call('createReadStream', { rpcArgs: [{}], subLevel: [BUCKET] });
-    for await (const item of stream as RpcStream) {
-      const { key, value } = item as { key: string; value: string };
-      stored.set(key, value);
-    }
-    for (const { numbers, versions } of writers) {
-      for (const [key, { acknowledged, sent }] of numbers) {
-        const n = numberIn(stored.get(key));
-        assert.ok(
-          n >= acknowledged && n <= sent,
-          `${key}: ${acknowledged} acknowledged, ${sent} sent, ${n} stored`,
-        );
-      }
-      for (const { key, versionId } of versions)
-        assert.ok(stored.has(`${key}\0${versionId}`), `${key} ${versionId}`);
-    }
+    const stored = await readBucket(client, writers);
     assert.deepEqual(await replay(logClient), new Map([...stored].sort()));
   } finally {
     client.close();

@@ -1,4 +1,4 @@
-/** A LevelDOWN in memory whose batches fail as a test wants them to. */
+/** A LevelDOWN whose batches fail as a test wants them to. */
 import type { AbstractBatch, AbstractOptions, ErrorCallback } from 'abstract-leveldown';
 import type { LevelDown } from '../leveldowns/plugin.js';
 import { MEMDOWN } from './level-place.js';
@@ -25,9 +25,14 @@ export interface FaultyLevel {
   held: Promise<void> | undefined;
 }
 
+/** In memory. */
 export async function faultyLevel(): Promise<FaultyLevel> {
   const place = await MEMDOWN.place({ after: () => undefined });
-  const real = await place.level();
+  return withFaults(await place.level());
+}
+
+/** Gives `real` the faults. */
+export function withFaults(real: LevelDown): FaultyLevel {
   const writeReal = real.batch.bind(real);
   const openReal = real.open.bind(real);
   const faulty: FaultyLevel = {

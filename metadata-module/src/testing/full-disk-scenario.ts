@@ -28,6 +28,33 @@ await writeFile(ballast, Buffer.alloc(24_000_000));
 let store = await open();
 const acknowledged: string[] = [];
 let refusals = 0;
+let stop = false;
+let complete = 0;
+
+/** Lists while the disk fills up, is full, and has room again: all that was acknowledged before, or an error. */
+async function read(): Promise<void> {
+  while (!stop) {
+    const before = acknowledged.length;
+    try {
+      const seen = new Set<string>();
+      const iterator = await store.databases.list(BUCKET, {});
+      for (let next = await iterator.next(); !next.done; next = await iterator.next())
+        seen.add(next.value.key);
+      for (const key of acknowledged.slice(0, before)) assert.ok(seen.has(key), `${key} is not listed`);
+      const { info, log } = await store.recordLog.read({});
+      let records = 0;
+      for (let next = await log.next(); !next.done; next = await log.next()) records += 1;
+      assert.equal(records, info.end ?? 0);
+      assert.ok(records >= before, `${records} of ${before} records`);
+      complete += 1;
+    } catch (err) {
+      if (!isErrorType(err, 'ServiceUnavailable', 'InternalError')) throw err;
+    }
+    await sleep(5);
+  }
+}
+const readers = Promise.all([read(), read()]);
+
 for (let n = 0; refusals < 20; n += 1) {
   const key = `k${n}`;
   try {
@@ -54,6 +81,9 @@ for (let tries = 0; ; tries += 1) {
 }
 await store.databases.put(BUCKET, 'after', VALUE, PLAIN);
 acknowledged.push('after');
+stop = true;
+await readers;
+assert.ok(complete > 0);
 
 for (let start = 0; start < 2; start += 1) {
   const content = await contentOf(store);
