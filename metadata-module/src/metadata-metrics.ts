@@ -11,6 +11,7 @@ export interface MetadataState {
   readonly entriesRead: number;
   readonly firstRecord: number;
   readonly lastRecord: number;
+  readonly losses: number;
 }
 
 export interface MetadataMetrics extends RpcObserver {
@@ -65,6 +66,11 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
   gauge('metadata_open_iterators', 'Iterators that are open on the LevelDOWN', now => now.openIterators);
   gauge('metadata_record_log_first', 'Oldest record that the record log keeps', now => now.firstRecord);
   gauge('metadata_record_log_last', 'Newest record of the record log', now => now.lastRecord);
+  gauge(
+    'metadata_losses',
+    'Damaged places and missing records that the start found and METADATA_ACCEPT_LOSS let pass',
+    now => now.losses,
+  );
   registry.registerMetric(
     new Counter({
       name: 'metadata_entries_read_total',

@@ -46,7 +46,11 @@ test('what was stored is found by the next start, in a folder that the default m
     client.close();
     assert.deepEqual(await daemon.kill('SIGTERM'), { code: 0, signal: null }, daemon.output());
   }
-  assert.deepEqual((await readdir(path.join(DATA_DIR, 'metadata'))).sort(), ['rootDB', 'uuid']);
+  assert.deepEqual((await readdir(path.join(DATA_DIR, 'metadata'))).sort(), [
+    'newest-record',
+    'rootDB',
+    'uuid',
+  ]);
 });
 
 test('health and metrics are answered on the probe port', async t => {

@@ -11,6 +11,7 @@ import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { diskUsageOf } from './deployment/disk-usage.js';
+import { tellOfLosses } from './deployment/losses.js';
 import { loadLevelDown } from './leveldowns/registry.js';
 import type { LevelDownPlugin } from './leveldowns/plugin.js';
 import { createMetrics } from './metadata-metrics.js';
@@ -33,6 +34,9 @@ export async function startMetadataModule(
   const plugin = await loadLevelDown(settings.METADATA_BACKEND);
   const folder = await openFolder(settings);
   const level = await plugin.create({ settings: readSettings(plugin.settings, env), folder, log });
+  const damage = (await plugin.findDamage?.(folder)) ?? [];
+  const acceptLoss = settings.METADATA_ACCEPT_LOSS;
+  tellOfLosses(damage, acceptLoss, log);
   let fail: ((reason: string) => void) | undefined;
   const failed = new Promise<string>(resolve => {
     fail = resolve;
@@ -48,6 +52,7 @@ export async function startMetadataModule(
           entriesRead: store.store.entriesRead,
           firstRecord: store.recordLog.first,
           lastRecord: store.recordLog.last,
+          losses: store.losses + damage.length,
         }
       : undefined,
   );
@@ -68,6 +73,7 @@ export async function startMetadataModule(
       level,
       log,
       uuidFolder: plugin.uuidInFolder ? folder : undefined,
+      acceptLoss,
       maxRecords: settings.RECORD_LOG_MAX_RECORDS,
       observer: metrics.batchWritten,
       onLost: err => fail?.(err.message),

@@ -1,5 +1,5 @@
 /** Settings of the metadata module. A LevelDOWN has its own, at its plug-in. */
-import { integer, optional, port, setting, text } from '@zenko-modules/common/settings';
+import { flag, integer, optional, port, setting, text } from '@zenko-modules/common/settings';
 import {
   DATA_FOLDER_SETTINGS,
   LISTEN_SETTINGS,
@@ -21,6 +21,11 @@ export const METADATA_SETTINGS = {
     'folder of the metadata module, which must exist; without it `<DATA_DIR>/metadata`, which is made',
   ),
   METADATA_PROBE_PORT: setting(port, '4043', 'port of health and metrics of the metadata module'),
+  METADATA_ACCEPT_LOSS: setting(
+    flag,
+    'false',
+    'start although the store has lost what it acknowledged; each loss is logged, and counted by `metadata_losses`',
+  ),
   RECORD_LOG_MAX_RECORDS: setting(
     integer(1, 1_000_000_000, 'records'),
     '1000000',

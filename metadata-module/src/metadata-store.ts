@@ -6,9 +6,12 @@ import { refuseUnfinishedCopy } from './copy/copy-state.js';
 import type { DiskUsage } from './deployment/disk-usage.js';
 import { metadataService } from './services/metadata-service.js';
 import { recordLogService } from './services/record-log-service.js';
+import { tellOfLosses } from './deployment/losses.js';
+import { NewestRecord, readAcknowledged } from './deployment/newest-record.js';
 import { uuidInFolder, uuidInStore } from './deployment/uuid.js';
 import type { LevelDown } from './leveldowns/plugin.js';
 import { LogReaders } from './record-log/log-readers.js';
+import { findMissing } from './record-log/missing-records.js';
 import { RecordLog } from './record-log/record-log.js';
 import { Retention } from './record-log/retention.js';
 import { CommitQueue, type CommitObserver } from './store/commit-queue.js';
@@ -24,6 +27,8 @@ export interface MetadataStoreOptions {
   readonly log: Logger;
   /** The folder that keeps the deployment's id; without it the store does. */
   readonly uuidFolder?: string | undefined;
+  /** Start although the store has lost what it acknowledged. */
+  readonly acceptLoss?: boolean;
   /** Newest records that the log keeps. */
   readonly maxRecords: number;
   readonly observer?: CommitObserver;
@@ -48,6 +53,8 @@ interface Parts {
   readonly recovery: Recovery;
   readonly uuid: string;
   readonly log: Logger;
+  readonly losses: number;
+  readonly note: NewestRecord | undefined;
 }
 
 /** How long `close` waits for what is in line, and then for the LevelDOWN, unless it is told otherwise. */
@@ -88,6 +95,7 @@ export class MetadataStore {
       });
       const uuid =
         uuidFolder === undefined ? await uuidInStore(store, commits) : await uuidInFolder(uuidFolder);
+      const { losses, note } = await checkLosses({ ...options, store, recordLog, uuid });
       return new MetadataStore({
         store,
         databases,
@@ -98,6 +106,8 @@ export class MetadataStore {
         recovery,
         uuid,
         log,
+        losses,
+        note,
       });
     } catch (err) {
       await store.close();
@@ -115,6 +125,11 @@ export class MetadataStore {
 
   get databases(): VersionedStore {
     return this.#parts.databases;
+  }
+
+  /** Losses that the start found and was told to accept. */
+  get losses(): number {
+    return this.#parts.losses;
   }
 
   /** Resolves when all that a process before this one left to be done has been found. */
@@ -164,10 +179,45 @@ export class MetadataStore {
   }
 
   async #finish(): Promise<void> {
-    const { databases, retention, commits } = this.#parts;
+    const { databases, retention, commits, note } = this.#parts;
     await this.#resumed;
     await databases.close();
     await retention.close();
     await commits.close();
+    await note?.close();
   }
+}
+
+interface Checked extends Pick<MetadataStoreOptions, 'uuidFolder' | 'acceptLoss' | 'log'> {
+  readonly store: LevelStore;
+  readonly recordLog: RecordLog;
+  readonly uuid: string;
+}
+
+/** Stores beside whose folder a note can be kept are held to it; the others look after their own. */
+async function checkLosses({
+  uuidFolder,
+  acceptLoss = false,
+  log,
+  store,
+  recordLog,
+  uuid,
+}: Checked): Promise<{
+  readonly losses: number;
+  readonly note: NewestRecord | undefined;
+}> {
+  if (uuidFolder === undefined) return { losses: 0, note: undefined };
+  const known = await readAcknowledged(uuidFolder, uuid, log);
+  const losses = await findMissing(store, recordLog, known);
+  tellOfLosses(losses, acceptLoss, log);
+  // What was accepted is not told of again.
+  const from = known === undefined || losses.length > 0 ? recordLog.last : known.from;
+  const note = await NewestRecord.open({
+    folder: uuidFolder,
+    uuid,
+    from,
+    newest: () => recordLog.last,
+    log,
+  });
+  return { losses: losses.length, note };
 }

@@ -65,6 +65,7 @@ export class OpenedLocation {
     if (placeSetting === undefined) await checkFolder(option, place);
     const isSource = option === '--from';
     if (isSource && backend === 'leveldown') await checkLevelDb(location);
+    if (isSource && placeSetting === undefined) await checkDamage(plugin, location);
     const overlay =
       placeSetting === undefined || place === ''
         ? {}
@@ -103,6 +104,15 @@ async function loadPlugin({ option, backend }: Location): Promise<LevelDownPlugi
   } catch (err) {
     throw new StartError(`${option}: ${messageOf(err).replace(/^METADATA_BACKEND: /, '')}`, { cause: err });
   }
+}
+
+/** A copy of what is left would look whole. */
+async function checkDamage({ findDamage }: LevelDownPlugin, { option, place }: Location): Promise<void> {
+  const [damage] = (await findDamage?.(place)) ?? [];
+  if (damage === undefined) return;
+  throw new StartError(
+    `${option}: ${place} has lost what was acknowledged: ${damage}. Let the module start on it with METADATA_ACCEPT_LOSS=true, or bring back a copy of it`,
+  );
 }
 
 /** LevelDB makes a folder for a database that it was told not to make. */

@@ -1,8 +1,9 @@
 /** The deployment's id, made once and kept: in the file `uuid` beside the store, as CloudServer's own daemon does, or in the store. */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StartError } from '@zenko-modules/common/start-error';
+import { replaceFile } from './replace-file.js';
 import { Database } from '../store/key-space.js';
 import type { CommitQueue } from '../store/commit-queue.js';
 import type { LevelStore } from '../store/level-store.js';
@@ -23,17 +24,7 @@ export async function uuidInFolder(folder: string): Promise<string> {
 
 /** Makes `uuid` the id in `<folder>/uuid`; durable when resolved. */
 export async function writeUuidFile(folder: string, uuid: string): Promise<void> {
-  const file = path.join(folder, FILE);
-  const temporary = `${file}.new`;
-  const handle = await open(temporary, 'w');
-  try {
-    await handle.writeFile(uuid);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-  await syncFolder(folder);
+  await replaceFile(path.join(folder, FILE), uuid);
 }
 
 /** The id in `<folder>/uuid`, or `undefined` when there is no such file. */
@@ -57,13 +48,4 @@ export async function uuidInStore(store: LevelStore, commits: CommitQueue): Prom
   const uuid = randomUUID();
   await commits.commitUnlogged([{ type: 'put', key: UUID_KEY, value: uuid }]);
   return uuid;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

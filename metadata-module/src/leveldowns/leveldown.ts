@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { StartError } from '@zenko-modules/common/start-error';
 import { readUuidFile } from '../deployment/uuid.js';
+import { describeLogDamage } from './leveldb-log.js';
 import { leveldown } from './leveldown-binding.js';
 import type { LevelDownPlugin } from './plugin.js';
 
@@ -24,6 +25,8 @@ export const leveldownPlugin = {
     }
     return leveldown(location);
   },
+
+  findDamage: folder => describeLogDamage(path.join(folder, FOLDER)),
 
   explain({ message }) {
     if (/\block\b.*(temporarily unavailable|already held)/i.test(message)) {

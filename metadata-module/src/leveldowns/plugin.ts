@@ -24,6 +24,11 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
   readonly uuidInFolder?: boolean;
   /** Makes the store without opening it. Throws StartError for settings that contradict each other. */
   create(context: LevelDownContext<T>): LevelDown | Promise<LevelDown>;
+  /**
+   * Damage, one line each, that `open` would pass over without a word and so lose what was acknowledged.
+   * Asked before the first `open`; what a crash leaves of a write that was not acknowledged is none.
+   */
+  readonly findDamage?: (folder: string) => Promise<readonly string[]>;
   /** What an error of the first `open` means to the person who starts the module, in one line; `undefined`: unknown. */
   explain?(err: Error): string | undefined;
 }

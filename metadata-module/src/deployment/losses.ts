@@ -1,0 +1,24 @@
+/** What a start does when the store holds less than was acknowledged: never go on silently. */
+import type { Logger } from '@zenko-modules/common/logger';
+import { StartError } from '@zenko-modules/common/start-error';
+
+/** In a message there are so many; the log has all. */
+const SHOWN = 3;
+
+/**
+ * Tells of every loss in the log.
+ * @throws StartError when there is one, unless the person who starts the module accepts that.
+ */
+export function tellOfLosses(losses: readonly string[], accepted: boolean, log: Logger): void {
+  if (losses.length === 0) return;
+  if (!accepted) {
+    const shown = losses.slice(0, SHOWN).join('; ');
+    const more = losses.length > SHOWN ? `; and ${losses.length - SHOWN} more` : '';
+    throw new StartError(
+      `METADATA_ACCEPT_LOSS: the store holds less than was acknowledged: ${shown}${more}: bring back a copy of it, ` +
+        'or set METADATA_ACCEPT_LOSS=true to go on without',
+    );
+  }
+  for (const loss of losses)
+    log.error({ loss }, 'the store has lost what was acknowledged, which is accepted');
+}
