@@ -6,6 +6,17 @@ import type { Credentials } from '../config/service-accounts.js';
 const CONNECT_TIMEOUT_MS = 5000;
 /** Without a byte from S3 for this long, a request has failed. */
 const IDLE_TIMEOUT_MS = 30_000;
+/**
+ * Steps that the SDK takes for AWS alone, or for its own log. Each is worked out anew for every request: without
+ * them a request costs about a tenth less of the processor's time.
+ */
+const STEPS_FOR_AWS = [
+  'loggerMiddleware',
+  'regionRedirectMiddleware',
+  's3ExpressMiddleware',
+  'getUserAgentMiddleware',
+  'recursionDetectionMiddleware',
+];
 /** For requests at which S3 works long before its first answering byte: the `requestHandler` of their client. */
 export const SLOW_ANSWERS = { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: 15 * 60_000 };
 
@@ -28,7 +39,7 @@ export function createS3Client(
   { endpoint, credentials }: S3Target,
   overrides: S3ClientConfig = {},
 ): S3Client {
-  return new S3Client({
+  const client = new S3Client({
     endpoint,
     region: 'us-east-1',
     forcePathStyle: true,
@@ -40,4 +51,6 @@ export function createS3Client(
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...overrides,
   });
+  for (const step of STEPS_FOR_AWS) client.middlewareStack.remove(step);
+  return client;
 }
