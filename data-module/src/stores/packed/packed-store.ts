@@ -1,0 +1,194 @@
+/** Small blobs in segments, large ones as files. PACKED.md says what lies where, and what is durable when. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { CatalogueError } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { SettingsOf } from '@zenko-modules/common/settings';
+import { StartError } from '@zenko-modules/common/start-error';
+import { syncFolder } from '@zenko-modules/common/sync-folder';
+import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
+import { nameDiskError } from '../disk/disk-errors.js';
+import { openDiskStore } from '../disk/disk-store.js';
+import { type Location, LOST } from './blob-index.js';
+import type { Catalog } from './catalog.js';
+import { Compactor } from './compactor.js';
+import { loadCatalog } from './load-catalog.js';
+import { Owner } from './owner.js';
+import type { PACKED_SETTINGS } from './packed-settings.js';
+import { decodeData, recordBytes } from './record-format.js';
+import { SegmentFiles } from './segment-files.js';
+import { SegmentWriter } from './segment-writer.js';
+import { newBlobKey } from '../blob-key.js';
+
+const PACKED_KEY = /^[0-9a-f]{40}$/;
+
+export type PackedOptions = Omit<SettingsOf<typeof PACKED_SETTINGS>, 'PACKED_PATH'> & {
+  /** Time between two looks for segments to compact; 0: only `compact` does. */
+  readonly compactPauseMs?: number;
+};
+
+interface Parts {
+  readonly files: SegmentFiles;
+  readonly catalog: Catalog;
+  readonly writer: SegmentWriter;
+  readonly compactor: Compactor;
+  readonly large: DataStore;
+  readonly maxBlobBytes: number;
+  readonly log: Logger;
+}
+
+/**
+ * Opens the store in `folder`, and takes it over from a process that has it open.
+ * @throws StartError when the folder cannot be used.
+ */
+export async function openPackedStore(
+  folder: string,
+  options: PackedOptions,
+  log: Logger,
+): Promise<PackedStore> {
+  const large = path.join(folder, 'files');
+  const files = new SegmentFiles(path.join(folder, 'segments'), path.join(folder, 'damaged'));
+  try {
+    await mkdir(large, { recursive: true });
+    await syncFolder(folder);
+    const owner = await Owner.take(folder);
+    const started = performance.now();
+    const { catalog, lastSegment, damaged } = await loadCatalog(files, log);
+    const segmentBytes = options.PACKED_SEGMENT_BYTES;
+    const writer = new SegmentWriter({ files, catalog, owner, log, segmentBytes, lastSegment });
+    const pauseMs = options.compactPauseMs ?? 1000;
+    const compactor = new Compactor({
+      files,
+      catalog,
+      writer,
+      owner,
+      log,
+      segmentBytes,
+      percent: options.PACKED_COMPACT_PERCENT,
+      bytesPerSecond: options.PACKED_COMPACT_BYTES_PER_SECOND,
+      pauseMs,
+    });
+    if (pauseMs > 0) compactor.start();
+    const seconds = (performance.now() - started) / 1000;
+    const found = { blobs: catalog.size, segments: catalog.segments.size, indexBytes: catalog.indexBytes };
+    log.info({ folder, ...found, damaged, seconds }, 'the packed store is open');
+    const maxBlobBytes = options.PACKED_MAX_BLOB_BYTES;
+    return new PackedStore({
+      files,
+      catalog,
+      writer,
+      compactor,
+      large: await openDiskStore(large, log),
+      maxBlobBytes,
+      log,
+    });
+  } catch (err) {
+    if (err instanceof StartError) throw err;
+    throw new StartError(`cannot open the packed store in ${folder} (${nameDiskError(err).message})`, {
+      cause: err,
+    });
+  }
+}
+
+export class PackedStore implements DataStore {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** How many blobs are packed. */
+  get blobs(): number {
+    return this.#parts.catalog.size;
+  }
+
+  async put(source: Readable, size: number): Promise<string> {
+    const { large, maxBlobBytes } = this.#parts;
+    if (size > maxBlobBytes) return large.put(source, size);
+    const data = await collect(source, size);
+    const key = newBlobKey();
+    await this.#parts.writer.put(Buffer.from(key, 'hex'), data);
+    return key;
+  }
+
+  async stat(key: string): Promise<number> {
+    const found = this.#find(key);
+    if (found === undefined) return this.#parts.large.stat(key);
+    if (found.length === LOST) throw damaged();
+    return found.length;
+  }
+
+  async get(key: string, range?: ByteRange): Promise<Readable> {
+    const found = this.#find(key);
+    if (found === undefined) return this.#parts.large.get(key, range);
+    const data = await this.#read(key, found);
+    const wanted = range === undefined ? data : data.subarray(range.start, range.end + 1);
+    return Readable.from([wanted], { objectMode: false });
+  }
+
+  async delete(key: string): Promise<void> {
+    if (this.#find(key) === undefined) return this.#parts.large.delete(key);
+    if (!(await this.#parts.writer.delete(Buffer.from(key, 'hex')))) throw new CatalogueError('ObjNotFound');
+  }
+
+  diskUsage(): Promise<DiskUsage> {
+    return this.#parts.large.diskUsage();
+  }
+
+  async ping(): Promise<void> {
+    const { writer, large } = this.#parts;
+    if (writer.refusal !== undefined) throw writer.refusal;
+    await large.ping();
+  }
+
+  async close(): Promise<void> {
+    const { compactor, writer, files, large } = this.#parts;
+    await compactor.close();
+    await writer.close();
+    await files.close();
+    await large.close();
+  }
+
+  /** Gives back what space is worth it, now. */
+  async compact(): Promise<void> {
+    await this.#parts.compactor.compactAll();
+  }
+
+  #find(key: string): Location | undefined {
+    return PACKED_KEY.test(key) ? this.#parts.catalog.find(Buffer.from(key, 'hex')) : undefined;
+  }
+
+  /** All of the data, compared with its checksum. */
+  async #read(key: string, { segment, offset, length }: Location): Promise<Buffer> {
+    if (length === LOST) throw damaged();
+    const { files, log } = this.#parts;
+    let record: Buffer;
+    try {
+      record = await files.read(segment, offset, recordBytes(length));
+    } catch (err) {
+      // The blob is there, whatever has become of the file.
+      log.error({ err, key, segment, offset }, 'a segment cannot be read');
+      throw new CatalogueError('InternalError', 'the segment of this blob cannot be read', { cause: err });
+    }
+    const data = decodeData(record, Buffer.from(key, 'hex'));
+    if (data !== undefined) return data;
+    log.error({ key, segment, offset }, 'a record is damaged: its key answers InternalError');
+    throw damaged();
+  }
+}
+
+function damaged(): CatalogueError {
+  return new CatalogueError('InternalError', 'the stored bytes of this blob are damaged');
+}
+
+/** The `size` bytes of `source`, which is known to give no more. */
+async function collect(source: Readable, size: number): Promise<Buffer> {
+  const data = Buffer.allocUnsafe(size);
+  let filled = 0;
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    filled += chunk.copy(data, filled);
+  }
+  if (filled !== size) throw new CatalogueError('IncompleteBody');
+  return data;
+}
