@@ -1,37 +1,46 @@
 /** Which process writes to the store: the one that opened it last. */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 
 export class Owner {
   readonly #file: string;
-  readonly #id = randomUUID();
+  /** Our own file. It stays open, so that the file of another process cannot get its number. */
+  readonly #handle: FileHandle;
+  readonly #inode: bigint;
 
-  private constructor(folder: string) {
-    this.#file = path.join(folder, 'owner');
+  private constructor(file: string, handle: FileHandle, inode: bigint) {
+    this.#file = file;
+    this.#handle = handle;
+    this.#inode = inode;
   }
 
-  /** Takes the folder over: whoever had it before writes no more. */
+  /** Takes the folder over: whoever had it before acknowledges nothing from now on. */
   static async take(folder: string): Promise<Owner> {
-    const owner = new Owner(folder);
-    const temporary = `${owner.#file}.tmp`;
-    const file = await open(temporary, 'w');
+    const file = path.join(folder, 'owner');
+    const temporary = `${file}.${randomUUID()}.tmp`;
+    const handle = await open(temporary, 'wx');
     try {
-      await file.writeFile(`${owner.#id}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
+      await handle.writeFile(`${process.pid}\n`);
+      await handle.sync();
+      await rename(temporary, file);
+      await syncFolder(folder);
+      return new Owner(file, handle, (await handle.stat({ bigint: true })).ino);
+    } catch (err) {
+      await handle.close();
+      throw err;
     }
-    await rename(temporary, owner.#file);
-    await syncFolder(folder);
-    return owner;
   }
 
   /** @throws CatalogueError ServiceUnavailable when another process has taken the folder over. */
   async check(): Promise<void> {
-    if ((await readFile(this.#file, 'utf8')).trim() === this.#id) return;
+    if ((await stat(this.#file, { bigint: true })).ino === this.#inode) return;
     throw new CatalogueError('ServiceUnavailable', 'another process has opened the store since');
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
   }
 }

@@ -29,6 +29,7 @@ export type PackedOptions = Omit<SettingsOf<typeof PACKED_SETTINGS>, 'PACKED_PAT
 };
 
 interface Parts {
+  readonly owner: Owner;
   readonly files: SegmentFiles;
   readonly catalog: Catalog;
   readonly writer: SegmentWriter;
@@ -75,6 +76,7 @@ export async function openPackedStore(
     log.info({ folder, ...found, damaged, seconds }, 'the packed store is open');
     const maxBlobBytes = options.PACKED_MAX_BLOB_BYTES;
     return new PackedStore({
+      owner,
       files,
       catalog,
       writer,
@@ -143,11 +145,12 @@ export class PackedStore implements DataStore {
   }
 
   async close(): Promise<void> {
-    const { compactor, writer, files, large } = this.#parts;
+    const { owner, compactor, writer, files, large } = this.#parts;
     await compactor.close();
     await writer.close();
     await files.close();
     await large.close();
+    await owner.close();
   }
 
   /** Gives back what space is worth it, now. */

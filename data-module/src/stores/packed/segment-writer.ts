@@ -2,7 +2,7 @@
  * Appends records: what arrives while a batch is being synced forms the next one, and one sync serves it all. The
  * catalog follows when a batch is durable.
  */
-import { CatalogueError, messageOf, toCatalogueError } from '@zenko-modules/common/errors';
+import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { nameDiskError } from '../disk/disk-errors.js';
 import { ActiveSegment } from './active-segment.js';
@@ -63,6 +63,7 @@ export class SegmentWriter {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #refusal: CatalogueError | undefined;
+  #isFenced = false;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -177,6 +178,8 @@ export class SegmentWriter {
       }
       if (written.length === 0) return;
       await active.append(written.map(({ made }) => made.record));
+      // After the sync: a process that took the store over before it may not have seen these records.
+      await this.#checkOwner();
     } catch (err) {
       await this.#failed(err);
       const reason = nameDiskError(err);
@@ -209,7 +212,7 @@ export class SegmentWriter {
 
   /** The segment for a batch: the one that is open, or a new one when it has no room. */
   async #segmentFor(batch: readonly Waiting[]): Promise<ActiveSegment> {
-    const { segmentBytes, files, owner } = this.#options;
+    const { segmentBytes, files } = this.#options;
     const bytes = batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
     const active = this.#active;
     if (active !== undefined) {
@@ -217,16 +220,22 @@ export class SegmentWriter {
       if (!isFull && active.entries.count + batch.length <= MAX_RECORDS) return active;
       await this.#seal();
     }
-    try {
-      await owner.check();
-    } catch (err) {
-      throw (this.#refusal = toCatalogueError(err));
-    }
+    await this.#checkOwner();
     if (this.#lastSegment >= MAX_SEGMENT)
       throw new CatalogueError('InternalError', 'there are no segments left');
     this.#active = await ActiveSegment.create(files, this.#lastSegment + 1);
     this.#lastSegment += 1;
     return this.#active;
+  }
+
+  /** A store that another process has taken over takes no more. */
+  async #checkOwner(): Promise<void> {
+    try {
+      await this.#options.owner.check();
+    } catch (err) {
+      this.#isFenced = true;
+      throw (this.#refusal = nameDiskError(err));
+    }
   }
 
   /** Nothing of the batch is to remain. */
@@ -237,6 +246,12 @@ export class SegmentWriter {
     const hasSyncFailed = (err as NodeJS.ErrnoException).syscall === 'fdatasync';
     log.error({ err, segment: active.segment }, 'a batch could not be written');
     try {
+      if (this.#isFenced) {
+        // The segment, whatever it holds, is the other process' from now on.
+        this.#active = undefined;
+        await active.close();
+        return;
+      }
       const outcome = await active.undo(hasSyncFailed);
       if (outcome === 'usable') return;
       if (outcome === 'sealed') {
@@ -258,7 +273,7 @@ export class SegmentWriter {
     const active = this.#active;
     if (active === undefined) return;
     this.#active = undefined;
-    const { files, catalog, log } = this.#options;
+    const { files, catalog, owner, log } = this.#options;
     const use = catalog.segments.get(active.segment);
     if (use !== undefined) use.sealed = true;
     try {
@@ -267,6 +282,7 @@ export class SegmentWriter {
         return;
       }
       await active.close();
+      await owner.check();
       await writeHint(files, active.segment, active.end, active.entries);
     } catch (err) {
       log.warn(
