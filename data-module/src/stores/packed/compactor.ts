@@ -68,12 +68,12 @@ export class Compactor {
   async #run(): Promise<void> {
     const { log, pauseMs } = this.#options;
     while (!this.#isStopping()) {
-      await this.#sleep(pauseMs);
       try {
         await this.compactAll();
       } catch (err) {
         if (!this.#isStopping()) log.error({ err }, 'compaction could not go on; it is tried again');
       }
+      await this.#sleep(pauseMs);
     }
   }
 

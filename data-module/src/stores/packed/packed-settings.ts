@@ -14,6 +14,11 @@ export const PACKED_SETTINGS = {
     String(256 * MiB),
     'size at which the packed store begins a new segment',
   ),
+  PACKED_RESERVE_BYTES: setting(
+    integer(0, 1024 * 1024 * MiB, 'bytes'),
+    String(64 * MiB),
+    'room on the disk below which no blob is stored, so that deletions, which are records too, find some',
+  ),
   PACKED_COMPACT_PERCENT: setting(
     integer(1, 100, '%'),
     '50',

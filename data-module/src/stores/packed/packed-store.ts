@@ -13,6 +13,7 @@ import { openDiskStore } from '../disk/disk-store.js';
 import { type Location, LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
 import { Compactor } from './compactor.js';
+import { DiskRoom } from './disk-room.js';
 import { loadCatalog } from './load-catalog.js';
 import { Owner } from './owner.js';
 import type { PACKED_SETTINGS } from './packed-settings.js';
@@ -35,6 +36,7 @@ interface Parts {
   readonly writer: SegmentWriter;
   readonly compactor: Compactor;
   readonly large: DataStore;
+  readonly room: DiskRoom;
   readonly maxBlobBytes: number;
   readonly log: Logger;
 }
@@ -75,13 +77,15 @@ export async function openPackedStore(
     const found = { blobs: catalog.size, segments: catalog.segments.size, indexBytes: catalog.indexBytes };
     log.info({ folder, ...found, damaged, seconds }, 'the packed store is open');
     const maxBlobBytes = options.PACKED_MAX_BLOB_BYTES;
+    const largeStore = await openDiskStore(large, log);
     return new PackedStore({
       owner,
       files,
       catalog,
       writer,
       compactor,
-      large: await openDiskStore(large, log),
+      large: largeStore,
+      room: new DiskRoom(() => largeStore.diskUsage(), options.PACKED_RESERVE_BYTES),
       maxBlobBytes,
       log,
     });
@@ -106,7 +110,8 @@ export class PackedStore implements DataStore {
   }
 
   async put(source: Readable, size: number): Promise<string> {
-    const { large, maxBlobBytes } = this.#parts;
+    const { large, maxBlobBytes, room } = this.#parts;
+    await room.take(size);
     if (size > maxBlobBytes) return large.put(source, size);
     const data = await collect(source, size);
     const key = newBlobKey();
@@ -139,8 +144,9 @@ export class PackedStore implements DataStore {
   }
 
   async ping(): Promise<void> {
-    const { writer, large } = this.#parts;
+    const { writer, large, room, maxBlobBytes } = this.#parts;
     if (writer.refusal !== undefined) throw writer.refusal;
+    await room.check(maxBlobBytes);
     await large.ping();
   }
 

@@ -5,6 +5,7 @@ export function packedOptions(changed: Partial<PackedOptions> = {}): PackedOptio
   return {
     PACKED_MAX_BLOB_BYTES: 256 * 1024,
     PACKED_SEGMENT_BYTES: 256 * 1024 * 1024,
+    PACKED_RESERVE_BYTES: 0,
     PACKED_COMPACT_PERCENT: 50,
     PACKED_COMPACT_BYTES_PER_SECOND: 1024 ** 3,
     compactPauseMs: 0,
