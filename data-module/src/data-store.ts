@@ -103,3 +103,15 @@ export interface DataStore {
    */
   close(): Promise<void>;
 }
+
+/** A store that blobs can be copied from and into, keys kept: `data:copy`. */
+export interface MovableStore extends DataStore {
+  /**
+   * The key of every blob, in no order, a bounded number of them in memory. What is put or deleted meanwhile may be among
+   * them or not.
+   */
+  keys(): AsyncIterable<string>;
+
+  /** `put` under a key that the blob has already, in another store or from an earlier time. A blob of that key is replaced. */
+  putAs(key: string, source: Readable, size: number): Promise<void>;
+}

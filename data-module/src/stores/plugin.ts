@@ -38,6 +38,8 @@ export interface StorePlugin<T extends SettingsTable = SettingsTable> {
   readonly name: string;
   /** Its own settings, read from the environment beside those of the module. */
   readonly settings: T;
+  /** The setting that says where its blobs are: the place of `<name>:<place>` in commands. */
+  readonly placeSetting?: string;
   /**
    * Whether several processes may have the store open at once (`DATA_WORKERS`), each of which may be killed and opened
    * again while the others work. Left out: no, and the module uses one.

@@ -10,10 +10,11 @@ import { checkFolder } from '@zenko-modules/common/data-folder';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { StartError } from '@zenko-modules/common/start-error';
-import type { ByteRange, ChooseRange, DataStore, DiskUsage, OpenBlob } from '../../data-store.js';
+import type { ByteRange, ChooseRange, DiskUsage, MovableStore, OpenBlob } from '../../data-store.js';
 import { newBlobKey } from '../blob-key.js';
 import { streamOf } from '../open-blobs.js';
 import type { StorePlugin, WorkerPlace } from '../plugin.js';
+import { blobKeys } from './blob-keys.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
@@ -37,6 +38,7 @@ const ALONE: WorkerPlace = { index: 0, count: 1 };
 export const diskStore: StorePlugin<typeof DISK_SETTINGS> = {
   name: 'disk',
   settings: DISK_SETTINGS,
+  placeSetting: 'DATA_PATH',
   servesSeveralWorkers: true,
   transferMemoryBytes: () => TRANSFER_MEMORY_BYTES,
   async open({ settings, openFolder, log, worker }) {
@@ -81,7 +83,7 @@ export async function openDiskStore(
   folder: string,
   log: Logger,
   { worker = ALONE, timeoutMs = DEFAULT_TIMEOUT_MS, used, allowEmpty = false }: DiskStoreOptions = {},
-): Promise<DataStore> {
+): Promise<DiskStore> {
   const calls = new FileCalls(timeoutMs);
   try {
     const idBefore = await used?.idAt(folder);
@@ -114,7 +116,7 @@ async function sweepUploads(uploads: string, { index, count }: WorkerPlace, log:
   if (leftovers.length > 0) log.warn({ count: leftovers.length }, 'removed uploads that were cut off');
 }
 
-class DiskStore implements DataStore {
+export class DiskStore implements MovableStore {
   readonly #volume: Volume;
   readonly #calls: FileCalls;
   readonly #uploadPrefix: string;
@@ -127,8 +129,18 @@ class DiskStore implements DataStore {
     this.#log = log;
   }
 
-  put(source: Readable, size: number): Promise<string> {
-    return this.#store(async temporary => {
+  async put(source: Readable, size: number): Promise<string> {
+    const key = newBlobKey();
+    await this.putAs(key, source, size);
+    return key;
+  }
+
+  keys(): AsyncIterable<string> {
+    return blobKeys(this.#volume.path);
+  }
+
+  async putAs(key: string, source: Readable, size: number): Promise<void> {
+    await this.#store(key, async temporary => {
       await this.#checkRoom(size);
       const file = await this.#create(temporary, NEW_FILE);
       try {
@@ -140,8 +152,9 @@ class DiskStore implements DataStore {
     });
   }
 
-  putSmall(bytes: Buffer): Promise<string> {
-    return this.#store(async temporary => {
+  async putSmall(bytes: Buffer): Promise<string> {
+    const key = newBlobKey();
+    await this.#store(key, async temporary => {
       const file = await this.#create(temporary, NEW_FILE | SYNCED_BY_WRITE);
       try {
         await writeAll([bytes], file);
@@ -151,6 +164,7 @@ class DiskStore implements DataStore {
         file.close();
       }
     });
+    return key;
   }
 
   async stat(key: string): Promise<number> {
@@ -196,13 +210,11 @@ class DiskStore implements DataStore {
   }
 
   /** `write` leaves a whole, synced file of the name that it is given; this makes it a blob. */
-  async #store(write: (temporary: string) => Promise<void>): Promise<string> {
-    const key = newBlobKey();
+  async #store(key: string, write: (temporary: string) => Promise<void>): Promise<void> {
     const temporary = this.#uploadPrefix + key;
     try {
       await write(temporary);
       await this.#publish(temporary, key);
-      return key;
     } catch (err) {
       await this.#discard(temporary);
       // A missing file is never the caller's fault here: a folder of the volume has gone.

@@ -180,6 +180,10 @@ export class OpenFile {
     return this.#call<undefined>(done => fs.fdatasync(this.#fd, withoutValue(done)));
   }
 
+  truncate(size: number): Promise<void> {
+    return this.#call<undefined>(done => fs.ftruncate(this.#fd, size, withoutValue(done)));
+  }
+
   sync(): Promise<void> {
     return this.#call<undefined>(done => fs.fsync(this.#fd, withoutValue(done)));
   }

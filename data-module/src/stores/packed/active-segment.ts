@@ -1,16 +1,12 @@
 /** The segment that is appended to. */
-import { close, fdatasync, ftruncate, open, writev } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { constants } from 'node:fs';
+import type { FileCalls, OpenFile } from '../disk/file-calls.js';
+import { writeAll } from '../disk/file-writer.js';
 import { RecordEntries } from './hint-file.js';
 import { encodeSegmentHead, SEGMENT_HEAD_BYTES } from './record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
-const openFile = promisify(open);
-const closeFile = promisify(close);
-const sync = promisify(fdatasync);
-const truncate = promisify(ftruncate);
+const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
 
 /** What became of a segment in which an append has failed. */
 export type AfterFailure = 'usable' | 'sealed' | 'removed';
@@ -19,19 +15,24 @@ export class ActiveSegment {
   readonly segment: number;
   readonly entries = new RecordEntries();
   readonly #files: SegmentFiles;
-  readonly #file: number;
+  readonly #calls: FileCalls;
+  readonly #file: OpenFile;
   /** Bytes that are on stable storage. */
   #size = 0;
+  /** Nothing may be appended: what lies after `size`, or will, is not known. */
+  #isUncertain = false;
 
-  private constructor(files: SegmentFiles, segment: number, file: number) {
+  private constructor(files: SegmentFiles, calls: FileCalls, segment: number, file: OpenFile) {
     this.#files = files;
+    this.#calls = calls;
     this.segment = segment;
     this.#file = file;
   }
 
   /** Makes the file. Rejects with EEXIST when there is one. */
-  static async create(files: SegmentFiles, segment: number): Promise<ActiveSegment> {
-    return new ActiveSegment(files, segment, await openFile(files.segmentFile(segment), 'wx'));
+  static async create(files: SegmentFiles, calls: FileCalls, segment: number): Promise<ActiveSegment> {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND;
+    return new ActiveSegment(files, calls, segment, await calls.open(files.segmentFile(segment), flags));
   }
 
   /** Where the next record begins. */
@@ -43,64 +44,41 @@ export class ActiveSegment {
   async append(records: readonly Buffer[]): Promise<void> {
     const isFirst = this.#size === 0;
     const buffers = isFirst ? [encodeSegmentHead(this.segment), ...records] : records;
-    const end = await this.#write(buffers, this.#size);
-    await sync(this.#file);
-    if (isFirst) await syncFolder(this.#files.folder);
-    this.#size = end;
+    this.#isUncertain = true;
+    try {
+      await writeAll([...buffers], this.#file);
+    } catch (err) {
+      // The system said what it has not done. A call that was given up may yet be made.
+      this.#isUncertain = (err as NodeJS.ErrnoException).errno === undefined;
+      throw err;
+    }
+    await this.#file.datasync();
+    if (isFirst) await this.#calls.syncFolder(this.#files.folder);
+    this.#isUncertain = false;
+    this.#size += buffers.reduce((sum, { length }) => sum + length, 0);
   }
 
   /**
    * After an append that has failed: removes what it wrote.
    * @returns `sealed` when nothing may be appended any more: its end could not be cut off, or what a failed sync left
-   * in the page cache cannot be trusted. `close` it then.
+   * in the page cache cannot be trusted. `removed`: it is closed as well.
    */
-  async undo(hasSyncFailed: boolean): Promise<AfterFailure> {
+  async undo(): Promise<AfterFailure> {
     if (this.#size === 0) {
-      await this.close();
-      await rm(this.#files.segmentFile(this.segment), { force: true });
+      this.close();
+      await this.#calls.unlink(this.#files.segmentFile(this.segment));
       return 'removed';
     }
     try {
-      await truncate(this.#file, this.#size);
+      await this.#file.truncate(this.#size);
     } catch {
       // The bytes stay, and whole records among them are found by the next start: blobs whose keys nobody knows.
       return 'sealed';
     }
-    return hasSyncFailed ? 'sealed' : 'usable';
+    return this.#isUncertain ? 'sealed' : 'usable';
   }
 
-  close(): Promise<void> {
-    return closeFile(this.#file);
+  close(): void {
+    this.#file.close();
   }
-
-  async #write(buffers: readonly Buffer[], from: number): Promise<number> {
-    let rest = buffers;
-    let at = from;
-    while (rest.length > 0) {
-      const written = await writeSome(this.#file, rest, at);
-      at += written;
-      rest = without(rest, written);
-    }
-    return at;
-  }
-}
-
-function writeSome(file: number, buffers: readonly Buffer[], at: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    writev(file, buffers, at, (err, written) => {
-      if (err) reject(err);
-      else resolve(written);
-    });
-  });
-}
-
-/** `buffers` less their first `count` bytes: the system may write fewer than it was given. */
-function without(buffers: readonly Buffer[], count: number): Buffer[] {
-  const rest: Buffer[] = [];
-  let skip = count;
-  for (const buffer of buffers) {
-    if (skip < buffer.length) rest.push(buffer.subarray(skip));
-    skip = Math.max(0, skip - buffer.length);
-  }
-  return rest;
 }

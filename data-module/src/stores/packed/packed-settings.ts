@@ -1,8 +1,10 @@
+import { DISK_SETTINGS } from '../disk/disk-settings.js';
 import { integer, optional, setting, text } from '@zenko-modules/common/settings';
 
 const MiB = 1024 * 1024;
 
 export const PACKED_SETTINGS = {
+  DISK_TIMEOUT_MS: DISK_SETTINGS.DISK_TIMEOUT_MS,
   PACKED_PATH: optional(text, 'folder of the packed store; none: `<DATA_DIR>/data-packed`'),
   PACKED_MAX_BLOB_BYTES: setting(
     integer(0, 4 * MiB, 'bytes'),

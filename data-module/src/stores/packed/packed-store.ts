@@ -1,15 +1,16 @@
 /** Small blobs in segments, large ones as files. PACKED.md says what lies where, and what is durable when. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
-import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
+import type { ByteRange, ChooseRange, DiskUsage, MovableStore, OpenBlob } from '../../data-store.js';
 import { nameDiskError } from '../disk/disk-errors.js';
-import { openDiskStore } from '../disk/disk-store.js';
+import { type DiskStore, openDiskStore } from '../disk/disk-store.js';
+import { FileCalls } from '../disk/file-calls.js';
 import { type Location, LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
 import { Compactor } from './compactor.js';
@@ -21,6 +22,7 @@ import { decodeData, recordBytes } from './record-format.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentWriter } from './segment-writer.js';
 import { newBlobKey } from '../blob-key.js';
+import { SmallBlob, streamOf } from '../open-blobs.js';
 
 const PACKED_KEY = /^[0-9a-f]{40}$/;
 
@@ -30,12 +32,13 @@ export type PackedOptions = Omit<SettingsOf<typeof PACKED_SETTINGS>, 'PACKED_PAT
 };
 
 interface Parts {
+  readonly calls: FileCalls;
   readonly owner: Owner;
   readonly files: SegmentFiles;
   readonly catalog: Catalog;
   readonly writer: SegmentWriter;
   readonly compactor: Compactor;
-  readonly large: DataStore;
+  readonly large: DiskStore;
   readonly room: DiskRoom;
   readonly maxBlobBytes: number;
   readonly log: Logger;
@@ -51,7 +54,8 @@ export async function openPackedStore(
   log: Logger,
 ): Promise<PackedStore> {
   const large = path.join(folder, 'files');
-  const files = new SegmentFiles(path.join(folder, 'segments'), path.join(folder, 'damaged'));
+  const calls = new FileCalls(options.DISK_TIMEOUT_MS);
+  const files = new SegmentFiles(calls, path.join(folder, 'segments'), path.join(folder, 'damaged'));
   try {
     await mkdir(large, { recursive: true });
     await syncFolder(folder);
@@ -59,7 +63,7 @@ export async function openPackedStore(
     const started = performance.now();
     const { catalog, lastSegment, damaged } = await loadCatalog(files, log);
     const segmentBytes = options.PACKED_SEGMENT_BYTES;
-    const writer = new SegmentWriter({ files, catalog, owner, log, segmentBytes, lastSegment });
+    const writer = new SegmentWriter({ files, calls, catalog, owner, log, segmentBytes, lastSegment });
     const pauseMs = options.compactPauseMs ?? 1000;
     const compactor = new Compactor({
       files,
@@ -77,8 +81,9 @@ export async function openPackedStore(
     const found = { blobs: catalog.size, segments: catalog.segments.size, indexBytes: catalog.indexBytes };
     log.info({ folder, ...found, damaged, seconds }, 'the packed store is open');
     const maxBlobBytes = options.PACKED_MAX_BLOB_BYTES;
-    const largeStore = await openDiskStore(large, log);
+    const largeStore = await openDiskStore(large, log, { timeoutMs: options.DISK_TIMEOUT_MS });
     return new PackedStore({
+      calls,
       owner,
       files,
       catalog,
@@ -90,6 +95,7 @@ export async function openPackedStore(
       log,
     });
   } catch (err) {
+    calls.stop();
     if (err instanceof StartError) throw err;
     throw new StartError(`cannot open the packed store in ${folder} (${nameDiskError(err).message})`, {
       cause: err,
@@ -97,7 +103,7 @@ export async function openPackedStore(
   }
 }
 
-export class PackedStore implements DataStore {
+export class PackedStore implements MovableStore {
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
@@ -110,13 +116,30 @@ export class PackedStore implements DataStore {
   }
 
   async put(source: Readable, size: number): Promise<string> {
-    const { large, maxBlobBytes, room } = this.#parts;
-    await room.take(size);
-    if (size > maxBlobBytes) return large.put(source, size);
-    const data = await collect(source, size);
     const key = newBlobKey();
-    await this.#parts.writer.put(Buffer.from(key, 'hex'), data);
+    await this.putAs(key, source, size);
     return key;
+  }
+
+  async putSmall(bytes: Buffer): Promise<string> {
+    const { large, maxBlobBytes, room, writer } = this.#parts;
+    await room.take(bytes.length);
+    if (bytes.length > maxBlobBytes) return large.putSmall(bytes);
+    const key = newBlobKey();
+    await writer.put(Buffer.from(key, 'hex'), bytes);
+    return key;
+  }
+
+  async *keys(): AsyncGenerator<string, void, undefined> {
+    for (const key of this.#parts.catalog.keys()) yield key.toString('hex');
+    yield* this.#parts.large.keys();
+  }
+
+  async putAs(key: string, source: Readable, size: number): Promise<void> {
+    const { large, maxBlobBytes, room, writer } = this.#parts;
+    await room.take(size);
+    if (size > maxBlobBytes || !PACKED_KEY.test(key)) await large.putAs(key, source, size);
+    else await writer.put(Buffer.from(key, 'hex'), await collect(source, size));
   }
 
   async stat(key: string): Promise<number> {
@@ -127,11 +150,20 @@ export class PackedStore implements DataStore {
   }
 
   async get(key: string, range?: ByteRange): Promise<Readable> {
+    return streamOf(await this.open(key, () => range));
+  }
+
+  async open(key: string, choose: ChooseRange): Promise<OpenBlob> {
     const found = this.#find(key);
-    if (found === undefined) return this.#parts.large.get(key, range);
+    if (found === undefined) return this.#parts.large.open(key, choose);
+    if (found.length === LOST) throw damaged();
+    const range = choose(found.length);
     const data = await this.#read(key, found);
-    const wanted = range === undefined ? data : data.subarray(range.start, range.end + 1);
-    return Readable.from([wanted], { objectMode: false });
+    return new SmallBlob(
+      data.length,
+      range,
+      range === undefined ? data : data.subarray(range.start, range.end + 1),
+    );
   }
 
   async delete(key: string): Promise<void> {
@@ -151,12 +183,13 @@ export class PackedStore implements DataStore {
   }
 
   async close(): Promise<void> {
-    const { owner, compactor, writer, files, large } = this.#parts;
+    const { calls, owner, compactor, writer, files, large } = this.#parts;
     await compactor.close();
     await writer.close();
     await files.close();
     await large.close();
     await owner.close();
+    calls.stop();
   }
 
   /** Gives back what space is worth it, now. */
@@ -170,7 +203,6 @@ export class PackedStore implements DataStore {
 
   /** All of the data, compared with its checksum. */
   async #read(key: string, { segment, offset, length }: Location): Promise<Buffer> {
-    if (length === LOST) throw damaged();
     const { files, log } = this.#parts;
     let record: Buffer;
     try {

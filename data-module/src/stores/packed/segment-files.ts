@@ -1,9 +1,8 @@
 /** The files of segments: their names, and reading from them with a bounded number of open files. */
-import { close, open, read } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
+import type { FileCalls, OpenFile } from '../disk/file-calls.js';
 
 /** Files that are kept open for the next reader. */
 const MAX_OPEN = 256;
@@ -12,12 +11,9 @@ const HINT = /^(\d{8})\.hint$/;
 /** The highest number that a name has room for. */
 export const MAX_SEGMENT = 99_999_999;
 
-const openFile = promisify(open);
-const closeFile = promisify(close);
-
 /** A file that is open for reading. */
 interface OpenSegment {
-  readonly file: Promise<number>;
+  readonly file: Promise<OpenFile>;
   readers: number;
   /** Called when the last reader has gone. */
   onIdle: (() => void) | undefined;
@@ -29,13 +25,15 @@ export interface FoundFiles {
 }
 
 export class SegmentFiles {
+  readonly #calls: FileCalls;
   readonly #folder: string;
   readonly #damaged: string;
   /** The one that was read last comes last. */
   readonly #open = new Map<number, OpenSegment>();
 
   /** `folder` and `damaged` are made when missing by `prepare`. */
-  constructor(folder: string, damaged: string) {
+  constructor(calls: FileCalls, folder: string, damaged: string) {
+    this.#calls = calls;
     this.#folder = folder;
     this.#damaged = damaged;
   }
@@ -74,7 +72,9 @@ export class SegmentFiles {
   async read(segment: number, offset: number, length: number): Promise<Buffer> {
     const held = this.#acquire(segment);
     try {
-      return await readAt(await held.file, offset, length);
+      const bytes = Buffer.allocUnsafe(length);
+      const file = await held.file;
+      return bytes.subarray(0, length === 0 ? 0 : await file.read(bytes, length, offset));
     } finally {
       this.#release(segment, held);
     }
@@ -104,7 +104,7 @@ export class SegmentFiles {
 
   #acquire(segment: number): OpenSegment {
     const held = this.#open.get(segment) ?? {
-      file: openFile(this.segmentFile(segment), 'r'),
+      file: this.#calls.open(this.segmentFile(segment), 'r'),
       readers: 0,
       onIdle: undefined,
     };
@@ -151,20 +151,5 @@ function numbered(segment: number): string {
 
 /** Nothing was written through it, so there is nothing that closing it could lose. */
 async function closeHeld({ file }: OpenSegment): Promise<void> {
-  await file.then(closeFile).catch(() => undefined);
-}
-
-function readAt(file: number, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  return new Promise((resolve, reject) => {
-    const readFrom = (filled: number): void => {
-      read(file, bytes, filled, length - filled, offset + filled, (err, count) => {
-        if (err) reject(err);
-        else if (count === 0 || filled + count === length) resolve(bytes.subarray(0, filled + count));
-        else readFrom(filled + count);
-      });
-    };
-    if (length === 0) resolve(bytes);
-    else readFrom(0);
-  });
+  await file.then(open => open.close()).catch(() => undefined);
 }

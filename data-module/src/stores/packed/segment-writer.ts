@@ -5,6 +5,7 @@
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { nameDiskError } from '../disk/disk-errors.js';
+import type { FileCalls } from '../disk/file-calls.js';
 import { ActiveSegment } from './active-segment.js';
 import { LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
@@ -26,6 +27,7 @@ export interface Place {
 
 export interface WriterOptions {
   readonly files: SegmentFiles;
+  readonly calls: FileCalls;
   readonly catalog: Catalog;
   readonly owner: Owner;
   readonly log: Logger;
@@ -212,7 +214,7 @@ export class SegmentWriter {
 
   /** The segment for a batch: the one that is open, or a new one when it has no room. */
   async #segmentFor(batch: readonly Waiting[]): Promise<ActiveSegment> {
-    const { segmentBytes, files } = this.#options;
+    const { segmentBytes, files, calls } = this.#options;
     const bytes = batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
     const active = this.#active;
     if (active !== undefined) {
@@ -223,7 +225,7 @@ export class SegmentWriter {
     await this.#checkOwner();
     if (this.#lastSegment >= MAX_SEGMENT)
       throw new CatalogueError('InternalError', 'there are no segments left');
-    this.#active = await ActiveSegment.create(files, this.#lastSegment + 1);
+    this.#active = await ActiveSegment.create(files, calls, this.#lastSegment + 1);
     this.#lastSegment += 1;
     return this.#active;
   }
@@ -243,16 +245,15 @@ export class SegmentWriter {
     const active = this.#active;
     if (active === undefined) return;
     const { log } = this.#options;
-    const hasSyncFailed = (err as NodeJS.ErrnoException).syscall === 'fdatasync';
     log.error({ err, segment: active.segment }, 'a batch could not be written');
     try {
       if (this.#isFenced) {
         // The segment, whatever it holds, is the other process' from now on.
         this.#active = undefined;
-        await active.close();
+        active.close();
         return;
       }
-      const outcome = await active.undo(hasSyncFailed);
+      const outcome = await active.undo();
       if (outcome === 'usable') return;
       if (outcome === 'sealed') {
         await this.#seal();
@@ -278,10 +279,10 @@ export class SegmentWriter {
     if (use !== undefined) use.sealed = true;
     try {
       if (active.entries.count === 0) {
-        await active.undo(false);
+        await active.undo();
         return;
       }
-      await active.close();
+      active.close();
       await owner.check();
       await writeHint(files, active.segment, active.end, active.entries);
     } catch (err) {

@@ -3,6 +3,7 @@ import type { PackedOptions } from '../packed-store.js';
 /** The defaults, without compaction unless a test asks for it. */
 export function packedOptions(changed: Partial<PackedOptions> = {}): PackedOptions {
   return {
+    DISK_TIMEOUT_MS: 30_000,
     PACKED_MAX_BLOB_BYTES: 256 * 1024,
     PACKED_SEGMENT_BYTES: 256 * 1024 * 1024,
     PACKED_RESERVE_BYTES: 0,

@@ -1,0 +1,19 @@
+/** The keys of a volume, folder by folder: a bounded part of them is in memory. */
+import { opendir } from 'node:fs/promises';
+import path from 'node:path';
+import { FOLDERS } from './disk-layout.js';
+
+const KEY = /^[0-9a-f]+$/;
+
+/** In no order. What is put or deleted meanwhile may be among them or not. */
+export async function* blobKeys(volume: string): AsyncGenerator<string, void, undefined> {
+  for (let number = 0; number < FOLDERS; number += 1) {
+    try {
+      for await (const entry of await opendir(path.join(volume, String(number)), { bufferSize: 256 })) {
+        if (entry.isFile() && KEY.test(entry.name)) yield entry.name;
+      }
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+    }
+  }
+}
