@@ -134,6 +134,9 @@ async function tryToClaim(
 async function create(layout: Layout, owner: Owner, options: ClaimOptions): Promise<Claimed | undefined> {
   if (!options.createIfMissing) throw new Error(`the store ${layout.place} does not exist`);
   if (await layout.hasCollections()) {
+    // Made by somebody who began after this process had looked.
+    if ((await layout.state.findOne({ _id: STATE_ID }, { readPreference: 'primary' })) !== null)
+      return undefined;
     throw corrupt(
       `the document "${STATE_ID}" of ${layout.state.namespace} is missing, yet other collections of this store ` +
         `are there: restore all of them together`,

@@ -78,6 +78,11 @@ export function fenced(message: string): LevelError {
   return new LevelError(LEVEL_ERRORS.fenced, message);
 }
 
+/** While this process was opening the store, another one did the same after it. */
+export function overtaken(): LevelError {
+  return fenced('another process has taken the store over while this one was opening it');
+}
+
 export function isFenced(err: unknown): boolean {
   return err instanceof LevelError && err.code === LEVEL_ERRORS.fenced;
 }

@@ -25,11 +25,20 @@ export type PartDocument = JournalDocument & { readonly first: number; readonly 
 export class Journal {
   readonly #collection: Collection<JournalDocument>;
   readonly #writer: string;
+  readonly #epoch: number;
 
-  /** @param writer id of this owner, unique for every open */
-  constructor(collection: Collection<JournalDocument>, writer: string) {
+  /** @param writer this owner: its id, unique for every open, and its epoch */
+  constructor(
+    collection: Collection<JournalDocument>,
+    writer: { readonly id: string; readonly epoch: number },
+  ) {
     this.#collection = collection;
-    this.#writer = writer;
+    this.#writer = writer.id;
+    this.#epoch = writer.epoch;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
   }
 
   get writer(): string {
@@ -49,7 +58,7 @@ export class Journal {
   }
 
   async insertFence(number: number): Promise<void> {
-    await this.#collection.insertOne({ _id: number, by: this.#writer, kind: 'fence' });
+    await this.#collection.insertOne({ _id: number, by: this.#writer, kind: 'fence', epoch: this.#epoch });
   }
 
   /** What stands under a number, without its operations. */

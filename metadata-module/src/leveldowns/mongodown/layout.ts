@@ -47,6 +47,8 @@ export interface JournalDocument {
    * `batch`: a part of one. `void`: a number that was given up. `fence`: no batch of a former writer follows.
    */
   readonly kind: 'batch' | 'void' | 'fence';
+  /** Fences: the epoch of the owner that set it. */
+  readonly epoch?: number;
   /** The number of the batch's first part, and how many parts it has. */
   readonly first?: number;
   readonly parts?: number;

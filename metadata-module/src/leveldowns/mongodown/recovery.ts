@@ -8,7 +8,7 @@
  * goes on.
  */
 import { sleep } from '@zenko-modules/common/deadline';
-import { corrupt, isDuplicateKey } from './errors.js';
+import { corrupt, isDuplicateKey, overtaken } from './errors.js';
 import { WINDOW, type Journal } from './journal.js';
 import type { JournalDocument } from './layout.js';
 import { decodeOperations, type Operation } from './operations.js';
@@ -81,6 +81,8 @@ interface Walk {
 async function endJournal(journal: Journal, from: number, cleanEnd: number | undefined): Promise<Walk> {
   for (;;) {
     const documents = await journal.scan(from);
+    // Its owner may have gone far beyond what this process saw when it began: nothing here is for it to end.
+    if (documents.some(({ epoch = 0 }) => epoch > journal.epoch)) throw overtaken();
     const walk = walkFrom(documents, from, journal.writer);
     const last = documents.at(-1)?._id ?? 0;
     // Nobody writes as far ahead as that: something is missing, as after a restore of collections of different moments.

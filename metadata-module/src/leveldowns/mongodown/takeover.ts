@@ -18,7 +18,7 @@ import { claimStore, type Claim, type ClaimOptions } from './claim.js';
 import { Journal } from './journal.js';
 import { Layout } from './layout.js';
 import { Lease } from './lease.js';
-import { claimData } from './markers.js';
+import { claimData, confirmData } from './markers.js';
 import { recoverJournal, type Recovered } from './recovery.js';
 import { hedged, retryUnlessAway } from './retry.js';
 
@@ -86,10 +86,12 @@ async function takeData(
     );
   const applied = await step(() => claimData(layout, claim));
   if (!created) await step(() => lease.recordCreated());
-  const journal = new Journal(layout.journal, lease.id);
+  const journal = new Journal(layout.journal, lease);
   // Nobody gets to write to the journal before the data is made.
   const cleanEnd = created ? claim.next : 1;
   const recovered = await retryUnlessAway(timeoutMs, () => recoverJournal(journal, applied, cleanEnd));
+  // Whoever took over before the fence stood has the markers: what this owner writes from now on, others find.
+  await step(() => confirmData(layout, claim));
   const replayed = recovered.entry?.operations.length ?? 0;
   log.info({ store: layout.place, epoch, next: recovered.next, replayed }, 'opened the store');
   return { journal, applied, recovered };

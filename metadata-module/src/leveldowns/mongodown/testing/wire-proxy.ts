@@ -28,7 +28,8 @@ export interface WireCommand {
  * and the connection breaks instead of the answer. `mute-before`, `mute-after`: the same, but the connection stays,
  * and no answer ever comes. `answer`: in the server's place. `change`: of the server's
  * answer. `hold`: it reaches the server when the promise resolves, even if the client has given up long
- * before.
+ * before. `holdAnswer`: the server carries it out at once, and the client hears of it when the promise
+ * resolves.
  */
 export type Verdict =
   | 'pass'
@@ -38,7 +39,8 @@ export type Verdict =
   | 'mute-after'
   | { readonly answer: Document }
   | { readonly change: (answer: Document) => Document }
-  | { readonly hold: Promise<unknown> };
+  | { readonly hold: Promise<unknown> }
+  | { readonly holdAnswer: Promise<unknown> };
 
 export interface WireProxy {
   readonly url: string;
@@ -158,6 +160,9 @@ class Passage {
       this.#client.write(formatAnswer(message, verdict.answer));
     } else if ('change' in verdict) {
       this.#onAnswer = answer => this.#client.write(formatAnswer(message, verdict.change(parseBody(answer))));
+      this.#upstream.write(message);
+    } else if ('holdAnswer' in verdict) {
+      this.#onAnswer = answer => void verdict.holdAnswer.then(() => this.#client.write(answer));
       this.#upstream.write(message);
     } else {
       void verdict.hold.then(() => this.#deliverLate(message));
