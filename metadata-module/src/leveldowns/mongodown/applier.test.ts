@@ -36,7 +36,7 @@ test(
     const expected = Object.fromEntries(KEYS.map(key => [key, 'v']));
     const next = newStore({ ...place, url: proxy.url }, { inUse: 'wait', timeoutMs: 60_000 });
     await withStore(next, async () => assert.deepEqual(await contents(next), expected));
-    assert.deepEqual(sizes, [500, 500, 52]);
+    assert.deepEqual(sizes, [501, 501, 52]);
     await closeLevel(store);
     assert.deepEqual(await withStore(newStore(place), contents), expected);
   },

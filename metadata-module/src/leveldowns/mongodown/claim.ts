@@ -1,14 +1,18 @@
-/**
- * Becoming the owner: wait until the present one has released the store or was silent for a lease, and take
- * it with a write that succeeds only if nothing has changed meanwhile.
- */
+/** Becoming the owner: README.md, "Taking over". */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { MongoClient } from 'mongodb';
 import { corrupt, fenced, isDuplicateKey, isTransient, toLevelError } from './errors.js';
-import { FORMAT, STATE_ID, type Layout, type Owner, type StateDocument } from './layout.js';
+import {
+  FORMAT,
+  STATE_ID,
+  type LateTurns,
+  type Layout,
+  type Owner,
+  type StateDocument,
+} from './documents.js';
 import type { LeaseStart } from './lease.js';
 import { hedged } from './retry.js';
 
@@ -29,13 +33,16 @@ export interface ClaimOptions {
   readonly log: Logger;
 }
 
-/** A claim that has succeeded, and what the former owner left. */
+/** A claim that has succeeded. */
 export interface Claim extends LeaseStart {
   readonly store: string;
   /** See `StateDocument.created`. */
   readonly created: boolean;
-  /** The next journal number when the former owner left nothing under way. */
-  readonly next: number | undefined;
+  /** The format that the store has: FORMAT, or an older one that is to be made into it. */
+  readonly format: number;
+  /** See StateDocument. */
+  readonly late: LateTurns | undefined;
+  readonly settled: boolean;
 }
 
 type Claimed = Omit<Claim, 'id' | 'sentAt' | 'leaseMs'>;
@@ -117,7 +124,7 @@ async function tryToClaim(
 ): Promise<Claimed | undefined> {
   const state = await layout.state.findOne({ _id: STATE_ID }, { readPreference: 'primary' });
   if (state === null) return create(layout, owner, options);
-  if (state.format !== FORMAT) {
+  if (state.format > FORMAT) {
     throw corrupt(`${layout.place} has format ${state.format}: this version reads and writes ${FORMAT}`);
   }
   if (options.errorIfExists && state.created) throw new Error(`the store ${layout.place} exists already`);
@@ -142,12 +149,11 @@ async function create(layout: Layout, owner: Owner, options: ClaimOptions): Prom
         `are there: restore all of them together`,
     );
   }
-  const first = { store: randomUUID(), epoch: 1, created: false };
+  const first = { store: randomUUID(), epoch: 1, created: false, format: FORMAT };
   const { leaseMs } = options;
   try {
     await layout.state.insertOne({
       _id: STATE_ID,
-      format: FORMAT,
       owner,
       ...first,
       beat: 1,
@@ -158,7 +164,7 @@ async function create(layout: Layout, owner: Owner, options: ClaimOptions): Prom
     if (isDuplicateKey(err)) return undefined;
     throw err;
   }
-  return { ...first, next: undefined };
+  return { ...first, late: undefined, settled: true };
 }
 
 /** Takes the store over, unless its state has changed since `state` was read. */
@@ -168,29 +174,27 @@ async function claim(
   owner: Owner,
   { leaseMs, log }: ClaimOptions,
 ): Promise<Claimed | undefined> {
-  const { owner: former, beat, store, created } = state;
+  const { owner: former, beat, store, created, format, late } = state;
   const epoch = state.epoch + 1;
   const filter = { _id: STATE_ID, 'owner.id': former.id, epoch: state.epoch, beat } as const;
   const { matchedCount } = await layout.state.updateOne(filter, {
     $set: { owner, epoch, leaseMs, released: false },
     $inc: { beat: 1 },
-    $unset: { next: '' },
+    $unset: { settled: '' },
   });
   if (matchedCount === 0) return undefined;
   log.info({ store: layout.place, former, epoch }, 'took the store over');
-  return { epoch, store, created, next: state.released ? state.next : undefined };
+  return { epoch, store, created, format, late, settled: state.settled === true };
 }
 
-/**
- * The answer to an earlier claim was lost, and with it whether the former owner had left nothing under way.
- */
+/** The answer to an earlier claim was lost, and with it whether the former owner had settled everything. */
 async function claimedEarlier(
   layout: Layout,
-  { owner, epoch, store, created }: StateDocument,
+  { owner, epoch, store, created, format, late }: StateDocument,
 ): Promise<Claimed | undefined> {
   const filter = { _id: STATE_ID, 'owner.id': owner.id, epoch } as const;
   const { matchedCount } = await layout.state.updateOne(filter, { $inc: { beat: 1 } });
-  return matchedCount === 1 ? { epoch, store, created, next: undefined } : undefined;
+  return matchedCount === 1 ? { epoch, store, created, format, late, settled: false } : undefined;
 }
 
 function inUse(layout: Layout, { owner }: StateDocument): Error {

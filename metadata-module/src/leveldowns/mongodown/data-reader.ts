@@ -1,16 +1,6 @@
-/**
- * Reads of the data collection. Each asks for a marker as well, in the same command, and believes the answer
- * only if the marker has this owner's epoch and is as new as what this process has applied. So one round trip
- * is enough, and
- *
- * - a process that lost the store notices it at its next read, and gives no answer from then on;
- * - a member that lags behind (another read preference than primary, or a primary that does not know yet that
- *   it is none any more) is found out, and the primary is asked again.
- *
- * The marker comes first in the order of the index, so what follows is at least as new as the marker.
- */
+/** Reads of the data, each with a marker that says how new it is: README.md, "Reading". */
 import type { Collection, FindCursor, FindOptions, ReadPreferenceMode, WithId } from 'mongodb';
-import { LOWER_MARKER, UPPER_MARKER, type DataDocument } from './layout.js';
+import { LOWER_MARKER, UPPER_MARKER, type DataDocument } from './documents.js';
 
 /** No member has the markers as this owner left them. */
 export class MarkersChanged extends Error {}
@@ -21,6 +11,8 @@ export interface ReadSource {
   readonly epoch: number;
   /** The number up to which every journal entry must be in the answer. */
   readonly floor: number;
+  /** True for a document that came late, and counts for nothing. */
+  readonly isLate: (document: DataDocument) => boolean;
 }
 
 /** Bounds as `_id`s. At most one lower and one upper bound is given. */
@@ -40,10 +32,10 @@ export interface PageRequest {
 }
 
 export interface Page {
-  /** Those that are marked as deleted too. */
+  /** Those that count. */
   readonly documents: readonly DataDocument[];
-  /** False when nothing of the range follows. */
-  readonly more: boolean;
+  /** The last key that was looked at, unless nothing of the range follows. */
+  readonly last: string | undefined;
 }
 
 type Found = WithId<DataDocument>;
@@ -55,7 +47,7 @@ export class DataReader {
     this.#preference = preference;
   }
 
-  /** The documents of the keys that are there, or are marked as deleted. @throws MarkersChanged */
+  /** The documents of the keys that are there. @throws MarkersChanged */
   async keys(source: ReadSource, ids: readonly string[]): Promise<Found[]> {
     return this.#fromMemberThatIsUpToDate(source, async readPreference => {
       const found = source.data.find(
@@ -63,7 +55,7 @@ export class DataReader {
         { sort: { _id: 1 }, readPreference },
       );
       const [marker, ...documents] = await found.toArray();
-      return { marker, result: documents };
+      return { marker, result: documents.filter(document => !source.isLate(document)) };
     });
   }
 
@@ -79,7 +71,11 @@ export class DataReader {
         const documents = cursor.readBufferedDocuments();
         const isLast = cursor.id === undefined || cursor.id.isZero();
         const more = documents.length >= request.limit || !isLast;
-        return { marker: marker ?? undefined, result: { documents, more } };
+        const last = more ? documents.at(-1)?._id : undefined;
+        return {
+          marker: marker ?? undefined,
+          result: { documents: documents.filter(document => !source.isLate(document)), last },
+        };
       } finally {
         await cursor.close();
       }

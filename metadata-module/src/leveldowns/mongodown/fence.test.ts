@@ -10,7 +10,7 @@ import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
 import { contents, newPlace, newStore, withLayout, withStore } from './testing/databases.js';
 import { batchOf, checkState, writeBatches } from './testing/numbered-batches.js';
-import { arm, on, startWireProxy, type Strike } from './testing/wire-proxy.js';
+import { arm, isJournalWrite, on, startWireProxy, type Strike } from './testing/wire-proxy.js';
 
 const skip = mongodbMissing;
 const LEASE_MS = 250;
@@ -22,13 +22,14 @@ const [MAKING, NOTING] = [4, 1];
 
 /** Commands that arrive late, each the n-th of its kind. */
 const LATE: Readonly<Record<string, Late>> = {
-  'an insert into the journal, the first': { at: on('insert', '.journal') },
-  'an insert into the journal, a later one': { at: on('insert', '.journal'), skip: 9 },
+  'the making of the slots': { at: on('update', '.journal') },
+  'the epoch in the slots': { at: on('update', '.journal'), skip: 1 },
+  'a write to the journal, the first': { at: isJournalWrite },
+  'a write to the journal, a later one': { at: isJournalWrite, skip: 9 },
   'puts in the data, the first': { at: on('update', 'metadata'), skip: MAKING },
   'puts in the data, later ones': { at: on('update', 'metadata'), skip: MAKING + 9 },
   'deletes in the data': { at: on('delete', 'metadata'), skip: 3 },
   'a sign of life': { at: on('update', '.state'), skip: NOTING + 1 },
-  'a removal from the journal': { at: on('delete', '.journal') },
   'the making of the first marker': { at: on('update', 'metadata') },
   'the making of the second marker': { at: on('update', 'metadata'), skip: 2 },
   'the epoch in the second marker': { at: on('update', 'metadata'), skip: 3 },

@@ -1,132 +1,130 @@
-/**
- * The journal: one document per number, written once by an insert, so that a number belongs to whoever was
- * first. A batch counts when all its parts and every number before them are there. Writers send up to
- * `WINDOW` numbers at a time and acknowledge in order.
- *
- * A successor puts a fence at the first number that is missing. The former writer needs that number before it
- * can acknowledge anything that comes after, and finds it taken: so a fence stays for ever (one small
- * document for every owner that did not close). The numbers behind it that the former writer may have sent
- * already count for nothing; the successor goes on `WINDOW` numbers later.
- */
+/** The journal's slots: README.md, "A write". */
 import type { Collection } from 'mongodb';
-import type { JournalDocument } from './layout.js';
+import { SLOTS, type SlotDocument } from './documents.js';
+import { corrupt, overtaken } from './errors.js';
+import { decodeOperations, type JournalEntry } from './journal-entry.js';
 
-/** How many numbers a writer may have under way. Part of the format: a fence covers as many. */
-export const WINDOW = 8;
-/** Bytes of operations in one document, well below the 16 MiB of MongoDB. */
-export const PART_BYTES = 8 * 1024 * 1024;
+/** Bytes of operations in one slot: all slots together hold half a GiB at most. */
+export const PART_BYTES = 4 * 1024 * 1024;
 
-/** Numbers that one command names. */
-const CHUNK = 1000;
+const MAJORITY = { readConcern: { level: 'majority' }, readPreference: 'primary', sort: { _id: 1 } } as const;
+const NO_BYTES = Buffer.alloc(0);
 
-/** One of several parts of a batch, or the whole. */
-export type PartDocument = JournalDocument & { readonly first: number; readonly parts: number };
+/** A part of a batch, or the whole. */
+export type Part = Pick<SlotDocument, 'first' | 'parts' | 'ops'>;
+type Slot = Omit<SlotDocument, 'ops'>;
 
-export class Journal {
-  readonly #collection: Collection<JournalDocument>;
-  readonly #writer: string;
-  readonly #epoch: number;
-
-  /** @param writer this owner: its id, unique for every open, and its epoch */
-  constructor(
-    collection: Collection<JournalDocument>,
-    writer: { readonly id: string; readonly epoch: number },
-  ) {
-    this.#collection = collection;
-    this.#writer = writer.id;
-    this.#epoch = writer.epoch;
-  }
-
-  get epoch(): number {
-    return this.#epoch;
-  }
-
-  get writer(): string {
-    return this.#writer;
-  }
-
-  /**
-   * Inserts a part of a batch; a majority has it in its journal when this resolves. Rejects when the number
-   * is taken.
-   */
-  async insertPart(number: number, part: { first: number; parts: number; ops: Buffer }): Promise<void> {
-    await this.#collection.insertOne({ _id: number, by: this.#writer, kind: 'batch', ...part });
-  }
-
-  async insertVoid(number: number): Promise<void> {
-    await this.#collection.insertOne({ _id: number, by: this.#writer, kind: 'void' });
-  }
-
-  async insertFence(number: number): Promise<void> {
-    await this.#collection.insertOne({ _id: number, by: this.#writer, kind: 'fence', epoch: this.#epoch });
-  }
-
-  /** What stands under a number, without its operations. */
-  async look(number: number): Promise<JournalDocument | undefined> {
-    const options = { projection: { ops: 0 }, readPreference: 'primary' } as const;
-    return (await this.#collection.findOne({ _id: number }, options)) ?? undefined;
-  }
-
-  /**
-   * Writes to a document of this writer again: when it resolves with true, a majority has the document, since
-   * it has what came after it. False: it is not this writer's, or not any more.
-   */
-  async confirm(number: number): Promise<boolean> {
-    const result = await this.#collection.updateOne(this.#own(number), { $inc: { confirmed: 1 } });
-    return result.matchedCount === 1;
-  }
-
-  /** Makes a part that nobody has seen yet count for nothing. False: it is not this writer's any more. */
-  async void(number: number): Promise<boolean> {
-    const change = { $set: { kind: 'void' }, $unset: { ops: '' }, $inc: { confirmed: 1 } } as const;
-    const result = await this.#collection.updateOne(this.#own(number), change);
-    return result.matchedCount === 1;
-  }
-
-  /** The documents from a number on that a majority has, ascending, without their operations. */
-  async scan(from: number): Promise<JournalDocument[]> {
-    const options = { projection: { ops: 0 }, ...MAJORITY } as const;
-    return this.#collection.find({ _id: { $gte: from } }, { ...options, sort: { _id: 1 } }).toArray();
-  }
-
-  /** The documents before a number, of which only the fences are of use. */
-  async scanBefore(number: number): Promise<JournalDocument[]> {
-    const options = { projection: { ops: 0 }, ...MAJORITY } as const;
-    return this.#collection.find({ _id: { $lt: number } }, { ...options, sort: { _id: 1 } }).toArray();
-  }
-
-  /** Makes this writer the one that answers for these numbers: nobody else can void them from now on. */
-  async seal(numbers: readonly number[]): Promise<void> {
-    for (const some of chunks(numbers)) {
-      await this.#collection.updateMany(
-        { _id: { $in: some } },
-        { $set: { by: this.#writer }, $inc: { confirmed: 1 } },
-      );
-    }
-  }
-
-  /** The documents of a range of numbers, whole. */
-  read(from: number, to: number): AsyncIterable<JournalDocument> {
-    return this.#collection.find({ _id: { $gte: from, $lte: to } }, { ...MAJORITY, sort: { _id: 1 } });
-  }
-
-  /** Removes a range of numbers. */
-  async removeRange(from: number, to: number): Promise<void> {
-    await this.#collection.deleteMany({ _id: { $gte: from, $lte: to } });
-  }
-
-  async remove(numbers: readonly number[]): Promise<void> {
-    for (const some of chunks(numbers)) await this.#collection.deleteMany({ _id: { $in: some } });
-  }
-
-  #own(number: number): { readonly _id: number; readonly by: string } {
-    return { _id: number, by: this.#writer };
-  }
+/** What is in the journal and not in the data. */
+export interface Recovered {
+  readonly entry: JournalEntry | undefined;
+  /** The number of the next batch. */
+  readonly next: number;
 }
 
-const MAJORITY = { readConcern: { level: 'majority' }, readPreference: 'primary' } as const;
+export class Journal {
+  readonly #slots: Collection<SlotDocument>;
+  readonly #epoch: number;
 
-function chunks(numbers: readonly number[]): number[][] {
-  const count = Math.ceil(numbers.length / CHUNK);
-  return Array.from({ length: count }, (_, i) => numbers.slice(i * CHUNK, (i + 1) * CHUNK));
+  constructor(slots: Collection<SlotDocument>, epoch: number) {
+    this.#slots = slots;
+    this.#epoch = epoch;
+  }
+
+  /**
+   * Writes a part under a number that is greater than all before: a majority has it in its journal when this
+   * resolves with true. Done again, it does nothing. False: the slot is another owner's.
+   */
+  async write(number: number, part: Part): Promise<boolean> {
+    const slot = { _id: number % SLOTS, epoch: this.#epoch };
+    const { matchedCount } = await this.#slots.updateOne(
+      { ...slot, n: { $lt: number } },
+      { $set: { n: number, ...part } },
+    );
+    if (matchedCount === 1) return true;
+    // An earlier try was carried out. That this changes the document makes the server wait for the majority.
+    const again = await this.#slots.updateOne({ ...slot, n: number }, { $inc: { touched: 1 } });
+    return again.matchedCount === 1;
+  }
+
+  /** Gives a number up, whatever stands under it, and whatever tries to write it later. */
+  async giveUp(number: number): Promise<boolean> {
+    const { matchedCount } = await this.#slots.updateOne(
+      { _id: number % SLOTS, epoch: this.#epoch, n: { $lte: number } },
+      { $set: { n: number, first: number, parts: 0, ops: NO_BYTES }, $inc: { touched: 1 } },
+    );
+    return matchedCount === 1;
+  }
+
+  /**
+   * Makes the slots of a store whose data has every batch up to `applied`. Those that are there stay as they are.
+   */
+  async create(applied: number): Promise<void> {
+    const nothing = { epoch: 0, n: applied, first: applied, parts: 0, ops: NO_BYTES, touched: 0 };
+    await this.#slots.bulkWrite(
+      Array.from({ length: SLOTS }, (_, _id) => ({
+        updateOne: { filter: { _id }, update: { $setOnInsert: nothing }, upsert: true },
+      })),
+      { ordered: false },
+    );
+  }
+
+  /** Makes the slots this owner's: nobody of an older epoch writes to one from then on. */
+  async fence(): Promise<void> {
+    await this.#slots.updateMany(
+      { _id: { $gte: 0, $lt: SLOTS }, epoch: { $lte: this.#epoch } },
+      { $set: { epoch: this.#epoch }, $inc: { touched: 1 } },
+    );
+  }
+
+  /**
+   * The slots as they are once they are fenced.
+   * @throws LevelError `fenced` when one is a newer owner's, `corrupt` when one is missing
+   */
+  async slots(): Promise<Slot[]> {
+    const slots: Slot[] = await this.#slots
+      .find({ _id: { $gte: 0, $lt: SLOTS } }, { ...MAJORITY, projection: { ops: 0 } })
+      .toArray();
+    if (slots.some(({ epoch }) => epoch > this.#epoch)) throw overtaken();
+    if (slots.length !== SLOTS) {
+      throw corrupt(
+        `${this.#slots.namespace} has ${slots.length} of ${SLOTS} documents: the journal is missing`,
+      );
+    }
+    return slots;
+  }
+
+  /** What the data does not have: all complete batches behind `applied`, as one. */
+  async recover(slots: readonly Slot[], applied: number): Promise<Recovered> {
+    const last = Math.max(...slots.map(({ n }) => n));
+    const found = slots.filter(({ n }) => n > applied).sort((a, b) => a.n - b.n);
+    for (const [index, { n }] of found.entries()) {
+      if (n !== applied + 1 + index) {
+        throw corrupt(`the journal has no number ${applied + 1 + index}, and yet it has number ${n}`);
+      }
+    }
+    if (last < applied) {
+      throw corrupt(`the journal ends at number ${last}, and yet the data has number ${applied}`);
+    }
+    if (found.length === 0) return { entry: undefined, next: last + 1 };
+    const operations = [];
+    let bytes = 0;
+    let parts: Buffer[] = [];
+    for (const { _id, n, first, parts: count } of found) {
+      // A part whose predecessors are not all there belongs to a batch that was given up, or was never complete.
+      if (n === first) parts = [];
+      if (count === 0 || n !== first + parts.length) continue;
+      parts.push(await this.#operationsOf(_id, n));
+      if (parts.length < count) continue;
+      const payload = Buffer.concat(parts);
+      operations.push(...decodeOperations(payload, `journal entry ${n}`));
+      bytes += payload.length;
+    }
+    return { entry: { number: last, operations, bytes }, next: last + 1 };
+  }
+
+  async #operationsOf(_id: number, n: number): Promise<Buffer> {
+    const slot = await this.#slots.findOne({ _id }, MAJORITY);
+    if (slot?.n !== n) throw overtaken();
+    return slot.ops;
+  }
 }

@@ -1,15 +1,7 @@
-/**
- * Who owns the store: one document that the owner writes to again and again.
- *
- * No two clocks are ever compared. The owner adds one to `beat` three times per lease; another process takes
- * over when it has watched the same beat for a whole lease by its own clock (see claim.ts).
- *
- * The lease only decides who should write. That nobody else can is the work of the journal's fence and of the
- * numbers in the data: an owner that was frozen may believe in its lease for as long as it likes.
- */
+/** Signs of life of the owner: README.md, "The lease". */
 import type { Logger } from '@zenko-modules/common/logger';
 import { fenced } from './errors.js';
-import { STATE_ID, type Layout } from './layout.js';
+import { FORMAT, STATE_ID, type Layout } from './documents.js';
 import { hedged } from './retry.js';
 
 const BEATS_PER_LEASE = 3;
@@ -78,18 +70,24 @@ export class Lease {
     return this.#beating;
   }
 
-  /** Notes that the data collection has been made: from now on it may not be missing. */
+  /** Notes that markers and slots have been made, in this version's format: from now on none may be missing. */
   async recordCreated(): Promise<void> {
-    await this.#update({ $set: { created: true }, $inc: { beat: 1 } });
+    await this.#update({ $set: { created: true, format: FORMAT }, $unset: { next: '' }, $inc: { beat: 1 } });
+  }
+
+  /** Notes turns whose puts may come late: a majority has the note when this resolves. */
+  async noteLate({ first, last }: { readonly first: number; readonly last: number }): Promise<void> {
+    // A note that comes late itself takes nothing back.
+    await this.#update({ $max: { [`late.${first}`]: last }, $inc: { beat: 1 } });
   }
 
   /**
    * Gives the store up, for others to take at once.
-   * @param next the next journal number, when no write to the journal is or can get under way any more
+   * @param settled true when every command has been answered, and none can get under way any more
    */
-  async release(next: number | undefined): Promise<void> {
+  async release(settled: boolean): Promise<void> {
     this.stop();
-    await this.#update({ $set: { released: true, ...(next === undefined ? {} : { next }) } });
+    await this.#update({ $set: { released: true, ...(settled && { settled }) } });
   }
 
   /** Ends the signs of life. */

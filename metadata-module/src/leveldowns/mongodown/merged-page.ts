@@ -19,13 +19,13 @@ export function mergePage(
   page: Page,
   overlay: Overlay,
 ): MergedPage {
-  const last = page.more ? page.documents.at(-1)?._id : undefined;
+  const { last } = page;
   const covered =
     last === undefined ? bounds : reverse ? { ...bounds, ...from(last) } : { ...bounds, ...upTo(last) };
   const known = overlay.select(id => isWithin(id, covered));
   const overlaid = new Map<string, OverlayValue>(known);
   const stored = page.documents
-    .filter(({ _id, deleted }) => deleted !== true && !overlaid.has(_id))
+    .filter(({ _id }) => !overlaid.has(_id))
     .map(({ _id, v }): PageEntry => [_id, v ?? NO_VALUE]);
   const added = known.flatMap(([id, value]): PageEntry[] =>
     value === null ? [] : [[id, values ? value : NO_VALUE]],

@@ -12,8 +12,8 @@ import type { Bounds } from './data-reader.js';
 import { toLevelError, unavailable } from './errors.js';
 import { MongoIterator } from './iterator.js';
 import { encodeKey } from './key-encoding.js';
-import type { Operation } from './operations.js';
-import { MongoStore } from './store.js';
+import type { JournalOperation } from './journal-entry.js';
+import { JournaledCollection } from './journaled-collection.js';
 
 export interface MongoDownOptions {
   /** Connection string; credentials and TLS as the driver takes them. */
@@ -65,7 +65,7 @@ const CLEAR_PAGE = 1000;
 
 export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   readonly #options: MongoDownOptions;
-  #store: MongoStore | undefined;
+  #store: JournaledCollection | undefined;
   #opening: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   /** Ids under which this object owned the store and could not tell the server that it gave it up. */
   readonly #formerIds = new Set<string>();
@@ -86,7 +86,7 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
 
   _open(options: OpenOptions, callback: Callback): void {
     const abort = new AbortController();
-    const done = MongoStore.open({
+    const done = JournaledCollection.open({
       readPreference: 'primary',
       timeoutMs: 4000,
       socketTimeoutMs: 30_000,
@@ -201,7 +201,7 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
     }
   }
 
-  #opened(): MongoStore {
+  #opened(): JournaledCollection {
     if (this.#store === undefined) throw unavailable('the store is not open');
     return this.#store;
   }
@@ -228,7 +228,7 @@ function serialize(value: { toString(): string } | null | undefined): Bytes | nu
   return value.toString();
 }
 
-function operationOf(operation: Batch): Operation {
+function operationOf(operation: Batch): JournalOperation {
   const key = encodeKey(operation.key);
   if (operation.type === 'del') return { type: 'del', key };
   const { value } = operation;

@@ -1,48 +1,52 @@
-/**
- * What is acknowledged, but perhaps not in the data collection yet. Readers lay it over what they read there,
- * so that they see a batch from its acknowledgement on, whole.
- *
- * A read takes time, and an entry may be applied meanwhile. So a read holds the overlay: what is applied
- * after the hold began stays until it is released. What a read gets is then the state at its end: where the
- * overlay knows a key, it knows the newest value, and no other key was written since the hold began.
- */
-import type { Operation } from './operations.js';
+/** What is acknowledged, but perhaps not in the data yet: README.md, "Reading". */
+import type { JournalEntry } from './journal-entry.js';
 
 /** A value, or `null` for a key that was deleted. */
 export type OverlayValue = Buffer | null;
 
 export interface Hold {
-  /** What the overlay has dropped: every entry up to this number must be visible to the read. */
+  /** What the overlay has dropped: every batch up to this number must be visible to the read. */
   readonly floor: number;
+  /** False once the overlay has dropped something that the read needs: it must begin again. */
+  readonly isValid: boolean;
   release(): void;
 }
+
+/** What is kept for reads alone. Beyond it the oldest reads must begin again. */
+export interface OverlayLimit {
+  readonly operations: number;
+  readonly bytes: number;
+}
+const LIMIT: OverlayLimit = { operations: 20_000, bytes: 64 * 1024 * 1024 };
 
 interface Cell {
   readonly number: number;
   readonly value: OverlayValue;
 }
 
-interface Committed {
+interface Kept {
   readonly number: number;
   readonly keys: readonly string[];
-}
-
-interface PendingTrim {
-  readonly number: number;
-  readonly holds: Set<Hold>;
+  readonly bytes: number;
 }
 
 export class Overlay {
   readonly #cells = new Map<string, Cell>();
+  readonly #limit: OverlayLimit;
+  /** Floors of the reads under way, in the order in which they began, which is that of their floors. */
   readonly #holds = new Set<Hold>();
   /** Entries that are not dropped yet, ascending. */
-  #entries: Committed[] = [];
-  #trims: PendingTrim[] = [];
+  #kept: Kept[] = [];
+  /** Every entry up to this number is in the data. */
+  #applied: number;
+  /** Every entry up to this number is dropped. */
   #floor: number;
 
-  /** @param floor number of the last entry that is applied. */
-  constructor(floor: number) {
-    this.#floor = floor;
+  /** @param applied number of the last batch that is in the data */
+  constructor(applied: number, limit = LIMIT) {
+    this.#applied = applied;
+    this.#floor = applied;
+    this.#limit = limit;
   }
 
   /** Keys that it knows. */
@@ -51,11 +55,11 @@ export class Overlay {
   }
 
   /** Adds an acknowledged entry, all of it at once. Numbers ascend. */
-  commit(number: number, operations: readonly Operation[]): void {
+  commit({ number, operations, bytes }: JournalEntry): void {
     for (const operation of operations) {
       this.#cells.set(operation.key, { number, value: operation.type === 'put' ? operation.value : null });
     }
-    this.#entries.push({ number, keys: operations.map(({ key }) => key) });
+    this.#kept.push({ number, keys: operations.map(({ key }) => key), bytes });
   }
 
   /** The newest value of a key, `null` when it was deleted, `undefined` when the overlay does not know it. */
@@ -70,44 +74,65 @@ export class Overlay {
     return selected.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  /** Begins a read. */
+  /** Begins a read. What is not in the data by now stays until the read is released, or made invalid. */
   hold(): Hold {
-    const hold: Hold = { floor: this.#floor, release: () => this.#release(hold) };
+    const floor = this.#applied;
+    const isValid = (): boolean => floor >= this.#floor;
+    const hold: Hold = {
+      floor,
+      get isValid() {
+        return isValid();
+      },
+      release: () => {
+        this.#holds.delete(hold);
+        this.#drop();
+      },
+    };
     this.#holds.add(hold);
     return hold;
   }
 
-  /** Drops the entries up to `number`, which are applied, as soon as no read that has begun needs them. */
+  /** Drops the entries up to `number`, which are in the data, as soon as no read that has begun needs them. */
   trim(number: number): void {
-    this.#trims.push({ number, holds: new Set(this.#holds) });
-    this.#runTrims();
+    this.#applied = number;
+    this.#drop();
   }
 
-  #release(hold: Hold): void {
-    this.#holds.delete(hold);
-    for (const { holds } of this.#trims) holds.delete(hold);
-    this.#runTrims();
-  }
-
-  #runTrims(): void {
-    while (this.#trims[0]?.holds.size === 0) {
-      const { number } = this.#trims[0];
-      this.#trims.shift();
-      this.#drop(number);
+  #drop(): void {
+    for (;;) {
+      const oldest = this.#oldest();
+      this.#dropUpTo(Math.min(this.#applied, oldest?.floor ?? this.#applied));
+      if (oldest === undefined || !this.#isBeyondLimit()) return;
+      this.#holds.delete(oldest);
     }
   }
 
-  #drop(number: number): void {
+  #oldest(): Hold | undefined {
+    return this.#holds.values().next().value;
+  }
+
+  /** Counts what is in the data, and so is kept for reads alone. */
+  #isBeyondLimit(): boolean {
+    let [operations, bytes] = [0, 0];
+    for (const kept of this.#kept) {
+      if (kept.number > this.#applied) break;
+      operations += kept.keys.length;
+      bytes += kept.bytes;
+    }
+    return operations > this.#limit.operations || bytes > this.#limit.bytes;
+  }
+
+  #dropUpTo(number: number): void {
     let count = 0;
-    for (const entry of this.#entries) {
-      if (entry.number > number) break;
+    for (const kept of this.#kept) {
+      if (kept.number > number) break;
       count += 1;
-      for (const key of entry.keys) {
+      for (const key of kept.keys) {
         const cell = this.#cells.get(key);
         if (cell !== undefined && cell.number <= number) this.#cells.delete(key);
       }
     }
-    this.#entries = this.#entries.slice(count);
-    this.#floor = number;
+    if (count > 0) this.#kept = this.#kept.slice(count);
+    this.#floor = Math.max(this.#floor, number);
   }
 }

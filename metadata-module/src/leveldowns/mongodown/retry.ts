@@ -15,10 +15,6 @@ export class Backoff {
     this.#next = Math.min(ms * 2, LONGEST_WAIT_MS);
     await sleep(ms, signal);
   }
-
-  reset(): void {
-    this.#next = FIRST_WAIT_MS;
-  }
 }
 
 /**

@@ -24,11 +24,18 @@ const DEADLINE_MS = 30_000;
 const STORES: Readonly<Record<string, Prepare>> = {
   'of an owner that died with batches that are not applied': async (t, place) => {
     const proxy = await startWireProxy(t, place.url);
-    const dies = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: 1000 });
+    const dies = newStore({ ...place, url: proxy.url }, { leaseMs: LEASE_MS, timeoutMs: DEADLINE_MS });
     await openLevel(dies);
     proxy.judge = command => (on('update', 'metadata')(command) ? 'cut-before' : 'pass');
     assert.equal(await writeBatches(dies, { from: 0, last: BATCHES, atOnce: 1 }, () => undefined), undefined);
-    proxy.judge = () => 'cut-before';
+    // It is told that it has lost the store, so that it ends at once.
+    const lost = { ok: 1, n: 0, nModified: 0 };
+    proxy.judge = command => (on('update', '.state')(command) ? { answer: lost } : 'cut-before');
+    // One that was under way is answered as it was.
+    await assert.rejects(
+      dies.ping().then(() => dies.ping()),
+      { code: LEVEL_ERRORS.fenced },
+    );
     await closeLevel(dies);
     return BATCHES;
   },
@@ -41,7 +48,7 @@ const STORES: Readonly<Record<string, Prepare>> = {
   'that is new': () => Promise.resolve(0),
 };
 
-const isFirstWrite = on('insert', '.journal');
+const isFirstWrite = on('update', '.journal');
 const MOMENTS = ['before the server has it', 'before its answer arrives'] as const;
 
 type Prepare = (t: TestContext, place: Place) => Promise<number>;
@@ -107,7 +114,9 @@ async function freezeAt(t: TestContext, prepare: Prepare, { index, isWrite, mome
     () => 'acknowledged',
     (err: unknown) => (err as { code?: unknown }).code,
   );
-  await withDeadline(frozen, DEADLINE_MS, 'the freeze');
+  const early = attempt.then(outcome => assert.fail(`it ended before it froze: ${String(outcome)}`));
+  await withDeadline(Promise.race([frozen, early]), DEADLINE_MS, 'the freeze');
+  early.catch(() => undefined);
 
   const owner = newStore(place, { leaseMs: OWNER_LEASE_MS, inUse: 'wait', timeoutMs: TIMEOUT_MS });
   await withDeadline(openLevel(owner), DEADLINE_MS, 'the take-over by another');

@@ -1,26 +1,15 @@
-/**
- * Opening: from nothing to being the only one who can change the store.
- *
- * 1. The state document says that it is this process's turn, and gives it an epoch.
- * 2. The markers of the data get this epoch: they stand still for a former owner, and it notices.
- * 3. The journal gets this process's fence: no other process can commit anything from now on.
- *
- * What is committed and not applied, from the number in the markers to the fence, is what a former owner may
- * still be writing into the data, for as long as it exists, and no more than that: it applies one bulk at a
- * time, of what is committed, and the next one only when the markers moved. So all this is applied as a bulk
- * in doubt (see bulk.ts), and then no late write can change anything. Until then the overlay shows it.
- */
-import type { MongoClient, ReadPreferenceMode } from 'mongodb';
+/** From nothing to being the only one who can change the store: README.md, "Taking over". */
 import { withDeadline } from '@zenko-modules/common/deadline';
-import { createClient, type ConnectionOptions } from './connection.js';
-import { toLevelError } from './errors.js';
+import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import { claimStore, type Claim, type ClaimOptions } from './claim.js';
-import { Journal } from './journal.js';
-import { Layout } from './layout.js';
+import { createClient, type ConnectionOptions } from './connection.js';
+import { FORMAT, Layout, LOWER_MARKER, MARKERS } from './documents.js';
+import { corrupt, overtaken, toLevelError } from './errors.js';
+import { Journal, type Recovered } from './journal.js';
+import { TurnSet } from './late-puts.js';
 import { Lease } from './lease.js';
-import { claimData, confirmData } from './markers.js';
-import { recoverJournal, type Recovered } from './recovery.js';
 import { hedged, retryUnlessAway } from './retry.js';
+import { upgradeStore } from './upgrade.js';
 
 const GIVE_UP_MS = 500;
 
@@ -36,15 +25,20 @@ export interface Takeover {
   readonly layout: Layout;
   readonly lease: Lease;
   readonly journal: Journal;
-  /** The journal is in the data up to this number. */
+  /** Every batch up to this number is in the data. */
   readonly applied: number;
   readonly recovered: Recovered;
+  /** The last turn that was taken, and those whose puts may come late. */
+  readonly turn: number;
+  readonly late: TurnSet;
+  /** The store's id. */
+  readonly store: string;
 }
 
 /**
  * @param onLost told once another process is seen to own the store, also while this still runs
  * @throws LevelError `unavailable` when the servers are away, `fenced` when another process owns the store
- * (see `LeaseOptions.inUse`), `corrupt` when collections are missing or damaged
+ * (see `ClaimOptions.inUse`), `corrupt` when collections are missing or damaged
  */
 export async function takeOver(options: StoreOptions, onLost: (err: Error) => void): Promise<Takeover> {
   const client = createClient(options);
@@ -53,7 +47,8 @@ export async function takeOver(options: StoreOptions, onLost: (err: Error) => vo
     const claim = await claimStore(client, layout, options);
     const lease = new Lease(layout, claim, options, onLost);
     try {
-      return { client, layout, lease, ...(await takeData(layout, lease, claim, options)) };
+      const { store } = claim;
+      return { client, layout, lease, store, ...(await takeData(layout, lease, claim, options)) };
     } catch (err) {
       await giveUp(lease, options);
       throw err;
@@ -67,32 +62,76 @@ export async function takeOver(options: StoreOptions, onLost: (err: Error) => vo
 /** Lets others try at once, if the server hears it. */
 async function giveUp(lease: Lease, { log }: StoreOptions): Promise<void> {
   try {
-    await withDeadline(lease.release(undefined), GIVE_UP_MS, 'giving the store up');
+    await withDeadline(lease.release(false), GIVE_UP_MS, 'giving the store up');
   } catch (err) {
     log.warn({ err }, 'the store could not be given up: others must wait for the lease to end');
   }
 }
 
+/** Each step does nothing when it is done again, and fails when a newer owner has done it. */
 async function takeData(
   layout: Layout,
   lease: Lease,
   claim: Claim,
   { timeoutMs, signal, log }: StoreOptions,
-): Promise<Pick<Takeover, 'journal' | 'applied' | 'recovered'>> {
-  const { created, epoch } = claim;
+): Promise<Pick<Takeover, 'journal' | 'applied' | 'recovered' | 'turn' | 'late'>> {
+  const { created, epoch, format } = claim;
   const step = <T>(work: () => Promise<T>): Promise<T> =>
     retryUnlessAway(timeoutMs, () =>
       withDeadline(hedged(timeoutMs / 2, signal, work), timeoutMs, 'a step of the opening'),
     );
-  const applied = await step(() => claimData(layout, claim));
-  if (!created) await step(() => lease.recordCreated());
-  const journal = new Journal(layout.journal, lease);
-  // Nobody gets to write to the journal before the data is made.
-  const cleanEnd = created ? claim.next : 1;
-  const recovered = await retryUnlessAway(timeoutMs, () => recoverJournal(journal, applied, cleanEnd));
-  // Whoever took over before the fence stood has the markers: what this owner writes from now on, others find.
-  await step(() => confirmData(layout, claim));
+  const journal = new Journal(layout.journal, epoch);
+  await step(() => claimMarkers(layout, claim));
+  if (!created) await step(() => journal.create(0));
+  else if (format < FORMAT) await step(() => upgradeStore(layout, claim, journal));
+  if (!created || format < FORMAT) await step(() => lease.recordCreated());
+  await step(() => journal.fence());
+  const slots = await step(() => journal.slots());
+  const marker = await step(() => readMarker(layout, claim));
+  const recovered = await retryUnlessAway(timeoutMs, () => journal.recover(slots, marker.applied));
+  const late = new TurnSet(claim.late);
+  let turn = Math.max(marker.turn, late.last);
+  if (!claim.settled) {
+    // The former owner has sent one command at most that is neither done nor noted: that of the next turn.
+    turn += 1;
+    await step(() => lease.noteLate(late.rangeWith(turn)));
+    late.add(turn);
+  }
   const replayed = recovered.entry?.operations.length ?? 0;
   log.info({ store: layout.place, epoch, next: recovered.next, replayed }, 'opened the store');
-  return { journal, applied, recovered };
+  return { journal, applied: marker.applied, recovered, turn, late };
+}
+
+/** Makes the markers of a new store, and gives them this owner's epoch. */
+async function claimMarkers(layout: Layout, claim: Claim): Promise<void> {
+  const { epoch, created, store } = claim;
+  for (const _id of MARKERS) {
+    if (!created) {
+      const first = { epoch: 0, applied: 0, store, touched: 0 };
+      await layout.data.updateOne({ _id }, { $setOnInsert: first }, { upsert: true });
+    }
+    const filter = { _id, epoch: { $lte: epoch } };
+    const change = { $set: { epoch }, $inc: { touched: 1 }, $max: { turn: 0 } };
+    const { matchedCount } = await layout.data.updateOne(filter, change);
+    if (matchedCount === 0) {
+      await readMarker(layout, claim);
+      throw corrupt(`${layout.data.namespace} lacks one of its markers`);
+    }
+  }
+}
+
+/** @throws LevelError `fenced` when the markers are a newer owner's, `corrupt` when they are missing */
+async function readMarker(
+  layout: Layout,
+  { epoch, store }: Claim,
+): Promise<{ applied: number; turn: number }> {
+  const marker = await layout.data.findOne({ _id: LOWER_MARKER }, { readPreference: 'primary' });
+  if (marker?.applied === undefined || marker.epoch === undefined) {
+    throw corrupt(`${layout.data.namespace} has no markers: the data of this store is missing`);
+  }
+  if (marker.store !== store) {
+    throw corrupt(`${layout.data.namespace} is of another store than ${layout.state.namespace}`);
+  }
+  if (marker.epoch > epoch) throw overtaken();
+  return { applied: marker.applied, turn: marker.turn ?? 0 };
 }

@@ -5,7 +5,7 @@ import { startMongodb } from '@zenko-modules/common/testing/mongodb-server';
 import { MongoClient } from 'mongodb';
 import { closeLevel, openLevel, readEntries } from '../../level-calls.js';
 import type { LevelDown } from '../../plugin.js';
-import { Layout } from '../layout.js';
+import { Layout } from '../documents.js';
 import { MongoDown, type MongoDownOptions } from '../mongodown.js';
 
 let url: Promise<string> | undefined;

@@ -101,6 +101,13 @@ export function on(name: string, ending: string): (command: WireCommand) => bool
   return command => command.name === name && command.target.endsWith(ending);
 }
 
+/** A batch on its way into the journal, or a part of one. */
+export function isJournalWrite({ name, target, body }: WireCommand): boolean {
+  if (name !== 'update' || !target.endsWith('.journal')) return false;
+  const [update] = body.updates as { readonly u: { readonly $set?: { readonly ops?: Buffer } } }[];
+  return (update?.u.$set?.ops?.length ?? 0) > 0;
+}
+
 function track(socket: net.Socket, sockets: Set<net.Socket>): net.Socket {
   sockets.add(socket);
   socket.once('close', () => sockets.delete(socket));

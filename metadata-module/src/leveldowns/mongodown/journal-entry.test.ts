@@ -9,12 +9,12 @@ import {
   encodeOperations,
   MAX_BATCH_BYTES,
   MAX_ENTRY_BYTES,
-  type Operation,
-} from './operations.js';
+  type JournalOperation,
+} from './journal-entry.js';
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 8 }).map(array => Buffer.from(array));
 const key = bytes.map(encodeKey);
-const operation: fc.Arbitrary<Operation> = fc.oneof(
+const operation: fc.Arbitrary<JournalOperation> = fc.oneof(
   fc.record({ type: fc.constant('put' as const), key, value: bytes }, { noNullPrototype: true }),
   fc.record({ type: fc.constant('del' as const), key }, { noNullPrototype: true }),
 );
@@ -50,7 +50,7 @@ test('what is too large is refused by name', () => {
   const value = Buffer.alloc(MAX_ENTRY_BYTES);
   assert.throws(() => encodeOperations([{ type: 'put', key: 'k', value }]), { code });
   assert.throws(() => encodeOperations([{ type: 'del', key: 'k'.repeat(MAX_ENTRY_BYTES + 1) }]), { code });
-  const many = Array.from({ length: 9 }, (_, index): Operation => {
+  const many = Array.from({ length: 9 }, (_, index): JournalOperation => {
     return { type: 'put', key: String(index), value: value.subarray(0, MAX_BATCH_BYTES / 8 - 4096) };
   });
   assert.throws(() => encodeOperations(many), { code, message: /a batch of 9 operations takes \d+ bytes/ });

@@ -1,5 +1,5 @@
 /**
- * Operations, and their form in the journal: one after the other, each
+ * What the journal holds: operations, one after the other, each
  *
  *     type (1 byte: 1 put, 0 del) · key length (4 bytes, little endian) · key
  *                                 · for a put: value length (4 bytes) · value
@@ -10,9 +10,18 @@ import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 import { encodedKeyBytes } from './key-encoding.js';
 
 /** `key` is encoded as an `_id`. */
-export type Operation =
+export type JournalOperation =
   | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: string };
+
+/** A batch that is committed, or several as one. */
+export interface JournalEntry {
+  /** The number of its last part: applying it brings the data up to this number. */
+  readonly number: number;
+  readonly operations: readonly JournalOperation[];
+  /** Bytes of its operations. */
+  readonly bytes: number;
+}
 
 /** A key and its value must fit into one document of 16 MiB, with room for the command around it. */
 export const MAX_ENTRY_BYTES = 16 * 1024 * 1024 - 2048;
@@ -25,7 +34,7 @@ const DEL_OVERHEAD = 5;
 const PUT_OVERHEAD = 9;
 
 /** Bytes that an operation takes in the journal. */
-export function encodedBytes(operation: Operation): number {
+export function encodedBytes(operation: JournalOperation): number {
   const { key } = operation;
   return operation.type === 'put'
     ? PUT_OVERHEAD + key.length + operation.value.length
@@ -33,7 +42,7 @@ export function encodedBytes(operation: Operation): number {
 }
 
 /** @throws LevelError `tooLarge` when one of its operations, or the batch, is larger than can be stored. */
-export function encodeOperations(operations: readonly Operation[]): Buffer {
+export function encodeOperations(operations: readonly JournalOperation[]): Buffer {
   let size = 0;
   for (const operation of operations) size += checkedSize(operation);
   if (size > MAX_BATCH_BYTES) {
@@ -59,8 +68,8 @@ export function encodeOperations(operations: readonly Operation[]): Buffer {
  * The operations of a payload; values are views of it.
  * @throws LevelError `corrupt` when the payload is not what `encodeOperations` writes.
  */
-export function decodeOperations(payload: Buffer, where: string): Operation[] {
-  const operations: Operation[] = [];
+export function decodeOperations(payload: Buffer, where: string): JournalOperation[] {
+  const operations: JournalOperation[] = [];
   const reader = new Reader(payload, where);
   while (!reader.atEnd) {
     const type = reader.byte();
@@ -72,7 +81,7 @@ export function decodeOperations(payload: Buffer, where: string): Operation[] {
   return operations;
 }
 
-function checkedSize(operation: Operation): number {
+function checkedSize(operation: JournalOperation): number {
   const { key } = operation;
   const keyBytes = encodedKeyBytes(key);
   const valueBytes = operation.type === 'put' ? operation.value.length : 0;

@@ -1,30 +1,23 @@
-/**
- * An open store: the parts put together. Keys are `_id`s here (see key-encoding.ts).
- *
- *     write ──> journal-writer ──commit──> overlay ──> applier ──> data collection
- *                                             │                        │
- *     get, page <─────────── merged ──────────┴────── data-reader ─────┘
- *
- * takeover.ts makes sure, once, that this process is the only one that can do so.
- */
+/** The parts of an open store put together. Keys are `_id`s here. */
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { Applier } from './applier.js';
+import { DataWriter } from './data-writer.js';
 import { DataReader, MarkersChanged, type PageRequest, type ReadSource } from './data-reader.js';
+import type { DataDocument } from './documents.js';
 import { corrupt, unavailable } from './errors.js';
 import { GetBatcher } from './get-batcher.js';
-import { JournalCleaner } from './journal-cleaner.js';
+import type { JournalEntry, JournalOperation } from './journal-entry.js';
 import { JournalWriter } from './journal-writer.js';
+import { LatePuts } from './late-puts.js';
 import { mergePage, type MergedPage } from './merged-page.js';
-import type { Operation } from './operations.js';
 import { Overlay } from './overlay.js';
-import type { Entry } from './recovery.js';
 import { retryFor } from './retry.js';
 import { takeOver, type StoreOptions, type Takeover } from './takeover.js';
 
 /** Time for the last words to the server, once nothing is under way. */
 const GOODBYE_MS = 1000;
 
-export class MongoStore {
+export class JournaledCollection {
   readonly #options: StoreOptions;
   readonly #own: Takeover;
   readonly #reader: DataReader;
@@ -32,36 +25,36 @@ export class MongoStore {
   readonly #overlay: Overlay;
   readonly #applier: Applier;
   readonly #writer: JournalWriter;
-  readonly #cleaner: JournalCleaner;
+  readonly #late: LatePuts;
+  readonly #stopped = new AbortController();
   #failure: Error | undefined;
 
   private constructor(options: StoreOptions, own: Takeover) {
     const { timeoutMs, log } = options;
-    const { layout, lease, journal, applied, recovered } = own;
+    const { layout, lease, journal, applied, recovered, turn, store } = own;
     this.#options = options;
     this.#own = own;
     this.#reader = new DataReader(options.readPreference);
     this.#gets = new GetBatcher(ids => this.#readKeys(ids), timeoutMs / 2);
     this.#overlay = new Overlay(applied);
-    this.#cleaner = new JournalCleaner(
-      journal,
-      { inherited: recovered.removable, next: recovered.next, applied },
-      log,
-    );
+    const { epoch } = lease;
+    const { signal } = this.#stopped;
+    this.#late = new LatePuts(layout.data, lease, own.late, log);
+    const noteLate = (late: number): Promise<void> => this.#late.note(late);
+    const onLost = (): void => this.#explainMarkers();
     this.#applier = new Applier({
-      data: layout.data,
-      epoch: lease.epoch,
+      writer: new DataWriter({ layout, epoch, store, turn, noteLate, signal, onLost, log }),
       onApplied: number => {
         this.#overlay.trim(number);
-        this.#cleaner.applied(number);
+        this.#writer.resume(number);
       },
       onRoom: () => this.#writer.resume(),
-      onLost: () => this.#explainMarkers(),
-      log,
+      signal,
     });
     this.#writer = new JournalWriter({
       journal,
       next: recovered.next,
+      applied,
       timeoutMs,
       log,
       hasRoom: () => this.#applier.hasRoom,
@@ -72,13 +65,13 @@ export class MongoStore {
   }
 
   /** See `takeOver`, also for the errors. */
-  static async open(options: StoreOptions): Promise<MongoStore> {
+  static async open(options: StoreOptions): Promise<JournaledCollection> {
     let lost: Error | undefined;
     let tellLost = (err: Error): void => {
       lost = err;
     };
     const own = await takeOver(options, err => tellLost(err));
-    const store = new MongoStore(options, own);
+    const store = new JournaledCollection(options, own);
     tellLost = err => store.#fail(err);
     if (lost !== undefined) store.#fail(lost);
     return store;
@@ -94,7 +87,7 @@ export class MongoStore {
    * from now on sees it. When it rejects with LevelError `unavailable`, it does not happen, unless this
    * process ends or loses the store at once: then it may. See JournalWriter for the other errors.
    */
-  async write(operations: readonly Operation[]): Promise<void> {
+  async write(operations: readonly JournalOperation[]): Promise<void> {
     this.#assertUsable();
     await this.#writer.write(operations);
   }
@@ -137,19 +130,19 @@ export class MongoStore {
   async close(): Promise<boolean> {
     const { lease, client } = this.#own;
     const { timeoutMs, log } = this.#options;
-    let released = false;
+    let [settled, released] = [false, false];
     try {
       if (this.#failure === undefined) {
         await withDeadline(this.#finish(), timeoutMs, 'finishing what is under way');
+        settled = true;
       }
     } catch (err) {
       log.warn({ err }, 'closing with work under way');
     }
-    const next = this.#writer.isIdle ? this.#writer.next : undefined;
     const isOwner = this.#failure === undefined;
     this.#fail(unavailable('the store is closed'));
     try {
-      if (isOwner) await withDeadline(lease.release(next), GOODBYE_MS, 'giving the store up');
+      if (isOwner) await withDeadline(lease.release(settled), GOODBYE_MS, 'giving the store up');
       released = true;
     } catch (err) {
       log.warn({ err }, 'the store could not be given up: others must wait for the lease to end');
@@ -161,11 +154,10 @@ export class MongoStore {
   async #finish(): Promise<void> {
     await this.#writer.idle();
     await this.#applier.idle();
-    await this.#cleaner.flush();
   }
 
-  #commit(entry: Entry): void {
-    this.#overlay.commit(entry.number, entry.operations);
+  #commit(entry: JournalEntry): void {
+    this.#overlay.commit(entry);
     this.#applier.add(entry);
   }
 
@@ -203,9 +195,12 @@ export class MongoStore {
       this.#assertUsable();
       const hold = this.#overlay.hold();
       try {
-        const found = await read({ data: layout.data, epoch: lease.epoch, floor: hold.floor });
+        const isLate = (document: DataDocument): boolean => this.#late.isLate(document);
+        const found = await read({ data: layout.data, epoch: lease.epoch, floor: hold.floor, isLate });
         this.#assertUsable();
-        return merge(found);
+        if (hold.isValid) return merge(found);
+        again = false;
+        continue;
       } catch (err) {
         if (!(err instanceof MarkersChanged)) throw err;
         if (again)
@@ -235,7 +230,7 @@ export class MongoStore {
   #fail(err: Error): Error {
     this.#failure ??= err;
     this.#writer.stop(this.#failure);
-    this.#applier.stop();
+    this.#stopped.abort();
     this.#own.lease.stop();
     return this.#failure;
   }

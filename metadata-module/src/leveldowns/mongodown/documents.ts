@@ -1,65 +1,56 @@
-/**
- * What lies in the database, and under which names. With MONGODB_COLLECTION `metadata`:
- *
- * - `metadata`: the keys and values, and two markers;
- * - `metadata.journal`: batches by number, and fences;
- * - `metadata.state`: one document, who owns the store.
- */
+/** The documents of a store, and their collections: README.md, "The documents". */
 import type { Collection, Db } from 'mongodb';
 
-/** Sorts before every key (a key is never empty) and holds what the collection is. */
+/** Sorts before every key (a key is never empty). */
 export const LOWER_MARKER = '';
 /** Sorts after every key (their code points end at U+00FF). */
 export const UPPER_MARKER = '\u0100';
+export const MARKERS = [UPPER_MARKER, LOWER_MARKER] as const;
 
 /** A key, or a marker. */
 export interface DataDocument {
   readonly _id: string;
-  /**
-   * Number of the journal up to which the bulk went that wrote this. Every write needs it to be no newer than
-   * itself.
-   */
+  /** Turn of the command that wrote it. */
   readonly n?: number;
   /** The value. */
   readonly v?: Buffer;
-  /** The key was deleted: nobody sees it any more. */
-  readonly deleted?: true;
-  /**
-   * A put of an older number may still come: the document may never be removed, only be marked as deleted.
-   */
-  readonly exposed?: true;
 
   /** Markers: the epoch of the owner of the store. */
   readonly epoch?: number;
-  /** Markers: every journal entry up to this number is in this collection. */
+  /** Markers: every batch up to this number is in the data. */
   readonly applied?: number;
   /** Markers: the id of the store, as in the state document. */
   readonly store?: string;
-  /** Markers: grows with every write, also one that is done again. See `claimData`. */
+  /** Markers: the last command that was carried out to its end. */
+  readonly turn?: number;
+  /** Grows with every claim: a server need not wait for a majority when a write changes nothing. */
   readonly touched?: number;
 }
 
-export interface JournalDocument {
+/** Slots of the journal. Part of the format. */
+export const SLOTS = 128;
+
+export interface SlotDocument {
+  /** 0 to SLOTS - 1: the number of what it holds, modulo SLOTS. */
   readonly _id: number;
-  /** Id of the writer that answers for the document. */
-  readonly by: string;
-  /**
-   * `batch`: a part of one. `void`: a number that was given up. `fence`: no batch of a former writer follows.
-   */
-  readonly kind: 'batch' | 'void' | 'fence';
-  /** Fences: the epoch of the owner that set it. */
-  readonly epoch?: number;
-  /** The number of the batch's first part, and how many parts it has. */
-  readonly first?: number;
-  readonly parts?: number;
-  /** The operations, or this part of their bytes. */
-  readonly ops?: Buffer;
-  /** How often the document was written again to see it confirmed by a majority. */
-  readonly confirmed?: number;
+  /** The epoch of the only owner that may write to it. */
+  readonly epoch: number;
+  /** Number of what it holds. 0: nothing yet. */
+  readonly n: number;
+  /** The number of the batch's first part, and how many parts it has. 0: the number was given up. */
+  readonly first: number;
+  readonly parts: number;
+  /** The operations of the batch, or this part of their bytes. */
+  readonly ops: Buffer;
+  /** See `DataDocument.touched`. */
+  readonly touched: number;
 }
 
 export const STATE_ID = 'state';
-export const FORMAT = 1;
+export const FORMAT = 2;
+
+/** Ranges of turns: the first of each as its name, and the last. */
+export type LateTurns = Readonly<Record<string, number>>;
 
 export interface Owner {
   /** Unique for every open. */
@@ -76,27 +67,31 @@ export interface StateDocument {
   readonly owner: Owner;
   /** How many owners there were. No two have the same. */
   readonly epoch: number;
-  /** True once the markers are in the data collection. */
+  /** True once the markers and the slots are there. */
   readonly created: boolean;
   /** Grows with every sign of life of the owner. */
   readonly beat: number;
   /** Silence after which others may take over. */
   readonly leaseMs: number;
   readonly released: boolean;
-  /** Left by an owner that closed with nothing under way: the next journal number. */
+  /** Turns of commands whose puts may come late: what carries one as its `n` counts for nothing. */
+  readonly late?: LateTurns;
+  /** Left by an owner that closed: none of its commands was unanswered. */
+  readonly settled?: true;
+  /** Format 1, left by an owner that closed with nothing under way: the next journal number. */
   readonly next?: number;
 }
 
 export class Layout {
   readonly db: Db;
   readonly data: Collection<DataDocument>;
-  readonly journal: Collection<JournalDocument>;
+  readonly journal: Collection<SlotDocument>;
   readonly state: Collection<StateDocument>;
 
   constructor(db: Db, name: string) {
     this.db = db;
     this.data = db.collection<DataDocument>(name);
-    this.journal = db.collection<JournalDocument>(`${name}.journal`);
+    this.journal = db.collection<SlotDocument>(`${name}.journal`);
     this.state = db.collection<StateDocument>(`${name}.state`);
   }
 
