@@ -6,6 +6,10 @@ export interface StoredEntry {
   readonly value: Buffer;
 }
 
+export type StoredOperation =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer };
+
 export interface OpenOptions {
   readonly createIfMissing?: boolean;
   readonly errorIfExists?: boolean;

@@ -7,20 +7,26 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import fc from 'fast-check';
-import { closeLevel, getValue, openLevel, readEntries, writeBatch } from '../leveldowns/level-calls.js';
+import {
+  closeLevel,
+  getValue,
+  openLevel,
+  readEntries,
+  writeBatch,
+  type StoredOperation,
+} from '../leveldowns/level-calls.js';
 import type { LevelDown } from '../leveldowns/plugin.js';
 import type { LevelKind, LevelPlace } from './level-place.js';
 import { propertyOptions } from './seed.js';
 
-type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
 type Body = (t: TestContext, kind: LevelKind) => Promise<void>;
 
-const put = (key: string | Buffer, value: string | Buffer): Operation => ({
+const put = (key: string | Buffer, value: string | Buffer): StoredOperation => ({
   type: 'put',
   key: Buffer.from(key),
   value: Buffer.from(value),
 });
-const del = (key: string | Buffer): Operation => ({ type: 'del', key: Buffer.from(key) });
+const del = (key: string | Buffer): StoredOperation => ({ type: 'del', key: Buffer.from(key) });
 
 const TESTS: Readonly<Record<string, Body>> = {
   'a batch is all there when it is acknowledged': async (t, kind) => {
@@ -42,7 +48,7 @@ const TESTS: Readonly<Record<string, Body>> = {
     await opened(t, kind, async level => {
       await writeBatch(level, [put('a', '1')]);
       const nothing = JSON.parse('null') as Buffer; // what the types forbid
-      const bad: Operation = { type: 'put', key: Buffer.from('c'), value: nothing };
+      const bad: StoredOperation = { type: 'put', key: Buffer.from('c'), value: nothing };
       await assert.rejects(writeBatch(level, [put('a', '2'), put('b', '2'), bad]));
       assert.deepEqual(await all(level), [['a', '1']]);
     });
@@ -102,7 +108,7 @@ const TESTS: Readonly<Record<string, Body>> = {
       bytes,
       fc.constantFrom(...['a', 'a\0', 'a\0b', 'b', 'é', '😀', '\uffff'].map(k => Buffer.from(k))),
     );
-    const operation: fc.Arbitrary<Operation> = fc.oneof(
+    const operation: fc.Arbitrary<StoredOperation> = fc.oneof(
       fc.record({ type: fc.constant('put' as const), key, value: bytes }),
       fc.record({ type: fc.constant('del' as const), key }),
     );

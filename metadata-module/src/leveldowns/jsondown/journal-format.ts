@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib';
 import { fromJson, toJson, type Bytes } from './bytes.js';
 import { SortedMap } from './sorted-map.js';
 
-export type Operation =
+export type MapOperation =
   | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: 'del'; readonly key: Bytes };
 
@@ -27,7 +27,7 @@ export interface BeginRecord {
 export interface BatchRecord {
   readonly kind: 'batch';
   readonly batch: number;
-  readonly operations: readonly Operation[];
+  readonly operations: readonly MapOperation[];
 }
 export interface ContinuedRecord {
   readonly kind: 'continued';
@@ -54,7 +54,7 @@ export function checksum(data: string | Buffer): string {
   return crc32(data).toString(16).padStart(8, '0');
 }
 
-export function applyOperations(map: SortedMap, operations: readonly Operation[]): SortedMap {
+export function applyOperations(map: SortedMap, operations: readonly MapOperation[]): SortedMap {
   let changed = map;
   for (const operation of operations) {
     changed =
@@ -96,12 +96,12 @@ function recordOf({ begin, batch, operations, continuedIn, afterBatch }: Body): 
     : undefined;
 }
 
-function formatOperation(operation: Operation): unknown[] {
+function formatOperation(operation: MapOperation): unknown[] {
   const { type, key } = operation;
   return type === 'put' ? [type, toJson(key), toJson(operation.value)] : [type, toJson(key)];
 }
 
-function parseOperation([type, jsonKey, jsonValue]: readonly unknown[]): Operation | undefined {
+function parseOperation([type, jsonKey, jsonValue]: readonly unknown[]): MapOperation | undefined {
   const key = fromJson(jsonKey);
   if (key === undefined) return undefined;
   if (type === 'del') return { type, key };

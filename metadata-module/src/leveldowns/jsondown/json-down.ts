@@ -13,9 +13,9 @@ import {
 } from '../abstract-leveldown.js';
 import { toBuffer, toBytes, toText, type Bytes } from './bytes.js';
 import { FolderStorage } from './folder-storage.js';
-import type { Operation } from './journal-format.js';
+import type { MapOperation } from './journal-format.js';
 import { JsonIterator, RangeCursor } from './json-iterator.js';
-import { JsonStore } from './json-store.js';
+import { JournaledMap } from './journaled-map.js';
 import { SortedMap } from './sorted-map.js';
 import type { JsonStorage } from './storage.js';
 
@@ -43,7 +43,7 @@ interface WriteOptions {
 export class JsonDown extends AbstractLevelDOWN implements LevelDown {
   readonly #storage: JsonStorage;
   readonly #options: Required<JsonDownOptions>;
-  #store: JsonStore | undefined;
+  #store: JournaledMap | undefined;
   /** Opening and closing come one after the other, whatever the order of the calls. */
   #lifecycle: Promise<void> = Promise.resolve();
 
@@ -70,7 +70,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
 
   _open({ createIfMissing, errorIfExists }: OpenOptions, callback: Callback): void {
     this.#inTurn(async () => {
-      this.#store ??= await JsonStore.open(this.#storage, {
+      this.#store ??= await JournaledMap.open(this.#storage, {
         ...this.#options,
         createIfMissing,
         errorIfExists,
@@ -123,7 +123,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
     settle(this.#commit([{ type: 'del', key }], sync), callback);
   }
 
-  _batch(operations: readonly Operation[], { sync }: WriteOptions, callback: Callback): void {
+  _batch(operations: readonly MapOperation[], { sync }: WriteOptions, callback: Callback): void {
     settle(this.#commit(operations, sync), callback);
   }
 
@@ -136,13 +136,13 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
     return new JsonIterator(this, present(this.#opened()), options);
   }
 
-  async #commit(operations: readonly Operation[], sync = false): Promise<void> {
+  async #commit(operations: readonly MapOperation[], sync = false): Promise<void> {
     await this.#opened().commit(operations, sync);
   }
 
   async #clear({ sync, ...range }: RangeOptions<Bytes> & WriteOptions): Promise<void> {
     const entries = new RangeCursor(await present(this.#opened()), range);
-    let keys: Operation[] = [];
+    let keys: MapOperation[] = [];
     for (let entry = entries.next(); entry !== undefined; entry = entries.next()) {
       keys.push({ type: 'del', key: entry.key });
       if (keys.length < KEYS_PER_CLEAR) continue;
@@ -152,7 +152,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
     if (keys.length > 0) await this.#commit(keys, sync);
   }
 
-  #opened(): JsonStore {
+  #opened(): JournaledMap {
     if (this.#store === undefined) throw new Error('Database is not open');
     return this.#store;
   }
@@ -182,7 +182,7 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
 }
 
 /** What is stored at this moment; after a failure a promise, kept once it is certain what is stored. */
-function present(store: JsonStore): SortedMap | Promise<SortedMap> {
+function present(store: JournaledMap): SortedMap | Promise<SortedMap> {
   return store.certain ? store.map : store.ping().then(() => store.map);
 }
 

@@ -7,7 +7,7 @@ import {
   type RangeOptions,
 } from '../abstract-leveldown.js';
 import type { JsonDown } from './json-down.js';
-import { SortedMap, type Cursor, type Entry } from './sorted-map.js';
+import { SortedMap, type Cursor, type MapEntry } from './sorted-map.js';
 
 /** After so many entries the event loop gets a turn. */
 const ENTRIES_PER_TURN = 128;
@@ -85,7 +85,7 @@ export class RangeCursor {
     if (start !== undefined) this.#cursor.seek(start);
   }
 
-  next(): Entry | undefined {
+  next(): MapEntry | undefined {
     if (this.#outside || this.#left <= 0) return undefined;
     let entry = this.#cursor.next();
     // The bound at which it starts may be one that leaves the key itself out.

@@ -12,6 +12,7 @@ import {
   readEntries,
   writeBatch,
   type StoredEntry,
+  type StoredOperation,
 } from '../level-calls.js';
 import { JsonDown } from './json-down.js';
 
@@ -23,12 +24,11 @@ interface Real {
   readonly open: { readonly iterator: AsyncGenerator<StoredEntry>; readonly expected: StoredEntry[] }[];
 }
 type Command = fc.AsyncCommand<Model, Real>;
-type Operation = { type: 'put'; key: Buffer; value: Buffer } | { type: 'del'; key: Buffer };
 
 const bytes = (minLength: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength, maxLength: 2, max: 255 }).map(array => Buffer.from(array));
 const bound = fc.option(bytes(1), { nil: undefined });
-const operation: fc.Arbitrary<Operation> = fc.oneof(
+const operation: fc.Arbitrary<StoredOperation> = fc.oneof(
   fc.record({ type: fc.constant('put' as const), key: bytes(1), value: bytes(0) }),
   fc.record({ type: fc.constant('del' as const), key: bytes(1) }),
 );
@@ -42,7 +42,10 @@ const range = fc.record({
 });
 type Range = typeof range extends fc.Arbitrary<infer R> ? R : never;
 
-function apply(entries: readonly StoredEntry[], operations: readonly Operation[]): readonly StoredEntry[] {
+function apply(
+  entries: readonly StoredEntry[],
+  operations: readonly StoredOperation[],
+): readonly StoredEntry[] {
   const map = new Map(entries.map(entry => [entry.key.toString('latin1'), entry]));
   for (const change of operations) {
     if (change.type === 'put')

@@ -21,7 +21,7 @@ import { createHash } from 'node:crypto';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 import { fromJson, toJson } from './bytes.js';
 import { checksum } from './journal-format.js';
-import { SortedMap, type Entry } from './sorted-map.js';
+import { SortedMap, type MapEntry } from './sorted-map.js';
 import type { StoredLine, StoredText } from './storage.js';
 
 const FORMAT = 'jsondown 1';
@@ -81,7 +81,7 @@ function fields(values: object): string {
     .join('');
 }
 
-function formatEntry({ key, value }: Entry, last: boolean): string {
+function formatEntry({ key, value }: MapEntry, last: boolean): string {
   const rest = JSON.stringify([toJson(key), toJson(value)]).slice(1, -1);
   return `${ENTRY_LEAD}${checksum(rest)}",${rest}]${last ? '' : ','}\n`;
 }
@@ -92,7 +92,7 @@ class SnapshotParser {
   readonly #name: string;
   readonly #hash = createHash('sha256');
   readonly #head = new Map<string, unknown>();
-  readonly #entries: Entry[] = [];
+  readonly #entries: MapEntry[] = [];
   #state: State = 'head';
   /** The last entry had a comma, so that another one must follow. */
   #comma = false;

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import fc from 'fast-check';
-import { SortedMap, type Cursor, type Entry } from './sorted-map.js';
+import { SortedMap, type Cursor, type MapEntry } from './sorted-map.js';
 
 const bytes = fc.uint8Array({ maxLength: 3 }).map(array => Buffer.from(array).toString('latin1'));
 const change = fc.record({ key: bytes, value: fc.option(bytes, { nil: undefined }) });
 
-function rest(cursor: Cursor): Entry[] {
-  const entries: Entry[] = [];
+function rest(cursor: Cursor): MapEntry[] {
+  const entries: MapEntry[] = [];
   for (let entry = cursor.next(); entry !== undefined; entry = cursor.next()) {
     entries.push({ key: entry.key, value: entry.value });
   }
   return entries;
 }
 
-function sorted(model: ReadonlyMap<string, string>): Entry[] {
+function sorted(model: ReadonlyMap<string, string>): MapEntry[] {
   return [...model]
     .map(([key, value]) => ({ key, value }))
     .sort((a, b) => Buffer.compare(Buffer.from(a.key, 'latin1'), Buffer.from(b.key, 'latin1')));
@@ -26,7 +26,7 @@ test('after any changes it holds what a plain map holds, in byte order, and olde
     fc.property(fc.array(change, { maxLength: 200 }), changes => {
       const model = new Map<string, string>();
       let map = SortedMap.empty;
-      const moments: [SortedMap, Entry[]][] = [];
+      const moments: [SortedMap, MapEntry[]][] = [];
       for (const { key, value } of changes) {
         if (value === undefined) model.delete(key);
         else model.set(key, value);

@@ -5,12 +5,12 @@
  */
 import type { Bytes } from './bytes.js';
 
-export interface Entry {
+export interface MapEntry {
   readonly key: Bytes;
   readonly value: Bytes;
 }
 
-interface Node extends Entry {
+interface Node extends MapEntry {
   readonly left: Tree;
   readonly right: Tree;
   readonly height: number;
@@ -33,7 +33,7 @@ export class SortedMap {
   }
 
   /** A map of entries whose keys ascend, in linear time. */
-  static fromAscending(entries: readonly Entry[]): SortedMap {
+  static fromAscending(entries: readonly MapEntry[]): SortedMap {
     let byteLength = 0;
     for (const { key, value } of entries) byteLength += key.length + value.length;
     return new SortedMap(build(entries, 0, entries.length), entries.length, byteLength);
@@ -80,7 +80,7 @@ export class Cursor {
     this.#descend(root);
   }
 
-  next(): Entry | undefined {
+  next(): MapEntry | undefined {
     const node = this.#path.pop();
     if (node !== undefined) this.#descend(this.#reverse ? node.left : node.right);
     return node;
@@ -108,12 +108,12 @@ function height(tree: Tree): number {
   return tree === undefined ? 0 : tree.height;
 }
 
-function join({ key, value }: Entry, left: Tree, right: Tree): Node {
+function join({ key, value }: MapEntry, left: Tree, right: Tree): Node {
   return { key, value, left, right, height: Math.max(height(left), height(right)) + 1 };
 }
 
 /** Joins subtrees whose heights differ by two at most, with one rotation or two where they do. */
-function balance(entry: Entry, left: Tree, right: Tree): Node {
+function balance(entry: MapEntry, left: Tree, right: Tree): Node {
   if (left !== undefined && left.height > height(right) + 1) {
     const { left: outer, right: inner } = left;
     if (inner === undefined || height(outer) >= inner.height) {
@@ -156,7 +156,7 @@ function first(tree: Node): Node {
   return node;
 }
 
-function build(entries: readonly Entry[], from: number, to: number): Tree {
+function build(entries: readonly MapEntry[], from: number, to: number): Tree {
   const middle = (from + to) >>> 1;
   const entry = entries[middle];
   if (from >= to || entry === undefined) return undefined;

@@ -28,19 +28,17 @@ async function makeFormat1(place: Place, state: object = { released: true, next:
   await db
     .collection<{ _id: number; by: string; kind: string }>('metadata.journal')
     .insertMany([{ _id: 4, by: 'former', kind: 'fence' }]);
-  await db
-    .collection<{ _id: string }>('metadata.state')
-    .insertOne({
-      _id: 'state',
-      format: 1,
-      store: 'id',
-      owner,
-      epoch: 2,
-      created: true,
-      beat: 9,
-      leaseMs: 300,
-      ...{ released: false, ...state },
-    } as { _id: string });
+  await db.collection<{ _id: string }>('metadata.state').insertOne({
+    _id: 'state',
+    format: 1,
+    store: 'id',
+    owner,
+    epoch: 2,
+    created: true,
+    beat: 9,
+    leaseMs: 300,
+    ...{ released: false, ...state },
+  } as { _id: string });
   await client.close();
 }
 

@@ -1,9 +1,8 @@
 /** Batches by number, and what a store holds after them: a half-done, lost or repeated one shows. */
 import assert from 'node:assert/strict';
 import { writeBatch } from '../../level-calls.js';
+import type { StoreOperation } from '../../../store/level-store.js';
 import type { LevelDown } from '../../plugin.js';
-
-type Operation = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
 
 const KEYS = 40;
 const PUTS = 8;
@@ -12,16 +11,16 @@ const DELS = 5;
 const CYCLE = KEYS * 2;
 
 /** Puts some keys, deletes others, and counts. */
-export function batchOf(number: number): Operation[] {
+export function batchOf(number: number): StoreOperation[] {
   const value = String(number);
   return [
     { type: 'put', key: 'count', value },
-    ...Array.from({ length: PUTS }, (_, i): Operation => ({
+    ...Array.from({ length: PUTS }, (_, i): StoreOperation => ({
       type: 'put',
       key: keyOf(number * 3 + i),
       value,
     })),
-    ...Array.from({ length: DELS }, (_, i): Operation => ({
+    ...Array.from({ length: DELS }, (_, i): StoreOperation => ({
       type: 'del',
       key: keyOf(number * 3 + PUTS + i),
     })),
