@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { sleep } from '@zenko-modules/common/deadline';
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import fc from 'fast-check';
 import { propertyOptions } from '../../testing/seed.js';
@@ -11,9 +11,18 @@ import { contents, newPlace, newStore, withLayout, withStore } from './testing/d
 import { on, startWireProxy } from './testing/wire-proxy.js';
 
 const skip = mongodbMissing;
+const DEADLINE_MS = 60_000;
 const KEYS = Array.from({ length: 300 }, (_, index) => `k${String(index).padStart(3, '0')}`);
 const puts = KEYS.map(key => ({ type: 'put', key, value: 'v' }) as const);
 const deletes = KEYS.map(key => ({ type: 'del', key }) as const);
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = new AbortController();
+  const wait = async (): Promise<void> => {
+    while (!end.signal.aborted && !(await isSo())) await sleep(10);
+  };
+  await withDeadline(wait(), DEADLINE_MS, 'what was waited for').finally(() => end.abort());
+}
 
 test('turns that were added are found, and no others, and neighbours take no room', t => {
   const property = fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 60 })), numbers => {
@@ -47,7 +56,7 @@ test(
         let lost = 0;
         proxy.judge = command => (isPuts(command) && ++lost <= 2 ? 'cut-after' : 'pass');
         await writeBatch(store, puts);
-        while (lost < 3) await sleep(10);
+        await until(() => lost >= 3);
         await writeBatch(store, deletes);
         assert.deepEqual(await contents(store), {});
       }
@@ -82,16 +91,16 @@ test(
     let held = 0;
     proxy.judge = command => (isPuts(command) && ++held === 1 ? { hold } : 'pass');
     await writeBatch(store, puts);
-    while (held < 2) await sleep(10);
+    await until(() => held >= 2);
     await writeBatch(store, deletes);
     const documents = (): Promise<number> => withLayout(place, ({ data }) => data.countDocuments());
-    while (held < 3 || (await documents()) > MARKERS.length) await sleep(10);
+    await until(async () => held >= 3 && (await documents()) === MARKERS.length);
     release();
-    while ((await documents()) < MARKERS.length + KEYS.length) await sleep(10);
+    await until(async () => (await documents()) === MARKERS.length + KEYS.length);
 
     assert.deepEqual(await contents(store), {});
     assert.equal(await getValue(store, 'k001'), undefined);
-    while ((await documents()) > MARKERS.length) await sleep(10);
+    await until(async () => (await documents()) === MARKERS.length);
     await closeLevel(store);
     assert.deepEqual(await withStore(newStore(place), contents), {});
   },

@@ -157,8 +157,9 @@ test(
       );
     }
     for await (const entry of readEntries(store, { limit: 3 })) assert.ok(entry.key.length > 0);
+    const finds = commands().filter(({ commandName }) => commandName === 'find');
     assert.deepEqual(
-      commands().map(({ command }) => Number(command.limit)),
+      finds.map(({ command }) => Number(command.limit)),
       [4],
     );
   },
