@@ -4,7 +4,7 @@ import { portionsOf } from './data-writer.js';
 import { encodedBytes, type JournalEntry } from './journal-entry.js';
 
 /** Operations and bytes of one command, and of one bulk unless a single entry has more. */
-export const PORTION = { keys: 500, bytes: 4 * 1024 * 1024 } as const;
+const PORTION = { keys: 500, bytes: 4 * 1024 * 1024 } as const;
 /**
  * How long entries wait for others to share a bulk. Nobody waits for them, the fewer bulks leave the server more
  * room for what somebody waits for, and of keys that are written again and again only the last value is sent.

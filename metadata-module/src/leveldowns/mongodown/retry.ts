@@ -57,7 +57,7 @@ export async function retryFor<T>(ms: number, what: string, work: () => Promise<
 }
 
 /** The same without a deadline; rejects with the last error once `signal` is aborted. */
-export async function retryUntilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function retryUntilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const backoff = new Backoff();
   for (;;) {
     try {
