@@ -4,6 +4,7 @@ import type { Document } from 'mongodb';
 import { LOWER_MARKER, UPPER_MARKER, type Layout } from './documents.js';
 import { encodedBytes, type JournalOperation } from './journal-entry.js';
 import { Backoff } from './retry.js';
+import { runWrite } from './write-command.js';
 
 export interface DataWriterOptions {
   readonly layout: Layout;
@@ -59,27 +60,11 @@ export class DataWriter {
   }
 
   async #send(operations: readonly JournalOperation[], applied: number | undefined): Promise<void> {
-    const { collectionName } = this.#options.layout.data;
-    const { deletes, updates } = statementsOf(operations, applied, { ...this.#options, turn: this.#turn });
-    if (deletes.length > 0) await this.#run({ delete: collectionName, deletes });
-    const { n } = await this.#run({ update: collectionName, updates });
-    if (n !== updates.length) throw new MarkersLost('the markers are not found');
-  }
-
-  /** One command in one message, whatever its size: the driver's own bulks may be cut in two. */
-  async #run(command: Document): Promise<Document> {
     const { db, data } = this.#options.layout;
-    const { writeConcern } = data;
-    const reply = await db.command({
-      ...command,
-      ordered: true,
-      writeConcern: { w: writeConcern?.w, wtimeout: writeConcern?.wtimeoutMS, j: writeConcern?.journal },
-    });
-    const [failed] = (reply.writeErrors ?? []) as { readonly errmsg: string }[];
-    if (failed !== undefined) throw new Error(`a write to the data failed: ${failed.errmsg}`);
-    const concern = reply.writeConcernError as { readonly errmsg: string } | undefined;
-    if (concern !== undefined) throw new Error(`a write to the data is not confirmed: ${concern.errmsg}`);
-    return reply;
+    const { deletes, updates } = statementsOf(operations, applied, { ...this.#options, turn: this.#turn });
+    if (deletes.length > 0) await runWrite(db, data, { delete: data.collectionName, deletes });
+    const { n } = await runWrite(db, data, { update: data.collectionName, updates });
+    if (n !== updates.length) throw new MarkersLost('the markers are not found');
   }
 }
 

@@ -1,8 +1,9 @@
 /** The journal's slots: README.md, "A write". */
-import type { Collection } from 'mongodb';
-import { SLOTS, type SlotDocument } from './documents.js';
+import type { Collection, Db } from 'mongodb';
+import { SLOTS, type Layout, type SlotDocument } from './documents.js';
 import { corrupt, overtaken } from './errors.js';
 import { decodeOperations, type JournalEntry } from './journal-entry.js';
+import { runWrite } from './write-command.js';
 
 /** Bytes of operations in one slot: all slots together hold half a GiB at most. */
 export const PART_BYTES = 4 * 1024 * 1024;
@@ -22,11 +23,13 @@ export interface Recovered {
 }
 
 export class Journal {
+  readonly #db: Db;
   readonly #slots: Collection<SlotDocument>;
   readonly #epoch: number;
 
-  constructor(slots: Collection<SlotDocument>, epoch: number) {
-    this.#slots = slots;
+  constructor({ db, journal }: Layout, epoch: number) {
+    this.#db = db;
+    this.#slots = journal;
     this.#epoch = epoch;
   }
 
@@ -60,12 +63,12 @@ export class Journal {
    */
   async create(applied: number): Promise<void> {
     const nothing = { epoch: 0, n: applied, first: applied, parts: 0, ops: NO_BYTES, touched: 0 };
-    await this.#slots.bulkWrite(
-      Array.from({ length: SLOTS }, (_, _id) => ({
-        updateOne: { filter: { _id }, update: { $setOnInsert: nothing }, upsert: true },
-      })),
-      { ordered: false },
-    );
+    const updates = Array.from({ length: SLOTS }, (_, _id) => ({
+      q: { _id },
+      u: { $setOnInsert: nothing },
+      upsert: true,
+    }));
+    await runWrite(this.#db, this.#slots, { update: this.#slots.collectionName, updates });
   }
 
   /** Makes the slots this owner's: nobody of an older epoch writes to one from then on. */

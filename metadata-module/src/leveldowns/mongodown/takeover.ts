@@ -80,7 +80,7 @@ async function takeData(
     retryUnlessAway(timeoutMs, () =>
       withDeadline(hedged(timeoutMs / 2, signal, work), timeoutMs, 'a step of the opening'),
     );
-  const journal = new Journal(layout.journal, epoch);
+  const journal = new Journal(layout, epoch);
   await step(() => claimMarkers(layout, claim));
   if (!created) await step(() => journal.create(0));
   else if (format < FORMAT) await step(() => upgradeStore(layout, claim, journal));
