@@ -1,5 +1,5 @@
 /**
- * Two checkouts measured beside each other: `node bench/dist/versus-<what>.js THIS OTHER [--turns N]`.
+ * Two checkouts measured beside each other: `node bench/dist/versus-<what>.js THIS OTHER [--turns N] [--only ROW]`.
  *
  * Each row is run on both, one after the other, in every turn, and who begins changes from turn to turn: what
  * else the machine does then counts for both. A ratio is of one turn; its median and its spread are shown.
@@ -21,17 +21,22 @@ export interface VersusArguments {
   /** Absolute paths of the two checkouts, which are built. */
   readonly checkouts: readonly [string, string];
   readonly turns: number;
+  /** Only rows whose name holds this text. */
+  readonly only: string;
 }
 
 /** Reads the command line; ends the process with a usage line when it is wrong. */
 export function versusArguments(): VersusArguments {
   const usage = (reason: string): never => {
-    console.error(`${reason}\nusage: node ${process.argv[1] ?? ''} THIS OTHER [--turns N]`);
+    console.error(`${reason}\nusage: node ${process.argv[1] ?? ''} THIS OTHER [--turns N] [--only ROW]`);
     process.exit(2);
   };
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { turns: { type: 'string', default: String(DEFAULT_TURNS) } },
+    options: {
+      turns: { type: 'string', default: String(DEFAULT_TURNS) },
+      only: { type: 'string', default: '' },
+    },
   });
   const [one, other] = positionals.map(folder => path.resolve(folder));
   const turns = Number(values.turns);
@@ -41,7 +46,7 @@ export function versusArguments(): VersusArguments {
   for (const folder of [one, other]) {
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return usage(`${folder} is no folder`);
   }
-  return { checkouts: [one, other], turns };
+  return { checkouts: [one, other], turns, only: values.only };
 }
 
 /** One of the two that are compared: a daemon, and what the rows need to talk to it. */
@@ -77,12 +82,13 @@ interface Sample {
   readonly cpuMicros: number;
 }
 
-/** Runs every row on both sides, `turns` times, and prints a line for each row when it is done. */
+/** Runs the rows on both sides, `turns` times, and prints a line for each when all is done. */
 export async function compare<S extends Side>(
   sides: readonly [S, S],
-  rows: readonly Row<S>[],
-  turns: number,
+  allRows: readonly Row<S>[],
+  { turns, only }: Pick<VersusArguments, 'turns' | 'only'>,
 ): Promise<void> {
+  const rows = allRows.filter(({ name }) => name.includes(only));
   const samples = rows.map(() => [[], []] as [Sample[], Sample[]]);
   for (let turn = 0; turn < turns; turn += 1) {
     for (const [index, row] of rows.entries()) {
