@@ -85,6 +85,11 @@ export function createProcessorMetrics(registry: Registry, gauges: () => Process
       labelNames: ['outcome'] as const,
       registers,
     }),
+    lost: new Counter({
+      name: 'processor_lost_messages_total',
+      help: 'Messages that Kafka no longer had when their turn came',
+      registers,
+    }),
     failures: new Counter({
       name: 'processor_failed_attempts_total',
       help: 'Attempts that failed, by kind of failure',

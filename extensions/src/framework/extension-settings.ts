@@ -21,6 +21,12 @@ import {
   STOP_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 
+function retention(value: string): number {
+  const ms = /^(?:-1|\d{1,15})$/.test(value) ? Number(value) : NaN;
+  if (ms === -1 || ms >= 60_000) return ms;
+  throw new Error('it is neither -1 nor a number from 60000');
+}
+
 function readerName(name: string): string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) throw new Error('it has other characters, or too many');
   return name;
@@ -44,6 +50,15 @@ export const KAFKA_SETTINGS = {
   KAFKA_SASL_PASSWORD: secret(optional(text, 'password at the brokers')),
   KAFKA_TOPIC_PARTITIONS: setting(integer(1, 10_000), '5', 'partitions of topics that we make'),
   KAFKA_TOPIC_REPLICATION: setting(integer(1, 100), '1', 'replicas of topics that we make'),
+  KAFKA_TOPIC_MIN_INSYNC_REPLICAS: optional(
+    integer(1, 100),
+    'replicas that have a message before it is acknowledged, of topics that we make; more than half of KAFKA_TOPIC_REPLICATION unless set',
+  ),
+  KAFKA_TOPIC_RETENTION_MS: setting(
+    parsed('-1 (for ever) or milliseconds from 60000', retention),
+    '-1',
+    'how long topics that we make keep messages, read or not; `<topic>-failed` keeps them for ever',
+  ),
 } as const;
 
 export const QUEUE_SETTINGS = {

@@ -16,6 +16,7 @@ import { acquireLease } from '../files/lease.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
 import { type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
 import { openQueue } from '../queue/open-queue.js';
+import type { Queue } from '../queue/queue.js';
 import { loadCursor } from './cursor.js';
 import type { NamedFilter } from './filtering.js';
 import { Populator } from './populator.js';
@@ -62,6 +63,7 @@ export async function startPopulator(
       await queue.ready();
     },
   });
+  prepareTopics(queue, extensions, log);
   const stop = new AbortController();
   const running = runAlone(populator, folder, stop.signal, log);
   return {
@@ -103,6 +105,15 @@ async function runAlone(
       log.error({ err }, 'the populator failed: starting it again');
       await sleep(RESTART_AFTER_MS, signal);
     }
+  }
+}
+
+/** What is published makes a missing topic too: this says at the start what is wrong with those that are there. */
+function prepareTopics(queue: Queue, { active }: LoadedExtensions, log: Logger): void {
+  const topics = new Set([...active.values()].map(({ section }) => section.topic));
+  for (const topic of topics) {
+    if (topic === undefined) continue;
+    queue.prepare(topic).catch((err: unknown) => log.warn({ err, topic }, 'cannot look at a topic yet'));
   }
 }
 

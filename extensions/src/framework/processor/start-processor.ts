@@ -86,6 +86,7 @@ export async function startProcessor(
     group,
     concurrency: section.queueProcessor?.concurrency ?? settings.PROCESSOR_CONCURRENCY,
     handle: (message, signal) => worker.work(message, signal),
+    onLost: count => metrics.lost.inc(count),
     settleMs: settleMs(limits),
   });
   const probes = await startProbeServer({

@@ -48,6 +48,11 @@ export interface ConsumeOptions {
    * is given to another member only then, as long as this member is in touch with the others.
    */
   readonly settleMs?: number;
+  /**
+   * Told how many messages the topic no longer had when their turn came, which Kafka may do; the group goes on with
+   * the oldest that is there.
+   */
+  readonly onLost?: (count: number) => void;
 }
 
 export interface Consumer {
@@ -73,6 +78,11 @@ export interface Progress {
 }
 
 export interface Queue {
+  /**
+   * Makes a topic when it is missing; one that is there and loses more than the settings say is told of in the log.
+   * @throws QueueError
+   */
+  prepare(topic: string): Promise<void>;
   /** Appends messages, in this order, to a topic, which is made when it is missing. @throws QueueError */
   publish(topic: string, messages: readonly Message[]): Promise<void>;
   /**
@@ -136,7 +146,13 @@ export function checkTopicName(name: string): void {
   }
 }
 
+const FAILED = '-failed';
+
 /** The topic in which messages of `topic` are parked that kept failing. */
 export function failedTopicOf(topic: string): string {
-  return `${topic}-failed`;
+  return topic + FAILED;
+}
+
+export function isFailedTopic(topic: string): boolean {
+  return topic.endsWith(FAILED);
 }

@@ -47,6 +47,10 @@ export class EmbeddedQueue implements Queue {
     this.#options = options;
   }
 
+  async prepare(topic: string): Promise<void> {
+    await this.#topicFolder(topic);
+  }
+
   async publish(topic: string, messages: readonly Message[]): Promise<void> {
     const folder = await this.#topicFolder(topic);
     if (messages.length === 0) return;

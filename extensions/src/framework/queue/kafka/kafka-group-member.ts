@@ -11,12 +11,13 @@ import { linkSignals, onAbort, orAborted } from '@zenko-modules/common/abort';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka, LoggerEntryContent } from 'kafkajs';
 import { Gate } from '../gate.js';
 import { KeyedPool } from '../keyed-pool.js';
 import { LowWaterMark } from '../low-water-mark.js';
 import { type Consumer, type ConsumeOptions, QueueError } from '../queue.js';
 import { fromKafka } from './kafka-messages.js';
+import { LostMessages, type PartitionOffsets } from './lost-messages.js';
 
 /** A member that was silent for so long is taken for dead. A suspended machine or a blocked process is silent. */
 const SESSION_TIMEOUT_MS = 30_000;
@@ -29,6 +30,13 @@ const LEAVE_DEADLINE_MS = 2500;
 /** Pause before messages whose handling failed come again, and before a consumer is made again. */
 const AGAIN_AFTER_MS = 1000;
 const REMIND_EVERY_MS = 60_000;
+const METADATA_MAX_AGE_MS = 30_000;
+
+export interface TopicOfMember {
+  /** Asks the brokers, and makes the topic when it is missing. */
+  readonly ensure: () => Promise<void>;
+  readonly offsets: () => Promise<readonly PartitionOffsets[]>;
+}
 
 export class GroupMember implements Consumer {
   readonly #options: ConsumeOptions;
@@ -40,14 +48,22 @@ export class GroupMember implements Consumer {
   /** Aborted when what is assigned to us may become another member's: nothing more is handed out. */
   #assignment = newAssignment();
   #batches = 0;
+  readonly #lost: LostMessages;
   #trouble: string | undefined = 'it has not joined yet';
 
-  constructor(kafka: Kafka, options: ConsumeOptions, log: Logger, ensureTopic: () => Promise<void>) {
+  constructor(kafka: Kafka, options: ConsumeOptions, log: Logger, topic: TopicOfMember) {
     this.#options = options;
     this.#log = log.child({ topic: options.topic, group: options.group });
     this.#pool = new KeyedPool(options.concurrency);
     setMaxListeners(0, this.#stop.signal);
-    this.#running = this.#run(kafka, ensureTopic);
+    const { group, onLost = () => undefined } = options;
+    this.#lost = new LostMessages({ group, offsets: topic.offsets, onLost, log: this.#log });
+    this.#running = this.#run(kafka, topic);
+  }
+
+  /** Hears each log line of kafkajs. */
+  hear(entry: LoggerEntryContent): void {
+    this.#lost.hear(entry);
   }
 
   pause(): void {
@@ -71,13 +87,16 @@ export class GroupMember implements Consumer {
     throw new QueueError('UNAVAILABLE', `group ${this.#options.group} is not consuming: ${this.#trouble}`);
   }
 
-  async #run(kafka: Kafka, ensureTopic: () => Promise<void>): Promise<void> {
+  async #run(kafka: Kafka, topic: TopicOfMember): Promise<void> {
     const { signal } = this.#stop;
     const stopped = (): boolean => signal.aborted;
     let remindAt = 0;
     while (!stopped()) {
       try {
-        await orAborted(ensureTopic(), signal);
+        await orAborted(
+          topic.ensure().then(() => this.#lost.look()),
+          signal,
+        );
         if (!stopped()) await this.#consumeOnce(kafka);
       } catch (err) {
         this.#trouble = messageOf(err);
@@ -101,6 +120,7 @@ export class GroupMember implements Consumer {
       maxBytesPerPartition: 256 * 1024,
       maxWaitTimeInMs: 500,
       allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       retry: {
         initialRetryTime: 200,
         maxRetryTime: 3000,
@@ -198,6 +218,7 @@ export class GroupMember implements Consumer {
         topics: [{ topic, partitions: [{ partition, offset: value }] }],
       });
       committed = value;
+      this.#lost.goesOn(partition, value);
     };
     const finished = new AbortController();
     const busy = (): boolean => !finished.signal.aborted;

@@ -6,6 +6,7 @@
  *   batch for a repetition of one whose acknowledgement was lost;
  * - one batch of a partition at a time; its offsets are committed as far as the messages are done, in order;
  * - a consumer that ended for any reason is made again, for ever;
+ * - what kafkajs and we know of topics is asked again after a while, and after each failure;
  * - kafkajs's own log lines are `debug`: what matters is said here, once.
  */
 import { withDeadline } from '@zenko-modules/common/deadline';
@@ -25,10 +26,13 @@ import {
 import { GroupMember } from './kafka-group-member.js';
 import { bytesOf, inRequests, MAX_MESSAGE_BYTES, toKafka } from './kafka-messages.js';
 import type { KafkaOptions } from './kafka-settings.js';
+import { KafkaTopics } from './kafka-topics.js';
+import type { PartitionOffsets } from './lost-messages.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const PUBLISH_DEADLINE_MS = 60_000;
 const LEAVE_DEADLINE_MS = 2000;
+const METADATA_MAX_AGE_MS = 30_000;
 /** A group's coordinator is chosen, or moves, for some seconds after a broker has started. */
 const COORDINATOR_RETRY = { retries: 30, minTimeout: 250, maxTimeout: 2000, maxRetryTime: 30_000 };
 const COORDINATOR_ERRORS = [
@@ -38,10 +42,9 @@ const COORDINATOR_ERRORS = [
 ];
 
 export class KafkaQueue implements Queue {
-  readonly #options: KafkaOptions;
   readonly #log: Logger;
   readonly #kafka: Kafka;
-  readonly #topics = new Set<string>();
+  readonly #topics: KafkaTopics;
   readonly #consumers = new Set<GroupMember>();
   #producer: Promise<Producer> | undefined;
   #admin: Promise<Admin> | undefined;
@@ -49,7 +52,6 @@ export class KafkaQueue implements Queue {
   #closed = false;
 
   constructor(options: KafkaOptions, log: Logger) {
-    this.#options = options;
     this.#log = log;
     this.#kafka = new Kafka({
       clientId: options.clientId,
@@ -60,8 +62,16 @@ export class KafkaQueue implements Queue {
       requestTimeout: REQUEST_TIMEOUT_MS,
       retry: { initialRetryTime: 200, maxRetryTime: 3000, retries: 4 },
       logLevel: logLevel.WARN,
-      logCreator: () => entry => log.debug({ kafka: entry.log, scope: entry.namespace }, 'kafkajs'),
+      logCreator: () => entry => {
+        log.debug({ kafka: entry.log, scope: entry.namespace }, 'kafkajs');
+        for (const member of this.#consumers) member.hear(entry.log);
+      },
     });
+    this.#topics = new KafkaTopics(options, (what, work) => this.#withAdmin(what, work), log);
+  }
+
+  prepare(topic: string): Promise<void> {
+    return this.#topics.ensure(topic);
   }
 
   publish(topic: string, messages: readonly Message[]): Promise<void> {
@@ -74,7 +84,14 @@ export class KafkaQueue implements Queue {
     checkTopicName(options.topic);
     checkTopicName(options.group);
     this.#checkOpen();
-    const member = new GroupMember(this.#kafka, options, this.#log, () => this.#ensureTopic(options.topic));
+    const { topic, group } = options;
+    const member = new GroupMember(this.#kafka, options, this.#log, {
+      ensure: () => {
+        this.#topics.forget(topic);
+        return this.#topics.ensure(topic);
+      },
+      offsets: () => this.#offsets(topic, group),
+    });
     this.#consumers.add(member);
     return Promise.resolve({
       pause: () => member.pause(),
@@ -86,34 +103,41 @@ export class KafkaQueue implements Queue {
     });
   }
 
-  async progress(topic: string, group: string): Promise<readonly (Progress & { from: string })[]> {
+  async progress(topic: string, group: string): Promise<readonly Progress[]> {
     checkTopicName(group);
-    await this.#ensureTopic(topic);
-    return pRetry(() => this.#progress(topic, group), {
-      ...COORDINATOR_RETRY,
-      shouldRetry: hasNoCoordinator,
+    const offsets = await this.#offsets(topic, group);
+    return offsets.map(one => {
+      const { partition, committed, high } = one;
+      return { partition, committed, end: high, finished: this.compareOffsets(nextOf(one), high) >= 0 };
     });
   }
 
   async backlog(topic: string, group: string): Promise<number> {
-    const partitions = await this.progress(topic, group);
-    return partitions.reduce(
-      (sum, { end, from }) => sum + Math.max(0, Number(BigInt(end) - BigInt(from))),
-      0,
-    );
+    const offsets = await this.#offsets(topic, group);
+    return offsets.reduce((sum, one) => sum + Math.max(0, Number(BigInt(one.high) - BigInt(nextOf(one)))), 0);
   }
 
-  #progress(topic: string, group: string): Promise<readonly (Progress & { from: string })[]> {
+  async #offsets(topic: string, group: string): Promise<readonly PartitionOffsets[]> {
+    await this.#topics.ensure(topic);
+    try {
+      return await pRetry(() => this.#askOffsets(topic, group), {
+        ...COORDINATOR_RETRY,
+        shouldRetry: hasNoCoordinator,
+      });
+    } catch (err) {
+      this.#topics.forget(topic);
+      throw err;
+    }
+  }
+
+  #askOffsets(topic: string, group: string): Promise<readonly PartitionOffsets[]> {
     return this.#withAdmin('ask for offsets', async admin => {
       const ends = await admin.fetchTopicOffsets(topic);
       const [ofTopic] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
       return ends.map(({ partition, high, low }) => {
         const committed = ofTopic?.partitions.find(found => found.partition === partition)?.offset ?? '-1';
-        const known = committed !== '-1';
-        // What the topic has no longer is not ahead of the group.
-        const from = known && this.compareOffsets(committed, low) > 0 ? committed : low;
-        const finished = this.compareOffsets(from, high) >= 0;
-        return { partition, committed: known ? committed : undefined, end: high, finished, from };
+        // Below zero: none yet, or kafkajs is about to look for the oldest.
+        return { partition, committed: committed.startsWith('-') ? undefined : committed, low, high };
       });
     });
   }
@@ -149,7 +173,7 @@ export class KafkaQueue implements Queue {
       const bytes = bytesOf(message);
       if (bytes > MAX_MESSAGE_BYTES) throw tooLarge(`a message of ${bytes} bytes`);
     }
-    await this.#ensureTopic(topic);
+    await this.#topics.ensure(topic);
     const producer = (this.#producer ??= this.#connectProducer());
     try {
       for (const batch of inRequests(messages)) {
@@ -158,6 +182,7 @@ export class KafkaQueue implements Queue {
       }
     } catch (err) {
       this.#producer = undefined;
+      this.#topics.forget(topic);
       void disconnect(producer, this.#log);
       if (isTooLarge(err)) throw tooLarge(`a message for ${topic}`, err);
       throw unavailable(`publish to ${topic}`, err);
@@ -170,25 +195,11 @@ export class KafkaQueue implements Queue {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       retry: { initialRetryTime: 200, maxRetryTime: 3000, retries: 4 },
     });
     await producer.connect();
     return producer;
-  }
-
-  async #ensureTopic(topic: string): Promise<void> {
-    this.#checkOpen();
-    checkTopicName(topic);
-    if (this.#topics.has(topic)) return;
-    const { partitions, replication } = this.#options;
-    await this.#withAdmin(`make the topic ${topic}`, async admin => {
-      if ((await admin.listTopics()).includes(topic)) return;
-      const configEntries = [{ name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES + 1024 * 1024) }];
-      const wanted = { topic, numPartitions: partitions, replicationFactor: replication, configEntries };
-      const made = await admin.createTopics({ topics: [wanted], waitForLeaders: true });
-      if (made) this.#log.info({ topic, partitions, replication }, 'made a topic');
-    });
-    this.#topics.add(topic);
   }
 
   async #withAdmin<T>(what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
@@ -212,6 +223,11 @@ export class KafkaQueue implements Queue {
   #checkOpen(): void {
     if (this.#closed) throw new QueueError('CLOSED', 'the queue is closed');
   }
+}
+
+/** What the topic has no longer is not ahead of the group. */
+function nextOf({ committed, low }: PartitionOffsets): string {
+  return committed !== undefined && BigInt(committed) > BigInt(low) ? committed : low;
 }
 
 async function disconnect(connecting: Promise<Producer | Admin> | undefined, log: Logger): Promise<void> {

@@ -16,6 +16,10 @@ export interface KafkaOptions {
     { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string } | undefined;
   readonly partitions: number;
   readonly replication: number;
+  /** How long topics keep messages; -1: for ever. */
+  readonly retentionMs: number;
+  /** Replicas that have a message before it is acknowledged. */
+  readonly minInsync: number;
 }
 
 /** @throws StartError for settings that contradict each other. */
@@ -27,7 +31,17 @@ export function kafkaOptions(settings: QueueSettings, hosts: readonly HostAndPor
     sasl: saslOptions(settings),
     partitions: settings.KAFKA_TOPIC_PARTITIONS,
     replication: settings.KAFKA_TOPIC_REPLICATION,
+    retentionMs: settings.KAFKA_TOPIC_RETENTION_MS,
+    minInsync: minInsync(settings),
   };
+}
+
+function minInsync({ KAFKA_TOPIC_REPLICATION, KAFKA_TOPIC_MIN_INSYNC_REPLICAS }: QueueSettings): number {
+  const number = KAFKA_TOPIC_MIN_INSYNC_REPLICAS ?? Math.floor(KAFKA_TOPIC_REPLICATION / 2) + 1;
+  if (number <= KAFKA_TOPIC_REPLICATION) return number;
+  throw new StartError(
+    `KAFKA_TOPIC_MIN_INSYNC_REPLICAS (${number}) must not be larger than KAFKA_TOPIC_REPLICATION (${KAFKA_TOPIC_REPLICATION}): nothing could be published`,
+  );
 }
 
 function tlsOptions(settings: QueueSettings): KafkaOptions['tls'] {
