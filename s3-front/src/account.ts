@@ -1,3 +1,5 @@
+import { DEFAULT_ACCOUNT } from '@zenko-modules/common/accounts';
+
 /** The one account of the front: CloudServer's default account, the owner of `accessKey1` in its own files. */
 export interface Account {
   readonly canonicalId: string;
@@ -7,7 +9,7 @@ export interface Account {
 }
 
 export const ACCOUNT: Account = {
-  canonicalId: '79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be',
-  displayName: 'Bart',
-  accountId: '123456789012',
+  canonicalId: DEFAULT_ACCOUNT.canonicalID,
+  displayName: DEFAULT_ACCOUNT.name,
+  accountId: DEFAULT_ACCOUNT.shortid,
 };

@@ -1,5 +1,5 @@
 /** Settings of s3-front, beside those that every daemon reads. */
-import { integer, parsed, port, setting } from '@zenko-modules/common/settings';
+import { integer, optional, parsed, port, setting, text } from '@zenko-modules/common/settings';
 import {
   DATA_CLIENT_SETTINGS,
   LISTEN_SETTINGS,
@@ -19,6 +19,10 @@ export const FRONT_SETTINGS = {
   ...DATA_CLIENT_SETTINGS,
   ...S3_CREDENTIALS_SETTINGS,
   ...STOP_SETTINGS,
+  S3AUTH_CONFIG: optional(
+    text,
+    "file of accounts in CloudServer's form, whose keys all sign for the one account of s3-front, instead of S3_ACCESS_KEY; read again when it changes",
+  ),
   S3_PROBE_PORT: setting(port, '4046', 'port of the health and metrics pages of s3-front'),
   S3_MAX_OBJECT_BYTES: setting(
     integer(1, Number.MAX_SAFE_INTEGER, 'bytes'),

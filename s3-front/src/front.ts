@@ -4,7 +4,9 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
+import { StartError } from '@zenko-modules/common/start-error';
 import { ACCOUNT } from './account.js';
+import { keysOf } from './auth/keys.js';
 import { USERS_BUCKET } from './bucket-attributes.js';
 import { DataClient } from './data-client.js';
 import { createFrontMetrics } from './front-metrics.js';
@@ -24,9 +26,14 @@ const PREPARE_RETRY_MS = 1000;
  * @throws StartError when a port cannot be bound
  */
 export async function startFront(settings: FrontSettings, log: Logger): Promise<Running> {
+  const keys = keysOf(settings);
+  await keys().catch((err: unknown) => {
+    throw new StartError(`S3AUTH_CONFIG: ${messageOf(err)}`);
+  });
   const front: Front = {
     settings,
     account: ACCOUNT,
+    keys,
     locks: new KeyedLocks(),
     metadata: new MetadataClient({
       host: settings.METADATA_HOST,

@@ -1,7 +1,10 @@
 /** Stacks: deployed, waited for, changed, removed. */
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { containersOf, docker, NODES, REGISTRY } from './docker.mjs';
+import { containersOf, docker, NODES, REGISTRY, run } from './docker.mjs';
 import { imageName, STAND_IN_IMAGES } from './images.mjs';
 import { sleep, until } from './waiting.mjs';
 
@@ -10,6 +13,7 @@ export const STACK = 'zenko';
 /** Not 8000: the routing mesh would take that port from whatever else listens on this machine. */
 export const S3_PORT = 18_080;
 
+const BASE = 'docker-stack.base.yml';
 export const FULL = 'docker-stack.yml';
 export const MINIMAL = 'docker-stack.minimal.yml';
 
@@ -21,31 +25,38 @@ export const KEYS = {
   secretAccessKey: randomBytes(24).toString('hex'),
 };
 
-const SECRETS = {
-  zenko_s3_access_key: KEYS.accessKeyId,
-  zenko_s3_secret_key: KEYS.secretAccessKey,
-  // The stand-in is no replica set; for MongoDB the URL ends with ?replicaSet=rs0.
-  zenko_mongodb_url: 'mongodb://mongodb:27017/zenko',
-};
+const ACCOUNTS = 'zenko_authdata';
+const MONGODB_URL = 'zenko_mongodb_url';
 
 export const serviceName = service => `${STACK}_${service}`;
 
 export async function createSecrets() {
   await removeSecrets();
-  for (const [name, value] of Object.entries(SECRETS)) {
-    await docker(['secret', 'create', name, '-'], { input: value });
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'swarm-accounts-'));
+  try {
+    const file = path.join(folder, 'authdata.json');
+    await run('npm', ['run', '--silent', 'accounts:new', '--', file], {
+      cwd: PROJECT,
+      env: { S3_ACCESS_KEY: KEYS.accessKeyId, S3_SECRET_KEY: KEYS.secretAccessKey },
+      deadlineMs: 120_000,
+    });
+    await docker(['secret', 'create', ACCOUNTS, file]);
+  } finally {
+    await rm(folder, { recursive: true });
   }
+  // The stand-in is no replica set; for MongoDB the URL ends with ?replicaSet=rs0.
+  await docker(['secret', 'create', MONGODB_URL, '-'], { input: 'mongodb://mongodb:27017/zenko' });
 }
 
 export async function removeSecrets() {
   const there = (await docker(['secret', 'ls', '--format', '{{.Name}}'])).split('\n');
-  for (const name of Object.keys(SECRETS).filter(secret => there.includes(secret))) {
+  for (const name of [ACCOUNTS, MONGODB_URL].filter(secret => there.includes(secret))) {
     await docker(['secret', 'rm', name]);
   }
 }
 
 export async function deploy(file) {
-  await docker(['stack', 'deploy', '-c', file, STACK], {
+  await docker(['stack', 'deploy', '-c', BASE, '-c', file, STACK], {
     cwd: PROJECT,
     env: { ...STAND_IN_IMAGES, REGISTRY, TAG: '1', S3_PORT: String(S3_PORT) },
     deadlineMs: 120_000,

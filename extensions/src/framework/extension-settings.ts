@@ -80,11 +80,10 @@ export const CONFIG_SETTINGS = {
     text,
     'configuration as JSON; BACKBEAT_CONFIG_FILE names the file instead of conf/config.json',
   ),
-  SERVICE_ACCOUNTS: secret(
-    optional(
-      text,
-      "service accounts as JSON; SERVICE_ACCOUNTS_FILE names the file (CloudServer's authdata.json)",
-    ),
+  SERVICE_ACCOUNTS: secret(optional(text, 'service accounts as JSON')),
+  SERVICE_ACCOUNTS_FILE: optional(
+    text,
+    "file of service accounts instead, CloudServer's authdata.json; read again when it changes",
   ),
   EXTENSIONS_PATH: optional(text, 'folders that hold extensions of your own, separated by colons'),
   EXTENSIONS_HELLOWORLD_TOPIC: optional(text, '`.extensions.helloWorld.topic`, default backbeat-hello-world'),

@@ -6,7 +6,7 @@ import { createS3Client } from '../framework/s3/s3-client.js';
 import { CREDENTIALS } from './stack.js';
 
 export function testS3Client(port: number, overrides?: S3ClientConfig): S3Client {
-  const credentials = { ...CREDENTIALS, source: 'test' };
+  const credentials = { source: 'test', current: () => Promise.resolve(CREDENTIALS) };
   return createS3Client({ endpoint: `http://127.0.0.1:${port}`, credentials }, overrides);
 }
 

@@ -78,7 +78,7 @@ const EXAMPLES: readonly (readonly [string, SignedRequest])[] = [
 
 for (const [name, example] of EXAMPLES) {
   test(`the documented example "${name}" is accepted`, async () => {
-    const authentication = await authenticate(example, EXAMPLE, EXAMPLE_DAY);
+    const authentication = await authenticate(example, [EXAMPLE], EXAMPLE_DAY);
     assert.equal(authentication.region, 'us-east-1');
     assert.equal(authentication.expiresSeconds, undefined);
   });
@@ -93,12 +93,12 @@ const PRESIGNED_HEADERS = { Host: 'examplebucket.s3.amazonaws.com' };
 
 test('the documented presigned URL is accepted until it expires, and not before its time', async () => {
   const presigned = request('GET', PRESIGNED, PRESIGNED_HEADERS);
-  const authentication = await authenticate(presigned, EXAMPLE, EXAMPLE_DAY);
+  const authentication = await authenticate(presigned, [EXAMPLE], EXAMPLE_DAY);
   assert.equal(authentication.payload, 'UNSIGNED-PAYLOAD');
   const at = (ms: number): Date => new Date(EXAMPLE_DAY.getTime() + ms);
-  await authenticate(presigned, EXAMPLE, at(86_400_000));
-  await refused(authenticate(presigned, EXAMPLE, at(86_401_000)), 'AccessDenied', /expired/);
-  await refused(authenticate(presigned, EXAMPLE, at(-16 * 60_000)), 'AccessDenied', /not valid yet/);
+  await authenticate(presigned, [EXAMPLE], at(86_400_000));
+  await refused(authenticate(presigned, [EXAMPLE], at(86_401_000)), 'AccessDenied', /expired/);
+  await refused(authenticate(presigned, [EXAMPLE], at(-16 * 60_000)), 'AccessDenied', /not valid yet/);
 });
 
 test('a presigned URL whose parameters are wrong is refused by name', async () => {
@@ -121,18 +121,18 @@ test('a presigned URL whose parameters are wrong is refused by name', async () =
     ['X-Amz-Date=', 'X-Amz-Date=20130524T000000Z&X-Amz-Date=', 'InvalidArgument'],
   ] as const) {
     const changed = request('GET', PRESIGNED.replace(from, to), PRESIGNED_HEADERS);
-    await refused(authenticate(changed, EXAMPLE, EXAMPLE_DAY), expected);
+    await refused(authenticate(changed, [EXAMPLE], EXAMPLE_DAY), expected);
   }
 });
 
 test('a host in the request line stands in the place of the header, which may be the signed one as well', async () => {
   const given = GET_OBJECT.headers as Record<string, string>;
   const url = 'http://examplebucket.s3.amazonaws.com/test.txt';
-  await authenticate(request('GET', url, given), EXAMPLE, EXAMPLE_DAY);
-  await authenticate(request('GET', 'http://proxy:80/test.txt', given), EXAMPLE, EXAMPLE_DAY);
-  await authenticate(request('GET', url, { ...given, host: 'proxy' }), EXAMPLE, EXAMPLE_DAY);
+  await authenticate(request('GET', url, given), [EXAMPLE], EXAMPLE_DAY);
+  await authenticate(request('GET', 'http://proxy:80/test.txt', given), [EXAMPLE], EXAMPLE_DAY);
+  await authenticate(request('GET', url, { ...given, host: 'proxy' }), [EXAMPLE], EXAMPLE_DAY);
   const elsewhere = request('GET', 'http://elsewhere/test.txt', { ...given, host: 'proxy' });
-  await refused(authenticate(elsewhere, EXAMPLE, EXAMPLE_DAY), 'SignatureDoesNotMatch');
+  await refused(authenticate(elsewhere, [EXAMPLE], EXAMPLE_DAY), 'SignatureDoesNotMatch');
 });
 
 test('a plus in a path is a blank, signed as %20, and %2B is a plus', () => {
@@ -143,11 +143,11 @@ test('a plus in a path is a blank, signed as %20, and %2B is a plus', () => {
 
 test('a request from a clock that is off by more than fifteen minutes is refused', async () => {
   for (const minutes of [-14, 14]) {
-    await authenticate(GET_OBJECT, EXAMPLE, new Date(EXAMPLE_DAY.getTime() + minutes * 60_000));
+    await authenticate(GET_OBJECT, [EXAMPLE], new Date(EXAMPLE_DAY.getTime() + minutes * 60_000));
   }
   for (const minutes of [-16, 16]) {
     const now = new Date(EXAMPLE_DAY.getTime() + minutes * 60_000);
-    await refused(authenticate(GET_OBJECT, EXAMPLE, now), 'RequestTimeTooSkewed');
+    await refused(authenticate(GET_OBJECT, [EXAMPLE], now), 'RequestTimeTooSkewed');
   }
 });
 
@@ -164,18 +164,18 @@ test('every part of a signed request that is changed makes its signature wrong',
     request('GET', '/test.txt', { ...given, 'x-amz-date': '20130524T000001Z' }),
   ];
   for (const changed of changes) {
-    await refused(authenticate(changed, EXAMPLE, EXAMPLE_DAY), 'SignatureDoesNotMatch');
+    await refused(authenticate(changed, [EXAMPLE], EXAMPLE_DAY), 'SignatureDoesNotMatch');
   }
   const wrongSecret = { ...EXAMPLE, secretKey: `${EXAMPLE.secretKey}x` };
-  await refused(authenticate(GET_OBJECT, wrongSecret, EXAMPLE_DAY), 'SignatureDoesNotMatch');
+  await refused(authenticate(GET_OBJECT, [wrongSecret], EXAMPLE_DAY), 'SignatureDoesNotMatch');
   const otherKey = { ...EXAMPLE, accessKey: 'somebody' };
-  await refused(authenticate(GET_OBJECT, otherKey, EXAMPLE_DAY), 'InvalidAccessKeyId');
+  await refused(authenticate(GET_OBJECT, [otherKey], EXAMPLE_DAY), 'InvalidAccessKeyId');
 });
 
 test('a header of S3 that the signature does not cover is refused', async () => {
   const added = { ...(GET_OBJECT.headers as Record<string, string>), 'x-amz-meta-a': 'b' };
   await refused(
-    authenticate(request('GET', '/test.txt', added), EXAMPLE, EXAMPLE_DAY),
+    authenticate(request('GET', '/test.txt', added), [EXAMPLE], EXAMPLE_DAY),
     'AccessDenied',
     /x-amz-meta-a/,
   );
@@ -202,7 +202,7 @@ test('an Authorization header that cannot be read is refused by name', async () 
   ];
   for (const [value, expected] of cases) {
     const changed = request('GET', '/test.txt', { ...given, authorization: value });
-    await refused(authenticate(changed, EXAMPLE, EXAMPLE_DAY), expected);
+    await refused(authenticate(changed, [EXAMPLE], EXAMPLE_DAY), expected);
   }
 });
 
@@ -215,13 +215,13 @@ test('a request without signature, date or payload hash is refused', async () =>
         Object.entries(GET_OBJECT.headers as Record<string, string>).filter(([header]) => header !== name),
       ),
     );
-  await refused(authenticate(without('authorization'), EXAMPLE, EXAMPLE_DAY), 'AccessDenied', /not signed/);
-  await refused(authenticate(without('x-amz-date'), EXAMPLE, EXAMPLE_DAY), 'AccessDenied', /x-amz-date/);
-  await refused(authenticate(without('x-amz-content-sha256'), EXAMPLE, EXAMPLE_DAY), 'InvalidRequest');
+  await refused(authenticate(without('authorization'), [EXAMPLE], EXAMPLE_DAY), 'AccessDenied', /not signed/);
+  await refused(authenticate(without('x-amz-date'), [EXAMPLE], EXAMPLE_DAY), 'AccessDenied', /x-amz-date/);
+  await refused(authenticate(without('x-amz-content-sha256'), [EXAMPLE], EXAMPLE_DAY), 'InvalidRequest');
   const twice = request('GET', PRESIGNED, GET_OBJECT.headers as Record<string, string>);
-  await refused(authenticate(twice, EXAMPLE, EXAMPLE_DAY), 'InvalidArgument');
+  await refused(authenticate(twice, [EXAMPLE], EXAMPLE_DAY), 'InvalidArgument');
   const old = request('GET', '/a?AWSAccessKeyId=x&Signature=y&Expires=1', PRESIGNED_HEADERS);
-  await refused(authenticate(old, EXAMPLE, EXAMPLE_DAY), 'InvalidRequest', /version 2/);
+  await refused(authenticate(old, [EXAMPLE], EXAMPLE_DAY), 'InvalidRequest', /version 2/);
 });
 
 test('what the AWS SDK signs is accepted, whatever the key, and refused with one character changed', async t => {
@@ -279,9 +279,9 @@ test('what the AWS SDK signs is accepted, whatever the key, and refused with one
     const last = seen.at(-1);
     assert.ok(last);
     assert.equal(last.target.key, Key);
-    await authenticate(last, credentials);
+    await authenticate(last, [credentials]);
     const moved = { ...last, target: parseTarget(`/bucket/${encodeURIComponent(`${Key}x`)}`) };
-    await refused(authenticate(moved, credentials), 'SignatureDoesNotMatch');
+    await refused(authenticate(moved, [credentials]), 'SignatureDoesNotMatch');
   }
 });
 

@@ -37,11 +37,12 @@ export interface Authentication extends SignatureParameters {
  */
 export async function authenticate(
   request: SignedRequest,
-  credentials: Credentials,
+  keys: readonly Credentials[],
   now: Date = new Date(),
 ): Promise<Authentication> {
   const parameters = readSignature(request.headers, request.target.query);
-  if (parameters.accessKey !== credentials.accessKey) throw new S3Error('InvalidAccessKeyId');
+  const credentials = keys.find(({ accessKey }) => accessKey === parameters.accessKey);
+  if (!credentials) throw new S3Error('InvalidAccessKeyId');
   checkTime(parameters, now);
   checkSignedHeaders(request, parameters);
   const signer = new RequestSigner(parameters, credentials);

@@ -45,7 +45,7 @@ function exampleAuthentication(): Promise<Authentication> {
       headers,
       rawHeaders: Object.entries(headers).flat(),
     },
-    { accessKey: 'AKIAIOSFODNN7EXAMPLE', secretKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' },
+    [{ accessKey: 'AKIAIOSFODNN7EXAMPLE', secretKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }],
     new Date('2013-05-24T00:00:00Z'),
   );
 }

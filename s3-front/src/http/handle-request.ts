@@ -58,10 +58,9 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
   const { message, response, ids } = exchange;
   const method = message.method ?? 'GET';
   const target = parseTarget(message.url ?? '/');
-  const { S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey } = front.settings;
   const authentication = await authenticate(
     { method, target, headers: message.headers, rawHeaders: message.rawHeaders },
-    { accessKey, secretKey },
+    await front.keys(),
   );
   const presigned = authentication.expiresSeconds !== undefined;
   const headers = presigned ? { ...headersFromQuery(target.query), ...message.headers } : message.headers;

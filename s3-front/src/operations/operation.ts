@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Account } from '../account.js';
 import type { Authentication } from '../auth/authenticate.js';
+import type { Keys } from '../auth/keys.js';
 import type { ChecksumName } from '../body/checksums.js';
 import type { RequestBody } from '../body/request-body.js';
 import type { ByteSource, DataClient } from '../data-client.js';
@@ -15,6 +16,7 @@ import type { MetadataClient } from '../metadata-client.js';
 export interface Front {
   readonly settings: FrontSettings;
   readonly account: Account;
+  readonly keys: Keys;
   readonly metadata: MetadataClient;
   readonly data: DataClient;
   /** `<bucket>`: shared by who writes objects, exclusive for who makes or deletes it; `<bucket>/<key>`: one writer. */

@@ -1,26 +1,25 @@
 /** Credentials by which a processor signs its S3 requests. */
+import { AccountsFile, parseAccounts, type StoredAccount } from '@zenko-modules/common/accounts';
 import { messageOf } from '@zenko-modules/common/errors';
 import { StartError } from '@zenko-modules/common/start-error';
 import { z } from 'zod';
 import type { ConfigSettings } from '../extension-settings.js';
 import { type AuthSection, authSection, type BackbeatConfig, check } from './backbeat-config.js';
 
-export interface Credentials {
+export interface KeyPair {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Where they come from, for the log. */
-  readonly source: string;
 }
 
-/** As in CloudServer's authdata.json, of which this may be a copy. */
-const accountsSchema = z.looseObject({
-  accounts: z.array(
-    z.looseObject({
-      name: z.string().min(1),
-      keys: z.array(z.looseObject({ access: z.string().min(1), secret: z.string().min(1) })).min(1),
-    }),
-  ),
-});
+export interface Credentials {
+  /** Where they come from, for the log. */
+  readonly source: string;
+  /**
+   * The keys as they are now: a file of accounts is read again when it has changed. Rejects with a
+   * CredentialsProviderError, which is waited for, while the file cannot be read or lacks the account.
+   */
+  readonly current: () => Promise<KeyPair>;
+}
 
 /**
  * The credentials for an extension whose section has `auth`: the account of that name, else the one that
@@ -34,26 +33,41 @@ export function credentialsOf(
   settings: ConfigSettings,
 ): Credentials {
   const wanted = auth ?? replicationAuth(config);
-  const fromEnvironment = {
-    accessKeyId: settings.S3_ACCESS_KEY,
-    secretAccessKey: settings.S3_SECRET_KEY,
-    source: 'S3_ACCESS_KEY',
+  const { SERVICE_ACCOUNTS, SERVICE_ACCOUNTS_FILE, S3_ACCESS_KEY, S3_SECRET_KEY } = settings;
+  if (!wanted || SERVICE_ACCOUNTS === undefined) {
+    const unused = wanted ? `, for ${wanted.account} (SERVICE_ACCOUNTS_FILE is not set)` : '';
+    const keys = { accessKeyId: S3_ACCESS_KEY, secretAccessKey: S3_SECRET_KEY };
+    return { source: `S3_ACCESS_KEY${unused}`, current: () => Promise.resolve(keys) };
+  }
+  const { account } = wanted;
+  const atStart = (): KeyPair => keysOf(account, parseAccounts('SERVICE_ACCOUNTS', SERVICE_ACCOUNTS));
+  const first = startErrorOf(atStart);
+  const file = SERVICE_ACCOUNTS_FILE && new AccountsFile(SERVICE_ACCOUNTS_FILE, 'SERVICE_ACCOUNTS_FILE');
+  const current = async (): Promise<KeyPair> => {
+    if (!file) return first;
+    try {
+      return keysOf(account, await file.accounts());
+    } catch (err) {
+      const failure = new Error(`account ${account} cannot be read now: ${messageOf(err)}`, { cause: err });
+      throw Object.assign(failure, { name: 'CredentialsProviderError' });
+    }
   };
-  if (!wanted) return fromEnvironment;
-  if (settings.SERVICE_ACCOUNTS === undefined) {
-    return {
-      ...fromEnvironment,
-      source: `S3_ACCESS_KEY, for ${wanted.account} (SERVICE_ACCOUNTS_FILE is not set)`,
-    };
+  return { source: `account ${account}`, current };
+}
+
+function keysOf(name: string, accounts: readonly StoredAccount[]): KeyPair {
+  const key = accounts.find(account => account.name === name)?.keys[0];
+  if (key) return { accessKeyId: key.access, secretAccessKey: key.secret };
+  const known = accounts.map(account => account.name).join(', ');
+  throw new Error(`SERVICE_ACCOUNTS has no account "${name}": it has ${known || 'none'}`);
+}
+
+function startErrorOf<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (err) {
+    throw new StartError(messageOf(err));
   }
-  const { accounts } = check('SERVICE_ACCOUNTS', accountsSchema, parse(settings.SERVICE_ACCOUNTS));
-  const account = accounts.find(({ name }) => name === wanted.account);
-  const key = account?.keys[0];
-  if (!key) {
-    const known = accounts.map(({ name }) => name).join(', ');
-    throw new StartError(`SERVICE_ACCOUNTS has no account "${wanted.account}": it has ${known || 'none'}`);
-  }
-  return { accessKeyId: key.access, secretAccessKey: key.secret, source: `account ${wanted.account}` };
 }
 
 const replicationSchema = z.looseObject({
@@ -64,13 +78,4 @@ function replicationAuth({ extensions }: BackbeatConfig): AuthSection | undefine
   const auth = check('extensions.replication', replicationSchema, extensions.replication ?? {}).source?.auth;
   if (auth?.account === undefined) return undefined;
   return { type: auth.type ?? 'service', account: auth.account };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (err) {
-    // The text holds secrets: only where it went wrong may be shown.
-    throw new StartError(`SERVICE_ACCOUNTS: is no JSON (${messageOf(err).replace(/".*"/s, '…')})`);
-  }
 }

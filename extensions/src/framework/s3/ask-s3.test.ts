@@ -35,7 +35,10 @@ async function startS3(t: TestContext, ofBucket: Answer, ofService: Answer) {
 function askAt(t: TestContext, port: number): (bucket?: string) => Promise<S3State> {
   const client = createS3Client({
     endpoint: `http://127.0.0.1:${port}`,
-    credentials: { accessKeyId: 'a', secretAccessKey: 's', source: 'the test' },
+    credentials: {
+      source: 'the test',
+      current: () => Promise.resolve({ accessKeyId: 'a', secretAccessKey: 's' }),
+    },
   });
   t.after(() => client.destroy());
   return createAskS3(client);

@@ -44,7 +44,8 @@ export function createS3Client(
     region: 'us-east-1',
     forcePathStyle: true,
     maxAttempts: 1,
-    credentials: { accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey },
+    // Asked for each request, as they are over at once for the SDK.
+    credentials: async () => ({ ...(await credentials.current()), expiration: new Date() }),
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: IDLE_TIMEOUT_MS },
     // CloudServer does not know the checksums that newer SDKs add by default.
     requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -1,1 +1,2 @@
+import('./ready.mjs');
 import('./s3-front/dist/main.js');
