@@ -21,7 +21,7 @@ export const FRONT_SETTINGS = {
   ...STOP_SETTINGS,
   S3AUTH_CONFIG: optional(
     text,
-    "file of accounts in CloudServer's form, whose keys all sign for the one account of s3-front, instead of S3_ACCESS_KEY; read again when it changes",
+    "file of accounts in CloudServer's form, whose keys all sign for the one account of s3-front; read again when it changes. S3_ACCESS_KEY is not taken then, unless it is one of them",
   ),
   S3_PROBE_PORT: setting(port, '4046', 'port of the health and metrics pages of s3-front'),
   S3_MAX_OBJECT_BYTES: setting(

@@ -54,7 +54,12 @@ function checkSynced(lines: readonly string[], root: string): string[] {
 
 test('the folders of the populator', { skip }, async t => {
   const root = await temporaryFolder(t);
-  const env = { DATA_DIR: root, POPULATOR_PROBE_PORT: '0', METADATA_PORT: '1' };
+  const env = {
+    DATA_DIR: root,
+    POPULATOR_PROBE_PORT: '0',
+    METADATA_PORT: '1',
+    EXTENSIONS_HELLOWORLD_ENABLED: 'false',
+  };
   const lines = await trace(t, [POPULATOR], env, /"msg":/);
   assert.deepEqual(checkSynced(lines, root).sort(), [
     'extensions',

@@ -105,15 +105,16 @@ export class TopicWriter {
     }
   }
 
-  /** Nothing that is in them, or comes into them now that there is a newer one, is ever acknowledged. */
+  /** The last ones that are empty: nothing that comes into them now that there is a newer one is ever acknowledged. */
   async #removeEmpty(segments: readonly number[]): Promise<void> {
-    for (const number of segments) {
+    for (const number of segments.toReversed()) {
       const file = segmentPath(this.#folder, number);
       const isEmpty = await stat(file).then(
         ({ size }) => size === 0,
         () => false,
       );
-      if (isEmpty) await rm(file, { force: true });
+      if (!isEmpty) return;
+      await rm(file, { force: true });
     }
   }
 
