@@ -173,6 +173,9 @@ export function groupCases({ given, open }: Contract): void {
     await eventually(async () => (await left()) === 18, 'twelve are done');
     await first.close();
     assert.equal(await queue.backlog(topic, 'other'), 30);
+    // From now on what it has not read is kept for it.
+    const joins = { topic, group: 'other', concurrency: 1, handle: () => Promise.reject(stop) };
+    await (await queue.consume(joins)).close();
     const other = await open(t);
     t.after(() => other.close());
     assert.equal(await other.backlog(topic, 'g'), 18);
