@@ -93,7 +93,7 @@ export class RpcConnection {
       this.#admit(incoming);
       this.#carryOut(name, handler, incoming, answer);
     } catch (err) {
-      this.#refuse(err, answer, this.#options.log);
+      this.#refuse(err, answer, {});
     }
   }
 
@@ -111,24 +111,22 @@ export class RpcConnection {
 
   #carryOut(name: string, handler: RpcHandler, incoming: IncomingCall, answer: Answer): void {
     const { args, subLevel, logName, reqUids, bytes } = incoming;
-    const log = this.#options.log.child({ call: name, reqUids });
-    const controller = new AbortController();
+    const about = { call: name, reqUids };
+    // Not an AbortSignal: one for each call takes more time than all else that is done for it here.
+    const signal = { aborted: false };
     const { callMs } = this.#limits;
     const deadline = setTimeout(() => {
-      controller.abort();
-      this.#refuse(
-        new CatalogueError('ServiceUnavailable', `the call took longer than ${callMs} ms`),
-        answer,
-        log,
-      );
+      signal.aborted = true;
+      const late = new CatalogueError('ServiceUnavailable', `the call took longer than ${callMs} ms`);
+      this.#refuse(late, answer, about);
     }, callMs);
     this.#state.callBytes += bytes;
-    const work = invoke(handler, { args, subLevel, logName, log, signal: controller.signal })
+    const work = invoke(handler, { args, subLevel, logName, signal })
       .then(result => {
-        if (controller.signal.aborted) discardStreams(result);
+        if (signal.aborted) discardStreams(result);
         else this.#send(result, answer);
       })
-      .catch((err: unknown) => this.#refuse(err, answer, log))
+      .catch((err: unknown) => this.#refuse(err, answer, about))
       .finally(() => {
         clearTimeout(deadline);
         this.#state.callBytes -= bytes;
@@ -150,9 +148,12 @@ export class RpcConnection {
     };
   }
 
-  #refuse(err: unknown, answer: Answer, log: Logger): void {
+  /** @param about which call that was, for the log. */
+  #refuse(err: unknown, answer: Answer, about: object): void {
     const told = toCatalogueError(err);
-    if (told.type === 'InternalError') log.error({ err: told.cause ?? told }, 'a call failed');
+    if (told.type === 'InternalError') {
+      this.#options.log.error({ ...about, err: told.cause ?? told }, 'a call failed');
+    }
     answer(told.type, toWireError(told));
   }
 

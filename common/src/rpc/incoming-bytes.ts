@@ -1,44 +1,30 @@
 /** Watches all that arrives on a server's port before it is a message: frames of web sockets, and bodies of polling clients. */
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import type { UnfinishedMessages } from './unfinished-messages.js';
 
 /** RFC 6455: "try again later". */
 const TRY_AGAIN_LATER = 1013;
 const REASON = 'SlowDown: unfinished messages of all clients take too much memory';
 
-/** A class of web socket servers, as engine.io takes one, that counts what its clients have begun to send. */
-export function countedWebSockets(
+/** Counts what a web socket has begun to send. To be called before anybody else listens to it. */
+export function countFrames(
+  client: WebSocket,
+  connection: Duplex,
   unfinished: UnfinishedMessages,
   onRefused: () => void,
-): new (options?: ServerOptions) => WebSocketServer {
-  return class extends WebSocketServer {
-    override handleUpgrade(
-      req: http.IncomingMessage,
-      socket: Duplex,
-      head: Buffer,
-      onUpgraded: (client: WebSocket, request: http.IncomingMessage) => void,
-    ): void {
-      super.handleUpgrade(req, socket, head, (client, request) => {
-        countFrames(client, socket);
-        onUpgraded(client, request);
-      });
-    }
-  };
-
-  function countFrames(client: WebSocket, socket: Duplex): void {
-    const message = unfinished.open(() => {
-      onRefused();
-      client.close(TRY_AGAIN_LATER, REASON);
-      // The reason is on its way. A client that goes on with its message would never come to the orderly end.
-      setImmediate(() => client.terminate());
-    });
-    // Before those who take the messages out of it.
-    socket.prependListener('data', (piece: Buffer) => message.received(piece.length));
-    client.prependListener('message', (data: RawData) => message.finished(frameLength(data)));
-    socket.once('close', () => message.end());
-  }
+): void {
+  const message = unfinished.open(() => {
+    onRefused();
+    client.close(TRY_AGAIN_LATER, REASON);
+    // The reason is on its way. A client that goes on with its message would never come to the orderly end.
+    setImmediate(() => client.terminate());
+  });
+  // Before those who take the messages out of it.
+  connection.prependListener('data', (piece: Buffer) => message.received(piece.length));
+  client.prependListener('message', (data: RawData) => message.finished(frameLength(data)));
+  connection.once('close', () => message.end());
 }
 
 /** Counts the bodies of requests while they come in. Call it when the server has its own listeners. */

@@ -2,7 +2,7 @@
  * socket.io's own parser, with a look at each message before it is taken apart: a call carries a handful of
  * values and no binary ones. What is refused here ends the connection that it came from.
  */
-import { Decoder, Encoder, PacketType } from 'socket.io-parser';
+import { Decoder, Encoder, type Packet, PacketType } from 'socket.io-parser';
 import { hasMoreValues } from '../json-values.js';
 
 /** Far more than any call of CloudServer has; the values that it stores are one text each. */
@@ -13,6 +13,14 @@ const MAX_CONNECT_LENGTH = 16 * 1024;
 const CONNECT = String(PacketType.CONNECT);
 /** Packets that announce binary parts are kept until those have come. */
 const BINARY = [PacketType.BINARY_EVENT, PacketType.BINARY_ACK].map(String);
+
+/** What the server sends is JSON: nobody need look through it for binary parts. */
+class JsonEncoder extends Encoder {
+  override encode({ type, nsp, id, data }: Packet): [string] {
+    const namespace = nsp === '/' ? '' : `${nsp},`;
+    return [`${type}${namespace}${id ?? ''}${data === undefined ? '' : JSON.stringify(data)}`];
+  }
+}
 
 class CheckedDecoder extends Decoder {
   override add(message: unknown): void {
@@ -27,4 +35,4 @@ class CheckedDecoder extends Decoder {
   }
 }
 
-export const MESSAGE_PARSER = { Encoder, Decoder: CheckedDecoder };
+export const MESSAGE_PARSER = { Encoder: JsonEncoder, Decoder: CheckedDecoder };

@@ -9,13 +9,15 @@ import { Server, type Namespace, type Socket } from 'socket.io';
 import { CatalogueError, toCatalogueError } from '../errors.js';
 import { listen } from '../listen.js';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
-import { countBodies, countedWebSockets } from './incoming-bytes.js';
+import { countBodies, countFrames } from './incoming-bytes.js';
+import { JointWrites } from './joint-writes.js';
 import { RPC_LIMITS } from './limits.js';
 import { MESSAGE_PARSER } from './message-parser.js';
 import { awaitUpgrade } from './old-clients.js';
 import { newServerState } from './server-state.js';
 import type { RpcService } from './service.js';
 import { UnfinishedMessages } from './unfinished-messages.js';
+import { webSocketServer } from './web-socket-server.js';
 import { MAX_MESSAGE_BYTES, toWireError } from './wire.js';
 
 export interface RpcServerOptions extends ConnectionOptions {
@@ -47,15 +49,20 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     log.warn('a client was cut off: unfinished messages of all clients take too much memory');
     options.observer?.clientCutOff('unfinished messages');
   };
+  const writes = new JointWrites();
   const io = new Server(httpServer, {
     allowEIO3: true,
-    wsEngine: countedWebSockets(unfinished, onRefused),
+    wsEngine: webSocketServer((client, connection) => {
+      countFrames(client, connection, unfinished, onRefused);
+      writes.add(client, connection);
+    }),
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
     parser: MESSAGE_PARSER,
     // A client too busy to move on to websocket in the usual 10 s would hang between both for good.
     upgradeTimeout: 60_000,
     serveClient: false,
   });
+  io.engine.on('flush', ({ transport }: Socket['conn']) => writes.hold(Reflect.get(transport, 'socket')));
   countBodies(httpServer, unfinished, onRefused);
   const connections = new Set<RpcConnection>();
   const state = newServerState(limits);

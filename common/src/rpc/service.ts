@@ -1,5 +1,8 @@
 /** What a part offers over the RPC: named calls, in a namespace. */
-import type { Logger } from '../logger.js';
+/** Whether the work that somebody waited for is still wanted. An `AbortSignal` is one. */
+export interface Cancellation {
+  readonly aborted: boolean;
+}
 
 /** One call, as it came from a client. Everything in it is unchecked but for the type stated here. */
 export interface RpcCall {
@@ -9,10 +12,8 @@ export interface RpcCall {
   readonly subLevel: unknown;
   /** The log that the client named, `undefined` when it named none. */
   readonly logName: unknown;
-  /** Carries the name of the call and the ids of the request behind it. */
-  readonly log: Logger;
   /** Aborted when the client has been told that the call took too long: what has not begun need not begin. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 /**
@@ -27,11 +28,17 @@ export interface RpcService {
   readonly calls: Readonly<Record<string, RpcHandler>>;
 }
 
+/** An iterator that may have items at hand, which nobody need wait for. Items are never `undefined`. */
+export interface ItemIterator<T> extends AsyncIterator<T> {
+  /** The next item, if it is at hand and nobody waits for one before it. */
+  atHand?(): T | undefined;
+}
+
 /** A result that is sent item by item. The server ends the iterator, whatever happens. */
 export class StreamResult {
-  readonly items: AsyncIterator<unknown>;
+  readonly items: ItemIterator<unknown>;
 
-  constructor(items: AsyncIterator<unknown>) {
+  constructor(items: ItemIterator<unknown>) {
     this.items = items;
   }
 }

@@ -7,12 +7,15 @@
 import { CatalogueError } from '../errors.js';
 import { approximateBytes } from './approximate-bytes.js';
 import type { RpcLimits } from './limits.js';
+import type { ItemIterator } from './service.js';
 import { STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
 
-/** A message is sent when it holds this many items, … */
-const MAX_ITEMS = 64;
-/** … or, roughly, this many bytes. A larger item travels alone. */
+/** A message is sent when it holds about this many bytes. A larger item travels alone. */
 const MAX_BYTES = 256 * 1024;
+/** A message is sent when it holds this many items, … */
+const FIRST_ITEMS = 64;
+/** … or, later, this part of all that were sent: who hangs up has not been sent much in vain. */
+const PART_OF_ALL = 16;
 /** What a stream needs of a socket. */
 export interface StreamSocket {
   /** Sends an event; `onAck` is called once, with an error when no acknowledgement came within `timeoutMs`. */
@@ -24,7 +27,7 @@ export interface StreamSocket {
 export interface StreamSenderOptions {
   readonly streamId: string;
   readonly socket: StreamSocket;
-  readonly items: AsyncIterator<unknown>;
+  readonly items: ItemIterator<unknown>;
   readonly limits: Pick<RpcLimits, 'ackMs' | 'stepMs'>;
   /** Called once, when the stream is over and its iterator has been told to end; with the error of one that failed. */
   readonly onClosed: (err?: unknown) => void;
@@ -36,6 +39,7 @@ export class StreamSender {
   #batch: unknown[] = [];
   #batchBytes = 0;
   #inFlight = 0;
+  #sent = 0;
   #flushing: NodeJS.Immediate | undefined;
   #wake: (() => void) | undefined;
   #closed = false;
@@ -75,8 +79,8 @@ export class StreamSender {
         if (this.#closed) return;
         this.#steps.refresh();
         if (step.done) break;
-        this.#batch.push(step.value);
-        this.#batchBytes += approximateBytes(step.value);
+        this.#add(step.value);
+        this.#addAtHand();
         if (this.#isFull()) this.#flush();
         else this.#flushing ??= setImmediate(() => this.#flush());
       }
@@ -88,8 +92,22 @@ export class StreamSender {
     }
   }
 
+  #add(item: unknown): void {
+    this.#batch.push(item);
+    this.#batchBytes += approximateBytes(item);
+  }
+
+  #addAtHand(): void {
+    while (!this.#isFull()) {
+      const item = this.#options.items.atHand?.();
+      if (item === undefined) return;
+      this.#add(item);
+    }
+  }
+
   #isFull(): boolean {
-    return this.#batch.length >= MAX_ITEMS || this.#batchBytes >= MAX_BYTES;
+    const items = Math.max(FIRST_ITEMS, this.#sent / PART_OF_ALL);
+    return this.#batch.length >= items || this.#batchBytes >= MAX_BYTES;
   }
 
   async #room(): Promise<void> {
@@ -107,6 +125,7 @@ export class StreamSender {
     const data = this.#batch;
     this.#batch = [];
     this.#batchBytes = 0;
+    this.#sent += data.length;
     this.#inFlight += 1;
     const { socket, streamId, limits } = this.#options;
     socket.request('stream-data', { streamId, data }, limits.ackMs, err => this.#onAck(err));

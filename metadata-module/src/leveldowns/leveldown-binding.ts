@@ -1,8 +1,31 @@
 /** The package leveldown with types that agree with what it exports. */
 import { createRequire } from 'node:module';
+import type { AbstractIterator } from 'abstract-leveldown';
 import type leveldownTypes from 'leveldown';
+import type { LevelDown } from './plugin.js';
 
 const require = createRequire(import.meta.url);
 
+const binding = require('leveldown') as typeof leveldownTypes.default;
+
 /** Makes a LevelDB store for the folder `location`; `leveldown.destroy` deletes one. */
-export const leveldown = require('leveldown') as typeof leveldownTypes.default;
+export const leveldown = Object.assign(
+  (location: string): LevelDown => Object.assign(binding(location), { takeAhead }),
+  { destroy: (location: string, done: (err?: Error | null) => void) => binding.destroy(location, done) },
+);
+
+interface WithCache {
+  cache: string[] | null;
+}
+
+/** Each of its iterators reads many entries at once, and hands them out one by one, each in a turn of its own. */
+function takeAhead(iterator: AbstractIterator<unknown, unknown>): string[] {
+  if (!hasCache(iterator) || iterator.cache === null) return [];
+  const ahead = iterator.cache;
+  iterator.cache = null;
+  return ahead;
+}
+
+function hasCache(iterator: object): iterator is WithCache {
+  return 'cache' in iterator && (iterator.cache === null || Array.isArray(iterator.cache));
+}

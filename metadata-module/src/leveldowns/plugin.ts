@@ -3,7 +3,7 @@
  * A LevelDOWN holds everything of one deployment in one ordered key space, and must give an atomic
  * `batch`, durable before its callback when `{ sync: true }`, and iterators in byte order.
  */
-import type { AbstractLevelDOWN } from 'abstract-leveldown';
+import type { AbstractIterator, AbstractLevelDOWN } from 'abstract-leveldown';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { SettingsOf, SettingsTable } from '@zenko-modules/common/settings';
 
@@ -35,8 +35,15 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
 
 /** An abstract-leveldown store, with what ours may have beyond it. */
 export interface LevelDown extends AbstractLevelDOWN {
+  /** What the store can do, as it says itself: `getMany`, that it reads many keys at once. */
+  readonly supports?: { readonly getMany?: boolean };
   /** Resolves when the backend can take a write now; rejects with the reason. Stores without it are ready while open. */
   ping?(): Promise<void>;
+  /**
+   * Takes from an iterator what it has read and not handed out, between two calls of `next`: keys and values in
+   * turn, the last first, to be popped. Stores without it are read entry by entry.
+   */
+  takeAhead?(iterator: AbstractIterator<unknown, unknown>): string[];
   /** Makes an `open` that waits for something reject. Without effect at any other time. */
   abortOpen?(): void;
 }

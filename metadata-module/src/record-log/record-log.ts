@@ -127,7 +127,7 @@ export class RecordLog {
         log: new LogItems(first.value, entries),
       };
     } catch (err) {
-      await entries.return?.();
+      await entries.return();
       throw err;
     }
   }

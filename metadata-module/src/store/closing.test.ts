@@ -57,7 +57,7 @@ test('an iterator that is open when the store is closed rejects, also when the L
         return true;
       });
     }
-    await entries.return?.();
+    await entries.return();
     await closed;
   }
 });
@@ -67,7 +67,7 @@ test('a reader that had returned, or had read all, is not told of a later close'
   const store = await LevelStore.open(level);
   await store.batch([{ type: 'put', key: 'a', value: '' }]);
   const [left, read] = [store.entries({}), store.entries({})];
-  await left.return?.();
+  await left.return();
   for await (const { key } of read) assert.equal(key, 'a');
   await store.close();
   for (const entries of [left, read])
@@ -124,7 +124,7 @@ test('an iterator whose step never ends does not hold up a close, and its reader
   const step = assert.rejects(entries.next(), isUnavailable);
   await withDeadline(store.close(), DEADLINE_MS, 'closing');
   await withDeadline(step, DEADLINE_MS, 'the step');
-  await withDeadline(Promise.resolve(entries.return?.()), DEADLINE_MS, 'leaving');
+  await withDeadline(entries.return(), DEADLINE_MS, 'leaving');
   assert.equal(store.openIterators, 0);
 });
 

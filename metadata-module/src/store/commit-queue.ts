@@ -7,6 +7,7 @@
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { Cancellation } from '@zenko-modules/common/rpc/service';
 import type { Database } from './key-space.js';
 import type { Change, RecordLog } from '../record-log/record-log.js';
 import type { KeyOperation } from '../record-log/record.js';
@@ -38,7 +39,7 @@ interface Pending {
   /** The change's operations, or ones that are not of any database, with the store's keys. */
   readonly operations: readonly StoreOperation[];
   readonly bytes: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Cancellation | undefined;
   readonly resolve: () => void;
   readonly reject: (err: Error) => void;
 }
@@ -69,7 +70,7 @@ export class CommitQueue {
    * size (nothing was written then), ServiceUnavailable or InternalError when the batch failed: it may
    * or may not have been applied.
    */
-  commit(database: Database, operations: readonly KeyOperation[], signal?: AbortSignal): Promise<void> {
+  commit(database: Database, operations: readonly KeyOperation[], signal?: Cancellation): Promise<void> {
     const stored = operations.map(operation => ({ ...operation, key: database.keyOf(operation.key) }));
     return this.#enqueue({ db: database.name, operations }, stored, signal);
   }
@@ -88,7 +89,7 @@ export class CommitQueue {
   #enqueue(
     change: Change,
     operations: readonly StoreOperation[],
-    signal: AbortSignal | undefined,
+    signal: Cancellation | undefined,
   ): Promise<void> {
     if (this.#closed)
       return Promise.reject(new CatalogueError('ServiceUnavailable', 'the module is stopping'));

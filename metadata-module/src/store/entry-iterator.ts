@@ -14,6 +14,8 @@ export interface IteratorHooks {
   /** Called once, when the LevelDOWN holds nothing for the iterator any more. */
   readonly onEnd: () => void;
   readonly translate: (err: unknown) => CatalogueError;
+  /** See `LevelDown.takeAhead`. */
+  readonly takeAhead: (iterator: AbstractIterator<unknown, unknown>) => string[];
 }
 
 /**
@@ -24,6 +26,10 @@ export interface IteratorHooks {
 export class EntryIterator implements AsyncIterableIterator<Entry> {
   readonly #iterator: AbstractIterator<unknown, unknown>;
   readonly #hooks: IteratorHooks;
+  /** Read already: keys and values in turn, the next key last. */
+  #ahead: string[] = [];
+  /** Steps that are under way. */
+  #steps = 0;
   #last: Promise<unknown> = Promise.resolve();
   #ended: Promise<void> | undefined;
   #interruption: CatalogueError | undefined;
@@ -41,10 +47,19 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
   }
 
   next(): Promise<IteratorResult<Entry, undefined>> {
+    const value = this.atHand();
+    if (value) return Promise.resolve({ done: false, value });
+    this.#steps += 1;
     const step = this.#last.then(() => this.#step());
     // Who called `next` hears of its failure; `end` only waits for it.
     this.#last = step.catch(() => undefined);
     return step;
+  }
+
+  /** The next entry if it was read already, and nobody waits for one before it. */
+  atHand(): Entry | undefined {
+    if (this.#steps > 0 || this.#ended !== undefined) return undefined;
+    return this.#pop();
   }
 
   async return(): Promise<IteratorResult<Entry, undefined>> {
@@ -68,14 +83,19 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
   }
 
   async #step(): Promise<IteratorResult<Entry, undefined>> {
+    try {
+      return await this.#nextStep();
+    } finally {
+      this.#steps -= 1;
+    }
+  }
+
+  async #nextStep(): Promise<IteratorResult<Entry, undefined>> {
     this.#assertWhole();
     if (this.#ended) return { done: true, value: undefined };
     try {
-      const entry = await this.#read();
-      if (entry) {
-        this.#hooks.onEntry();
-        return { done: false, value: entry };
-      }
+      const entry = this.#pop() ?? (await this.#read());
+      if (entry) return { done: false, value: entry };
     } catch (err) {
       await this.#endInStep();
       this.#assertWhole();
@@ -96,10 +116,23 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
     return new Promise((resolve, reject) => {
       this.#giveUp = () => reject(new Error('the store is closed'));
       this.#iterator.next((err: Error | null | undefined, key: unknown, value: unknown) => {
-        if (err) reject(err);
-        else resolve(key === undefined ? undefined : { key: key as string, value: value as string });
+        if (err) {
+          reject(err);
+          return;
+        }
+        if (key !== undefined) this.#hooks.onEntry();
+        this.#ahead = this.#hooks.takeAhead(this.#iterator);
+        resolve(key === undefined ? undefined : { key: key as string, value: value as string });
       });
     });
+  }
+
+  #pop(): Entry | undefined {
+    const key = this.#ahead.pop();
+    const value = this.#ahead.pop();
+    if (key === undefined || value === undefined) return undefined;
+    this.#hooks.onEntry();
+    return { key, value };
   }
 
   /** Who has called `return` meanwhile waits for this very step, and ends the iterator after it. */
@@ -109,6 +142,7 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
 
   /** A LevelDOWN refuses to end an iterator while `next` is under way. */
   #endAfter(last: Promise<unknown>): Promise<void> {
+    this.#ahead = [];
     this.#ended ??= last.then(() => this.#end()).finally(() => this.#hooks.onEnd());
     return this.#ended;
   }

@@ -144,6 +144,7 @@ test('a store that another process has taken over is reported, from a write and 
   faulty.faultOf = () => undefined;
   Object.assign(faulty.level, {
     get: (_key: string, _options: unknown, done: (err: Error) => void) => done(error),
+    getMany: (_keys: string[], _options: unknown, done: (err: Error) => void) => done(error),
   });
   await assert.rejects(store.databases.get(BUCKET, 'a', {}));
   assert.equal(told.length, 2);

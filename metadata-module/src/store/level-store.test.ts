@@ -33,7 +33,7 @@ async function leaveDuring(t: TestContext, next: Next): Promise<Leaving> {
   const entries = store.entries({});
   const step = withDeadline(entries.next(), DEADLINE_MS, 'the step');
   await begun;
-  const left = withDeadline(Promise.resolve(entries.return?.()), DEADLINE_MS, 'leaving');
+  const left = withDeadline(entries.return(), DEADLINE_MS, 'leaving');
   return { store, entries, step, left };
 }
 

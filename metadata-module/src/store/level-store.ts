@@ -9,9 +9,10 @@
 import type { AbstractIterator } from 'abstract-leveldown';
 import { DeadlineError, withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
-import { call, closeLevel, isNotFound } from '../leveldowns/level-calls.js';
+import { call, closeLevel } from '../leveldowns/level-calls.js';
 import { type LevelDown, LEVEL_ERRORS } from '../leveldowns/plugin.js';
-import { type Entry, EntryIterator } from './entry-iterator.js';
+import { EntryIterator } from './entry-iterator.js';
+import { JointReader } from './joint-reader.js';
 import type { ByteRange } from './key-space.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
 
@@ -35,10 +36,17 @@ export interface LevelStoreOptions {
   readonly drainMs?: number;
 }
 
+/** About what leveldown reads at once for an iterator. Each trip to its thread costs as much as some dozen entries. */
+const READ_AHEAD_BYTES = 128 * 1024;
+/** When more iterators than so many are open, those that come after read less ahead: it is kept for all of them. */
+const MANY_ITERATORS = 128;
+const LITTLE_AHEAD_BYTES = 16 * 1024;
+
 const DEFAULTS = { onLost: () => undefined, batchMs: 60_000, stepMs: 20_000, drainMs: 5000 } as const;
 
 export class LevelStore {
   readonly #level: LevelDown;
+  readonly #reader: JointReader;
   readonly #options: Required<LevelStoreOptions>;
   readonly #iterators = new Set<EntryIterator>();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -52,6 +60,7 @@ export class LevelStore {
 
   private constructor(level: LevelDown, options: LevelStoreOptions) {
     this.#level = level;
+    this.#reader = new JointReader(level);
     this.#options = { ...DEFAULTS, ...options };
   }
 
@@ -79,16 +88,8 @@ export class LevelStore {
   async get(key: string): Promise<string | undefined> {
     this.#assertOpen();
     try {
-      return await this.#track(
-        new Promise<string>((resolve, reject) => {
-          this.#level.get(key, { asBuffer: false }, (err: Error | null | undefined, value: unknown) => {
-            if (err) reject(err);
-            else resolve(value as string);
-          });
-        }),
-      );
+      return await this.#track(this.#reader.get(key));
     } catch (err) {
-      if (isNotFound(err)) return undefined;
       throw this.#translate(err);
     }
   }
@@ -110,7 +111,7 @@ export class LevelStore {
    * The entries of a range in byte order, as they stand now. It must be read to its end or returned. When the
    * store is closed meanwhile it rejects: `done` always means that this was all.
    */
-  entries(range: ByteRange): AsyncIterableIterator<Entry> {
+  entries(range: ByteRange): EntryIterator {
     this.#assertOpen();
     const iterator = new EntryIterator(this.#iterate(range), {
       onEntry: () => {
@@ -118,6 +119,7 @@ export class LevelStore {
       },
       onEnd: () => this.#iterators.delete(iterator),
       translate: err => this.#translate(err),
+      takeAhead: of => this.#level.takeAhead?.(of) ?? [],
     });
     this.#iterators.add(iterator);
     return iterator;
@@ -154,7 +156,8 @@ export class LevelStore {
 
   #iterate(range: ByteRange): AbstractIterator<unknown, unknown> {
     try {
-      return this.#level.iterator({ ...range, keyAsBuffer: false, valueAsBuffer: false });
+      const highWaterMark = this.#iterators.size < MANY_ITERATORS ? READ_AHEAD_BYTES : LITTLE_AHEAD_BYTES;
+      return this.#level.iterator({ ...range, highWaterMark, keyAsBuffer: false, valueAsBuffer: false });
     } catch (err) {
       throw this.#translate(err);
     }

@@ -4,10 +4,12 @@
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { Cancellation, ItemIterator } from '@zenko-modules/common/rpc/service';
 import type { CommitQueue } from '../store/commit-queue.js';
 import { KeyLock } from '../store/key-lock.js';
 import { type Database, type KeyRange, rawRange } from '../store/key-space.js';
-import type { Entry, LevelStore } from '../store/level-store.js';
+import type { Entry, EntryIterator } from '../store/entry-iterator.js';
+import type { LevelStore } from '../store/level-store.js';
 import type { Recovery } from '../store/recovery.js';
 import type { DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
 import { deleteReadsMaster, planDelete } from './plan-delete.js';
@@ -59,7 +61,7 @@ export class VersionedStore {
     key: string,
     value: string,
     options: PutOptions,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): Promise<string | undefined> {
     const request = { key, value, options };
     const plan = await this.#change(database, key, signal, putReadsMaster(request), master =>
@@ -73,7 +75,7 @@ export class VersionedStore {
     database: Database,
     key: string,
     options: DeleteOptions,
-    signal?: AbortSignal,
+    signal?: Cancellation,
   ): Promise<string | undefined> {
     const request = { key, options };
     const plan = await this.#change(database, key, signal, deleteReadsMaster(request), master =>
@@ -99,7 +101,7 @@ export class VersionedStore {
   }
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
-  async list(database: Database, range: KeyRange): Promise<AsyncIterator<Entry>> {
+  async list(database: Database, range: KeyRange): Promise<ItemIterator<Entry>> {
     await this.#recovery.readable();
     return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) => ({
       key: database.nameOf(key),
@@ -108,7 +110,7 @@ export class VersionedStore {
   }
 
   /** The keys of all databases as the store holds them. */
-  async listRawKeys(range: KeyRange): Promise<AsyncIterator<string>> {
+  async listRawKeys(range: KeyRange): Promise<ItemIterator<string>> {
     await this.#recovery.readable();
     return mapped(this.#store.entries(rawRange(range)), ({ key }) => key);
   }
@@ -132,7 +134,7 @@ export class VersionedStore {
   async #change<P extends Plan>(
     database: Database,
     key: string,
-    signal: AbortSignal | undefined,
+    signal: Cancellation | undefined,
     readsMaster: boolean,
     plan: (master: string | undefined) => P,
   ): Promise<P> {
@@ -195,14 +197,18 @@ export class VersionedStore {
 }
 
 /** The same iterator with another form of its items. */
-function mapped<T, U>(items: AsyncIterator<T>, form: (item: T) => U): AsyncIterator<U> {
+function mapped<T>(entries: EntryIterator, form: (entry: Entry) => T): ItemIterator<T> {
   return {
     next: async () => {
-      const step = await items.next();
+      const step = await entries.next();
       return step.done ? { done: true, value: undefined } : { done: false, value: form(step.value) };
     },
+    atHand: () => {
+      const entry = entries.atHand();
+      return entry && form(entry);
+    },
     return: async () => {
-      await items.return?.();
+      await entries.return();
       return { done: true, value: undefined };
     },
   };
