@@ -91,7 +91,7 @@ test('a message is bounded in bytes', async () => {
   await sleep(20);
   assert.deepEqual(
     sent.map(({ data }) => data.length),
-    [3, 3, 3, 3],
+    [2, 2, 2, 2],
   );
   sender.hangUp();
 });
