@@ -32,7 +32,7 @@ export interface DataService {
 /** @throws StartError, SettingsError for what the person who starts can mend. */
 export async function startDataService(options: DataServiceOptions): Promise<DataService> {
   const { plugin, settings, env, worker, registry, log } = options;
-  const opened = await openStore(plugin, { dataDir: settings.DATA_DIR, env, log, worker });
+  const opened = await openStore(plugin, { dataDir: settings.DATA_DIR, env, log, registry, worker });
   const metrics = createDataMetrics(registry);
   const store = new StoreLayer(opened, (operation, outcome, seconds) =>
     metrics.storeSeconds.observe({ operation, outcome }, seconds),

@@ -3,6 +3,7 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type Environment, readSettings, type SettingsTable } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
+import { Registry } from 'prom-client';
 import type { DataStore } from '../data-store.js';
 import { newBlobKey } from './blob-key.js';
 import type { StorePlugin, WorkerPlace } from './plugin.js';
@@ -12,6 +13,8 @@ export interface OpenOptions {
   /** Where the store's own settings come from. */
   readonly env: Environment;
   readonly log: Logger;
+  /** Left out: one that nobody reads. */
+  readonly registry?: Registry;
   /** Left out: the only one. */
   readonly worker?: WorkerPlace;
 }
@@ -22,13 +25,14 @@ export interface OpenOptions {
  */
 export async function openStore<T extends SettingsTable>(
   plugin: StorePlugin<T>,
-  { dataDir, env, log, worker = { index: 0, count: 1 } }: OpenOptions,
+  { dataDir, env, log, registry = new Registry(), worker = { index: 0, count: 1 } }: OpenOptions,
 ): Promise<DataStore> {
   return plugin.open({
     settings: readSettings(plugin.settings, env),
     env,
     openFolder: part => openPartFolder(dataDir, part),
     log,
+    registry,
     worker,
     tools: { CatalogueError, StartError, newBlobKey },
   });

@@ -3,6 +3,7 @@ import type { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Environment, SettingsOf, SettingsTable } from '@zenko-modules/common/settings';
 import type { StartError } from '@zenko-modules/common/start-error';
+import type { Registry } from 'prom-client';
 import type { DataStore } from '../data-store.js';
 
 /** Which of the processes of a module opens the store. `index` counts from 0; the first opens it before the others do. */
@@ -18,6 +19,8 @@ export interface StoreContext<T extends SettingsTable> {
   /** Makes and checks the folder `<DATA_DIR>/<part>`, for stores that keep files. `StartError` when it cannot be used. */
   readonly openFolder: (part: string) => Promise<string>;
   readonly log: Logger;
+  /** For metrics of the store's own. */
+  readonly registry: Registry;
   /** The process that opens the store, for stores that serve several. */
   readonly worker: WorkerPlace;
   /** What a store that lies outside the project cannot import. */

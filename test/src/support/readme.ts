@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DAEMON_SETTINGS } from '@zenko-modules/common/daemon';
 import { createDataMetrics } from '@zenko-modules/data-module/data-metrics';
 import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
+import { createPackedMetrics } from '@zenko-modules/data-module/stores/packed/packed-metrics';
 import { SHIPPED } from '@zenko-modules/data-module/stores/registry';
 import {
   createPopulatorMetrics,
@@ -67,6 +68,7 @@ const unknownBacklog = (): Promise<undefined> => Promise.resolve(undefined);
 async function metrics(): Promise<MetricRow[]> {
   const registry = new Registry();
   createDataMetrics(registry);
+  createPackedMetrics(registry, () => ({ blobs: 0, indexBytes: 0, segments: 0, liveBytes: 0, deadBytes: 0 }));
   createFrontMetrics(registry);
   createPopulatorMetrics(registry);
   createProcessorMetrics(registry);

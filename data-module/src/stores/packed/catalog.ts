@@ -1,6 +1,7 @@
 /** Which blobs there are and where, and how much of each segment they use. */
 import { BlobIndex, type Location, LOST } from './blob-index.js';
 import { UNKNOWN_TARGET } from './hint-file.js';
+import type { PackedFigures } from './packed-metrics.js';
 import { recordBytes, SEGMENT_HEAD_BYTES } from './record-format.js';
 
 /** A segment as it stands on disk. */
@@ -26,12 +27,19 @@ export class Catalog {
     return this.#index.size;
   }
 
-  get indexBytes(): number {
-    return this.#index.bytes;
-  }
-
   get segments(): ReadonlyMap<number, SegmentUse> {
     return this.#segments;
+  }
+
+  figures(): PackedFigures {
+    let liveBytes = 0;
+    let deadBytes = 0;
+    for (const [segment, { live }] of this.#segments) {
+      liveBytes += live;
+      deadBytes += this.deadBytes(segment);
+    }
+    const { size: blobs, bytes: indexBytes } = this.#index;
+    return { blobs, indexBytes, segments: this.#segments.size, liveBytes, deadBytes };
   }
 
   find(key: Buffer): Location | undefined {

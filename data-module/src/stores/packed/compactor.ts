@@ -6,6 +6,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import type { Catalog, SegmentUse } from './catalog.js';
 import { readHint, type RecordEntries, type RecordEntry } from './hint-file.js';
 import type { Owner } from './owner.js';
+import type { PackedMetrics } from './packed-metrics.js';
 import { decodeData, decodeHead, RECORD_HEAD_BYTES, recordBytes } from './record-format.js';
 import { scanSegment } from './scan-segment.js';
 import type { SegmentFiles } from './segment-files.js';
@@ -30,8 +31,7 @@ export interface CompactorOptions {
   readonly bytesPerSecond: number;
   /** Time between two looks for something to do. */
   readonly pauseMs: number;
-  /** Told of each segment that is gone, and the bytes that are free now. */
-  readonly onCompacted?: (bytes: number) => void;
+  readonly metrics: PackedMetrics;
 }
 
 export class Compactor {
@@ -94,7 +94,7 @@ export class Compactor {
   }
 
   async #compact(segment: number, use: SegmentUse): Promise<void> {
-    const { catalog, files, owner, log, onCompacted } = this.#options;
+    const { catalog, files, owner, log, metrics } = this.#options;
     const before = [...catalog.segments.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     use.interrupted = true;
     let isDamaged = false;
@@ -116,7 +116,7 @@ export class Compactor {
     catalog.removeSegment(segment);
     const after = [...catalog.segments.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     log.info({ segment, freed: before - after, setAside: isDamaged }, 'compacted a segment');
-    onCompacted?.(use.bytes);
+    metrics.compacted.inc(use.bytes);
   }
 
   async #entriesOf(segment: number): Promise<RecordEntries> {
@@ -126,7 +126,7 @@ export class Compactor {
   }
 
   async #copy(segment: number, entry: RecordEntry): Promise<'copied' | 'dead' | 'damaged'> {
-    const { catalog, files, writer, log } = this.#options;
+    const { catalog, files, writer, log, metrics } = this.#options;
     const { kind, offset, length, target } = entry;
     // The entry is a part of a larger buffer, which must not be kept by what is written later.
     const key = Buffer.from(entry.key);
@@ -143,6 +143,7 @@ export class Compactor {
     }
     const data = decodeData(await files.read(segment, offset, recordBytes(length)), key);
     if (data === undefined) {
+      metrics.damaged.inc();
       log.error(
         { key: key.toString('hex'), segment, offset },
         'a record is damaged: its key answers InternalError',

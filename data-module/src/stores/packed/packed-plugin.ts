@@ -13,10 +13,11 @@ export const packedStore: StorePlugin<typeof PACKED_SETTINGS> = {
   // A blob that is packed is held as it came, and as the record that it becomes.
   transferMemoryBytes: ({ PACKED_MAX_BLOB_BYTES }) =>
     Math.max(TRANSFER_MEMORY_BYTES, 2 * recordBytes(PACKED_MAX_BLOB_BYTES)),
-  async open({ settings, openFolder, log }) {
+  async open({ settings, openFolder, log, registry }) {
     const { PACKED_PATH } = settings;
-    if (PACKED_PATH === undefined) return openPackedStore(await openFolder('data-packed'), settings, log);
+    if (PACKED_PATH === undefined)
+      return openPackedStore(await openFolder('data-packed'), settings, log, registry);
     await checkFolder('PACKED_PATH', PACKED_PATH);
-    return openPackedStore(path.resolve(PACKED_PATH), settings, log);
+    return openPackedStore(path.resolve(PACKED_PATH), settings, log, registry);
   },
 };

@@ -7,6 +7,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { Registry } from 'prom-client';
 import type { ByteRange, ChooseRange, DiskUsage, MovableStore, OpenBlob } from '../../data-store.js';
 import { nameDiskError } from '../disk/disk-errors.js';
 import { type DiskStore, openDiskStore } from '../disk/disk-store.js';
@@ -17,6 +18,7 @@ import { Compactor } from './compactor.js';
 import { DiskRoom } from './disk-room.js';
 import { loadCatalog } from './load-catalog.js';
 import { Owner } from './owner.js';
+import { createPackedMetrics, type PackedMetrics } from './packed-metrics.js';
 import type { PACKED_SETTINGS } from './packed-settings.js';
 import { decodeData, recordBytes } from './record-format.js';
 import { SegmentFiles } from './segment-files.js';
@@ -41,6 +43,7 @@ interface Parts {
   readonly large: DiskStore;
   readonly room: DiskRoom;
   readonly maxBlobBytes: number;
+  readonly metrics: PackedMetrics;
   readonly log: Logger;
 }
 
@@ -52,6 +55,7 @@ export async function openPackedStore(
   folder: string,
   options: PackedOptions,
   log: Logger,
+  registry = new Registry(),
 ): Promise<PackedStore> {
   const large = path.join(folder, 'files');
   const calls = new FileCalls(options.DISK_TIMEOUT_MS);
@@ -62,6 +66,8 @@ export async function openPackedStore(
     const owner = await Owner.take(folder);
     const started = performance.now();
     const { catalog, lastSegment, damaged } = await loadCatalog(files, log);
+    const metrics = createPackedMetrics(registry, () => catalog.figures());
+    metrics.damaged.inc(damaged);
     const segmentBytes = options.PACKED_SEGMENT_BYTES;
     const writer = new SegmentWriter({ files, calls, catalog, owner, log, segmentBytes, lastSegment });
     const pauseMs = options.compactPauseMs ?? 1000;
@@ -75,11 +81,12 @@ export async function openPackedStore(
       percent: options.PACKED_COMPACT_PERCENT,
       bytesPerSecond: options.PACKED_COMPACT_BYTES_PER_SECOND,
       pauseMs,
+      metrics,
     });
     if (pauseMs > 0) compactor.start();
     const seconds = (performance.now() - started) / 1000;
-    const found = { blobs: catalog.size, segments: catalog.segments.size, indexBytes: catalog.indexBytes };
-    log.info({ folder, ...found, damaged, seconds }, 'the packed store is open');
+    const { blobs, segments, indexBytes } = catalog.figures();
+    log.info({ folder, blobs, segments, indexBytes, damaged, seconds }, 'the packed store is open');
     const maxBlobBytes = options.PACKED_MAX_BLOB_BYTES;
     const largeStore = await openDiskStore(large, log, { timeoutMs: options.DISK_TIMEOUT_MS });
     return new PackedStore({
@@ -92,6 +99,7 @@ export async function openPackedStore(
       large: largeStore,
       room: new DiskRoom(() => largeStore.diskUsage(), options.PACKED_RESERVE_BYTES),
       maxBlobBytes,
+      metrics,
       log,
     });
   } catch (err) {
@@ -203,7 +211,7 @@ export class PackedStore implements MovableStore {
 
   /** All of the data, compared with its checksum. */
   async #read(key: string, { segment, offset, length }: Location): Promise<Buffer> {
-    const { files, log } = this.#parts;
+    const { files, log, metrics } = this.#parts;
     let record: Buffer;
     try {
       record = await files.read(segment, offset, recordBytes(length));
@@ -214,6 +222,7 @@ export class PackedStore implements MovableStore {
     }
     const data = decodeData(record, Buffer.from(key, 'hex'));
     if (data !== undefined) return data;
+    metrics.damaged.inc();
     log.error({ key, segment, offset }, 'a record is damaged: its key answers InternalError');
     throw damaged();
   }
