@@ -13,6 +13,7 @@ import type { LevelDown } from './leveldowns/plugin.js';
 import { LogReaders } from './record-log/log-readers.js';
 import { findMissing } from './record-log/missing-records.js';
 import { RecordLog } from './record-log/record-log.js';
+import { RecordWaiters } from './record-log/record-waiters.js';
 import { Retention } from './record-log/retention.js';
 import { CommitQueue, type CommitObserver } from './store/commit-queue.js';
 import { LevelStore, type LevelStoreOptions } from './store/level-store.js';
@@ -49,6 +50,7 @@ interface Parts {
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
   readonly retention: Retention;
+  readonly waiters: RecordWaiters;
   readonly commits: CommitQueue;
   readonly recovery: Recovery;
   readonly uuid: string;
@@ -80,8 +82,9 @@ export class MetadataStore {
       const clock = new MonotonicClock(0, options.systemTime);
       const recordLog = await RecordLog.open(store, clock);
       const recovery = new Recovery({ store, recordLog, log, onLost, giveUpMs });
-      const retentionCheck = (): void => retention.check();
-      const observers = [retentionCheck, ...(observer ? [observer] : [])];
+      const waiters = new RecordWaiters(recordLog);
+      const observers: CommitObserver[] = [() => waiters.check(), () => retention.check()];
+      if (observer) observers.push(observer);
       const commits = new CommitQueue({ store, recordLog, recovery, log, observers });
       const readers = await LogReaders.open(store, commits);
       const retention = new Retention({ recordLog, readers, commits, maxRecords, log });
@@ -102,6 +105,7 @@ export class MetadataStore {
         recordLog,
         readers,
         retention,
+        waiters,
         commits,
         recovery,
         uuid,

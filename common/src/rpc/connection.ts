@@ -1,4 +1,5 @@
 /** One client's connection to one namespace: its calls in flight and its open streams. */
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'socket.io';
 import { CatalogueError, type ErrorType, toCatalogueError } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -38,6 +39,7 @@ export class RpcConnection {
   readonly #streams = new Map<string, StreamSender>();
   /** Calls that a handler still works on, also when their client was told that they took too long. */
   readonly #calls = new Set<Promise<void>>();
+  readonly #gone = new AbortController();
 
   constructor(socket: Socket, service: RpcService, options: ConnectionOptions, state: ServerState) {
     this.#socket = socket;
@@ -50,6 +52,7 @@ export class RpcConnection {
       options.observer?.clientCutOff('unread answers');
     });
     this.#handlers = new Map(Object.entries(service.calls));
+    setMaxListeners(0, this.#gone.signal);
     socket.on('call', (...received: unknown[]) => this.#onCall(received));
     socket.on('stream-hangup', (payload: unknown) => this.#onHangUp(payload));
     // A client may send an event of this name, and a damaged packet raises it; without a listener it would be thrown.
@@ -60,11 +63,13 @@ export class RpcConnection {
 
   /** Ends every stream: the client has gone. */
   end(): void {
+    this.#gone.abort();
     for (const stream of [...this.#streams.values()]) stream.hangUp();
   }
 
   /** Resolves when every call has been answered, and the readers of streams have been told that there is no more. */
   async drain(): Promise<void> {
+    this.#gone.abort();
     await Promise.all(this.#calls);
     for (const stream of [...this.#streams.values()]) stream.fail(stopping());
   }
@@ -121,7 +126,7 @@ export class RpcConnection {
       this.#refuse(late, answer, about);
     }, callMs);
     this.#state.callBytes += bytes;
-    const work = invoke(handler, { args, subLevel, logName, signal })
+    const work = invoke(handler, { args, subLevel, logName, signal, gone: this.#gone.signal })
       .then(result => {
         if (signal.aborted) discardStreams(result);
         else this.#send(result, answer);

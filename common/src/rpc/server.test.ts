@@ -288,3 +288,25 @@ test('a connection that is made while the server stops gets no call answered', a
   assert.equal((await held).result, 'done');
   await closed;
 });
+
+test('a call that waits for something is told when its client goes, and when the server stops', async t => {
+  const state = { waiting: 0 };
+  const { server, url, socket } = await startRig(t, {
+    wait: ({ gone }) =>
+      new Promise<void>(resolve => {
+        state.waiting += 1;
+        gone.addEventListener('abort', () => {
+          state.waiting -= 1;
+          resolve();
+        });
+      }),
+  });
+  const other = connect(t, url + NAMESPACE);
+  await event(other, 'connect');
+  for (const client of [socket, other]) client.emit('call', 'wait', { rpcArgs: [] }, () => undefined);
+  await until(() => state.waiting === 2, 'both wait');
+  other.disconnect();
+  await until(() => state.waiting === 1, 'the one that went waits no more');
+  await server.close();
+  assert.equal(state.waiting, 0);
+});

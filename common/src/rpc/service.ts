@@ -14,6 +14,8 @@ export interface RpcCall {
   readonly logName: unknown;
   /** Aborted when the client has been told that the call took too long: what has not begun need not begin. */
   readonly signal: Cancellation;
+  /** Aborted when the client has gone, or the server stops: nobody waits for the answer any more. It belongs to the connection: let go of it. */
+  readonly gone: AbortSignal;
 }
 
 /**

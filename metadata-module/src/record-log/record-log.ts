@@ -1,11 +1,17 @@
 /**
- * The log of every committed change, numbered 1, 2, 3, … without gaps. Records are written in the same
- * batch as the changes that they tell of, so their order is the order of commits.
+ * The log of every committed change, numbered 1, 2, 3, … Records are written in the same batch as the changes
+ * that they tell of, so their order is the order of commits.
+ *
+ * This daemon leaves no number out; another one that wrote the volume before may have, and a damaged store
+ * loses some. A reader gets past them all the same, see `read`.
  */
+import type { KeyRange } from '../store/key-space.js';
 import type { Entry, LevelStore, StoreOperation } from '../store/level-store.js';
 import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import type { MonotonicClock } from '../store/monotonic-clock.js';
 import {
+  DAMAGED_ITEM,
+  type DamagedItem,
   type KeyOperation,
   type LogItem,
   parseRecord,
@@ -33,8 +39,11 @@ export interface RecordRange {
 export interface RecordRead {
   /** First and last sequence number that the read covers; `null` when it covers none. */
   readonly info: { readonly start: number | null; readonly end: number | null };
-  /** One item per sequence number, from `start` to `end`. */
-  readonly log: AsyncIterator<LogItem>;
+  /**
+   * One item per sequence number, from `start` on. Fewer than up to `end` when a number is missing: the items
+   * end before it, and a read that begins with it starts after the gap.
+   */
+  readonly log: AsyncIterator<LogItem | DamagedItem>;
 }
 
 export class RecordLog {
@@ -70,8 +79,8 @@ export class RecordLog {
    * @throws LevelError LEVEL_CORRUPT when the store holds less than was committed before.
    */
   async recover(): Promise<void> {
-    const newest = await this.#edge(true);
-    const oldest = await this.#edge(false);
+    const newest = await this.#edge({ reverse: true });
+    const oldest = await this.#edge({});
     const last = newest ? seqOf(newest.key) : 0;
     if (last < this.#last) {
       const lost = `records ${last + 1} to ${this.#last} of the log, which were acknowledged, are not in the store any more`;
@@ -79,8 +88,17 @@ export class RecordLog {
     }
     this.#last = last;
     this.#first = oldest ? seqOf(oldest.key) : 1;
-    const time = newest ? Date.parse(parseRecord(newest.key, newest.value).timestamp) : NaN;
-    if (!Number.isNaN(time)) this.#clock.passed(time);
+    for await (const { item } of this.backwards(last, () => undefined)) {
+      const time = Date.parse(item.timestamp);
+      if (!Number.isNaN(time)) this.#clock.passed(time);
+      return;
+    }
+  }
+
+  /** Sequence number of the oldest record at or after `seq`; `last + 1` when there is none. */
+  async firstFrom(seq: number): Promise<number> {
+    const found = await this.#edge({ gte: RECORD_LOG.nameOf(recordKey(seq)) });
+    return found ? seqOf(found.key) : this.#last + 1;
   }
 
   /** The records of `changes`, numbered on from the last committed one. */
@@ -108,8 +126,12 @@ export class RecordLog {
   /**
    * Reads committed records from the first that is kept at or after `startSeq`. The iterator of `log` must
    * be read to its end or returned.
+   * @param onDamaged told of each record that cannot be read; a `DamagedItem` stands in its place.
    */
-  async read({ startSeq = 0, endSeq = Infinity, limit = Infinity }: RecordRange): Promise<RecordRead> {
+  async read(
+    { startSeq = 0, endSeq = Infinity, limit = Infinity }: RecordRange,
+    onDamaged: (err: unknown) => void = () => undefined,
+  ): Promise<RecordRead> {
     const from = Math.max(startSeq, this.#first);
     const upTo = Math.min(endSeq, this.#last);
     if (from > upTo || limit < 1) return NOTHING;
@@ -124,7 +146,7 @@ export class RecordLog {
       const start = seqOf(first.value.key);
       return {
         info: { start, end: Math.min(upTo, start + limit - 1) },
-        log: new LogItems(first.value, entries),
+        log: new LogItems(first.value, entries, onDamaged),
       };
     } catch (err) {
       await entries.return();
@@ -150,8 +172,8 @@ export class RecordLog {
     }
   }
 
-  async #edge(reverse: boolean): Promise<Entry | undefined> {
-    for await (const entry of this.#store.entries({ ...RECORD_LOG.rangeOf({ reverse, limit: 1 }) })) {
+  async #edge(range: KeyRange): Promise<Entry | undefined> {
+    for await (const entry of this.#store.entries(RECORD_LOG.rangeOf({ ...range, limit: 1 }))) {
       return entry;
     }
     return undefined;
@@ -167,25 +189,36 @@ const NOTHING: RecordRead = {
  * Entries of the store as items. A reader counts items to know where it stands, so the items end before a
  * number that is missing (pruned meanwhile, or never written by another daemon); its next read begins after it.
  */
-class LogItems implements AsyncIterator<LogItem> {
+class LogItems implements AsyncIterator<LogItem | DamagedItem> {
   readonly #entries: AsyncIterator<Entry>;
+  readonly #onDamaged: (err: unknown) => void;
   #first: Entry | undefined;
   #next: number;
 
-  constructor(first: Entry, entries: AsyncIterator<Entry>) {
+  constructor(first: Entry, entries: AsyncIterator<Entry>, onDamaged: (err: unknown) => void) {
     this.#entries = entries;
+    this.#onDamaged = onDamaged;
     this.#first = first;
     this.#next = seqOf(first.key);
   }
 
-  async next(): Promise<IteratorResult<LogItem, undefined>> {
+  async next(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {
     const entry = await this.#entry();
     if (entry === undefined || seqOf(entry.key) !== this.#next) return this.return();
     this.#next += 1;
-    return { done: false, value: parseRecord(entry.key, entry.value) };
+    return { done: false, value: this.#parse(entry) };
   }
 
-  async return(): Promise<IteratorResult<LogItem, undefined>> {
+  #parse({ key, value }: Entry): LogItem | DamagedItem {
+    try {
+      return parseRecord(key, value);
+    } catch (err) {
+      this.#onDamaged(err);
+      return DAMAGED_ITEM;
+    }
+  }
+
+  async return(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {
     this.#first = undefined;
     await this.#entries.return?.();
     return { done: true, value: undefined };

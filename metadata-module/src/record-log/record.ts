@@ -24,6 +24,21 @@ export interface LogItem {
   ];
 }
 
+/** Stands for a record that cannot be read, so that one item stays one sequence number. It tells of no change. */
+export interface DamagedItem {
+  readonly timestamp: string;
+  readonly db: '';
+  readonly entries: readonly [];
+  readonly damaged: true;
+}
+
+export const DAMAGED_ITEM: DamagedItem = {
+  timestamp: new Date(0).toISOString(),
+  db: '',
+  entries: [],
+  damaged: true,
+};
+
 const storedRecord = z.object({
   type: z.enum(['put', 'del']),
   db: z.string(),

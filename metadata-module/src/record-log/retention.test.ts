@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { readSettings } from '@zenko-modules/common/settings';
+import { leveldown } from '../leveldowns/leveldown-binding.js';
+import { call } from '../leveldowns/level-calls.js';
 import { METADATA_SETTINGS } from '../metadata-settings.js';
+import { recordKey } from './record.js';
 import { streamIdOf, WireClient } from '../testing/socket-io-clients.js';
 import { startModule } from '../testing/start-module.js';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
@@ -109,6 +113,33 @@ test('what a registered reader has not read is kept, over a restart, until it re
   assert.deepEqual(await read(second.log, {}), { start: 96, end: 105 });
 });
 
+test('numbers that are missing do not hold up pruning, however many', async t => {
+  const folder = await temporaryFolder(t);
+  const first = await start(t, folder, 10);
+  await first.write(20);
+  await first.close();
+  const level = leveldown(path.join(folder, 'metadata', 'rootDB'));
+  await call(done => level.open(done));
+  const far = 10 ** 13;
+  const record = JSON.stringify({
+    type: 'put',
+    db: 'b',
+    key: 'k',
+    value: '{}',
+    timestamp: '2026-01-01T00:00:00.000Z',
+  });
+  await call(done => level.put(recordKey(far), record, done));
+  await call(done => level.close(done));
+
+  const second = await start(t, folder, 10);
+  await read(second.log, { startSeq: 15, limit: 1, reader: 'slow' });
+  await prune(second.log);
+  await second.write(20);
+  await read(second.log, { startSeq: far + 15, limit: 1, reader: 'slow' });
+  await prune(second.log);
+  assert.deepEqual(await read(second.log, {}), { start: far + 11, end: far + 20 });
+});
+
 test('wrong arguments are named', async t => {
   const { log } = await start(t, await temporaryFolder(t), 10);
   const wrong: [string, unknown, RegExp][] = [
@@ -117,6 +148,8 @@ test('wrong arguments are named', async t => {
     ['readRecords', { limit: 1.5 }, /options\.limit: expected a whole number/],
     ['readRecords', { reader: 'a b' }, /options\.reader: expected 1 to 64 letters/],
     ['readRecords', 'all', /options: /],
+    ['awaitRecords', {}, /options\.startSeq: expected a whole number/],
+    ['awaitRecords', { startSeq: 1, timeoutMs: -1 }, /options\.timeoutMs: expected at least 0/],
     ['pruneRecords', { endSeq: {} }, /options\.endSeq: /],
     ['forgetReader', undefined, /reader: /],
   ];

@@ -84,6 +84,8 @@ export class Retention {
       // Hidden before they go, so that no read begins among them.
       recordLog.dropBefore(next);
       await commits.commitUnlogged(deletions);
+      // Over numbers that are missing in one step, however many.
+      recordLog.dropBefore(await recordLog.firstFrom(next));
       pruned += deletions.length;
     }
   }

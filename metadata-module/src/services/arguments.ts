@@ -41,7 +41,8 @@ const databaseName = sized(wellFormed, MAX_NAME_BYTES)
 const subLevel = z.array(databaseName).max(MAX_NAMES);
 
 /** `undefined` and `null` both stand for an option that is not given. */
-const optionalMember = <T>(schema: z.ZodType<T>) => schema.nullish().transform(value => value ?? undefined);
+export const optionalMember = <T>(schema: z.ZodType<T>) =>
+  schema.nullish().transform(value => value ?? undefined);
 
 const versionId = optionalMember(
   sized(wellFormed, MAX_KEY_BYTES).refine(text => !text.includes('\0'), 'expected a text without NUL'),
@@ -53,7 +54,8 @@ const switchedOn = z
   .optional()
   .transform(value => value === '' || Boolean(value));
 
-const options = <T extends z.ZodRawShape>(shape: T) => z.preprocess(value => value ?? {}, z.object(shape));
+export const options = <T extends z.ZodRawShape>(shape: T) =>
+  z.preprocess(value => value ?? {}, z.object(shape));
 
 const putOptions = options({ versioning: switchedOn, versionId, isNull, deleteNullKey: switchedOn });
 const getOptions = options({ versionId });
@@ -62,7 +64,7 @@ const deleteOptions = options({ versionId, isNull });
 /** A bound need not be well-formed text: see `boundBytes`. */
 const bound = optionalMember(sized(z.string(), MAX_KEY_BYTES));
 /** A larger number stands for the largest: there is no record of such a number. */
-const wholeNumber = (min: number) =>
+export const wholeNumber = (min: number) =>
   z
     .union(
       [
@@ -109,7 +111,7 @@ const recordRange = options({
 const pruneRange = options({ endSeq: optionalMember(wholeNumber(0)) });
 
 /** @throws CatalogueError InvalidArgument that names the argument and what is accepted. */
-function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
+export function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

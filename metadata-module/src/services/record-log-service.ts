@@ -5,22 +5,29 @@
  * From then on the log keeps every record from `startSeq` on, until the reader asks for later ones, across
  * restarts. `forgetReader('populator')` ends that. Readers that give no name, such as Backbeat's, find the
  * newest RECORD_LOG_MAX_RECORDS records.
+ *
+ * A reader that has read everything waits with `awaitRecords`, instead of asking again and again.
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
 import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/common/rpc/service';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
 import type { LogReaders } from '../record-log/log-readers.js';
 import { RECORD_LOG_NAME } from '../record-log/record.js';
 import type { RecordLog } from '../record-log/record-log.js';
+import type { RecordWaiters } from '../record-log/record-waiters.js';
 import type { Retention } from '../record-log/retention.js';
 import type { Recovery } from '../store/recovery.js';
 import { checkPruneRange, checkReader, checkRecordRange } from './arguments.js';
+import { checkRecordWait } from './await-records.js';
 
 export interface RecordLogServiceOptions {
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
   readonly retention: Retention;
   readonly recovery: Recovery;
+  readonly waiters: RecordWaiters;
+  readonly log: Logger;
 }
 
 export function recordLogService({
@@ -28,6 +35,8 @@ export function recordLogService({
   readers,
   retention,
   recovery,
+  waiters,
+  log,
 }: RecordLogServiceOptions): RpcService {
   return {
     namespace: RECORD_LOG_NAMESPACE,
@@ -40,8 +49,21 @@ export function recordLogService({
         if (reader !== undefined) {
           await readers.note(reader, Math.min(range.startSeq ?? recordLog.first, recordLog.last + 1));
         }
-        const { info, log } = await recordLog.read(range);
-        return { info, log: new StreamResult(log) };
+        const { info, log: records } = await recordLog.read(range, err => {
+          log.error({ err }, 'a record cannot be read: its reader gets an empty one in its place');
+        });
+        return { info, log: new StreamResult(records) };
+      },
+
+      /**
+       * `({ startSeq, timeoutMs? })` → `{ last }`, the newest record's number: when record `startSeq` or a
+       * later one is there, or after `timeoutMs`, at most some seconds, without it.
+       */
+      awaitRecords: async ({ logName, args: [options], gone }: RpcCall) => {
+        checkLogName(logName);
+        const { startSeq, timeoutMs } = checkRecordWait(options);
+        await waiters.wait({ startSeq, timeoutMs, signal: gone });
+        return { last: recordLog.last };
       },
 
       /** `({ endSeq? })` → `{ pruned, start, end }`: see `Retention.prune`. */

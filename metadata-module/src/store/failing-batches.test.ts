@@ -13,7 +13,8 @@ const IO_ERROR = new Error('IO error: disk on fire');
 
 async function logged(store: MetadataStore): Promise<string[]> {
   const { log } = await store.recordLog.read({});
-  return (await collect(log)).map(({ entries: [{ type, key, value }] }) => `${type} ${key} ${value ?? ''}`);
+  const entries = (await collect(log)).flatMap(item => [...item.entries]);
+  return entries.map(({ type, key, value }) => `${type} ${key} ${value ?? ''}`);
 }
 
 test('what arrives while a batch is being written shares the next one, each batch is synced', async t => {

@@ -147,7 +147,9 @@ class Run {
     if (info.start === null || info.end === null) return 'log';
     assert.equal(info.start, this.#next);
     for (let next = await log.next(); !next.done; next = await log.next()) {
-      const [{ type, key, value }] = next.value.entries;
+      const [entry] = next.value.entries;
+      assert.ok(entry);
+      const { type, key, value } = entry;
       if (type === 'put') this.#followed.set(key, value ?? '');
       else this.#followed.delete(key);
       this.#next += 1;

@@ -187,7 +187,10 @@ function orders<T>(items: readonly T[]): T[][] {
 async function recordsOf(store: MetadataStore, startSeq: number): Promise<LogItem[]> {
   const { info, log } = await store.recordLog.read({ startSeq });
   const items: LogItem[] = [];
-  for (let next = await log.next(); !next.done; next = await log.next()) items.push(next.value);
+  for (let next = await log.next(); !next.done; next = await log.next()) {
+    assert.ok(!('damaged' in next.value));
+    items.push(next.value);
+  }
   if (info.start !== null && info.end !== null) {
     assert.equal(info.start, startSeq);
     assert.equal(items.length, info.end - info.start + 1);
