@@ -166,11 +166,16 @@ export class RpcStream implements AsyncIterable<unknown> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
+    for await (const items of this.messages()) yield* items;
+  }
+
+  /** The same, by message: for readers of very many small items. */
+  async *messages(): AsyncGenerator<readonly unknown[], void, undefined> {
     try {
       for (;;) {
         const message = this.#messages.shift();
         if (message) {
-          yield* message.items;
+          yield message.items;
           message.acknowledge();
         } else if (this.#error) {
           throw this.#error;

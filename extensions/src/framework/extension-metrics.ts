@@ -6,8 +6,33 @@ const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000];
 export type PopulatorMetrics = ReturnType<typeof createPopulatorMetrics>;
 export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;
 
+/** What gauges read when they are asked. */
+export interface PopulatorState {
+  readonly nextSeq: number;
+  /** By extension, in seconds. */
+  readonly behind: readonly (readonly [string, number])[];
+}
+
 export function createPopulatorMetrics(registry: Registry) {
   const registers = [registry];
+  let current: (() => PopulatorState) | undefined;
+  new Gauge({
+    name: 'populator_next_record',
+    help: 'Sequence number of the first record that is not done yet, for the extension that is furthest behind',
+    registers,
+    collect() {
+      if (current) this.set(current().nextSeq);
+    },
+  });
+  new Gauge({
+    name: 'populator_behind_seconds',
+    help: 'Age of the newest record that is done, while there are more; 0 when all that is known of is published',
+    labelNames: ['extension'] as const,
+    registers,
+    collect() {
+      for (const [extension, seconds] of current?.().behind ?? []) this.set({ extension }, seconds);
+    },
+  });
   return {
     records: new Counter({
       name: 'populator_records_total',
@@ -22,8 +47,25 @@ export function createPopulatorMetrics(registry: Registry) {
     }),
     poisoned: new Counter({
       name: 'populator_poisoned_total',
-      help: 'Entries that were passed over, by reason: filter (it failed), record (unreadable), size (message too large)',
+      help: 'Entries that were passed over, by reason: record (unreadable), size (message too large)',
       labelNames: ['reason', 'extension'] as const,
+      registers,
+    }),
+    filterFailures: new Counter({
+      name: 'populator_filter_failures_total',
+      help: 'Attempts of filters that failed',
+      labelNames: ['extension'] as const,
+      registers,
+    }),
+    parked: new Counter({
+      name: 'populator_parked_total',
+      help: 'Entries whose filter kept failing: they are in the failed topic',
+      labelNames: ['extension', 'topic'] as const,
+      registers,
+    }),
+    missing: new Counter({
+      name: 'populator_missing_records_total',
+      help: 'Numbers that are missing in the record log',
       registers,
     }),
     resets: new Counter({
@@ -32,16 +74,10 @@ export function createPopulatorMetrics(registry: Registry) {
       labelNames: ['reason'] as const,
       registers,
     }),
-    offset: new Gauge({
-      name: 'populator_next_record',
-      help: 'Sequence number of the record that is read next',
-      registers,
-    }),
-    behind: new Gauge({
-      name: 'populator_behind_seconds',
-      help: 'Age of the newest record that was read, while there are more; 0 at the end of the log',
-      registers,
-    }),
+    /** Has the gauges read `state` when they are asked. */
+    observe: (state: () => PopulatorState): void => {
+      current = state;
+    },
   };
 }
 

@@ -119,7 +119,12 @@ export const POPULATOR_SETTINGS = {
   POPULATOR_POLL_MS: setting(
     integer(10, 60_000, 'milliseconds'),
     '200',
-    'pause before the record log is asked again when it had nothing new',
+    'pause before the record log is asked again, where the metadata module does not tell of new records by itself',
+  ),
+  POPULATOR_FILTER_ATTEMPTS: setting(
+    integer(1, 1000),
+    '8',
+    'attempts of a filter before the entry for which it keeps failing is parked in `<topic>-failed`',
   ),
 } as const;
 

@@ -24,6 +24,8 @@ export interface ByteRange {
   readonly lte?: Buffer;
   readonly limit?: number;
   readonly reverse?: boolean;
+  /** Bytes that leveldown fetches at once; others pay no heed to it. */
+  readonly highWaterMark?: number;
 }
 
 /** A database: the key range below one prefix. */

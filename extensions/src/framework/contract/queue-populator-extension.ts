@@ -44,8 +44,8 @@ const current = new AsyncLocalStorage<Publications>();
 /**
  * Extend this and give it `filter(entry)`, or `filterAsync(entry)` that returns a promise (Backbeat's
  * `filterAsync(entry, callback)` works too). Call `this.publish` in it for each message that the entry
- * gives rise to. A filter that throws is logged and counted, and what it published for that entry is
- * dropped; the entry is not tried again.
+ * gives rise to. A filter that fails is tried again with growing pauses, and what it published for that
+ * entry until then is dropped; an entry for which it keeps failing is parked in `<topic>-failed`.
  */
 export class QueuePopulatorExtension<Config = unknown> {
   readonly extConfig: Config;
@@ -78,18 +78,46 @@ export interface EntryFilter {
 
 /** Runs a filter on one entry and returns what it published. Rejects with what the filter threw. */
 export async function runFilter(extension: EntryFilter, entry: LogEntry): Promise<readonly Publication[]> {
+  return startFilter(extension, entry);
+}
+
+/** The same, without a promise when the filter needs none. Throws what a filter throws at once. */
+export function startFilter(
+  extension: EntryFilter,
+  entry: LogEntry,
+): readonly Publication[] | Promise<readonly Publication[]> {
   const publications = new Publications();
+  let returned: unknown;
   try {
-    await current.run(publications, () => {
+    returned = current.run(publications, () => {
       if (!extension.filterAsync) return extension.filter?.(entry);
       const { promise, settle } = callbackPromise();
-      const returned = extension.filterAsync(entry, settle);
-      return extension.filterAsync.length < 2 ? returned : promise;
+      const result = extension.filterAsync(entry, settle);
+      return extension.filterAsync.length < 2 ? result : promise;
     });
+  } catch (err) {
+    publications.open = false;
+    throw err;
+  }
+  if (isThenable(returned)) return published(returned, publications);
+  publications.open = false;
+  return publications.list;
+}
+
+async function published(
+  done: PromiseLike<unknown>,
+  publications: Publications,
+): Promise<readonly Publication[]> {
+  try {
+    await done;
     return publications.list;
   } finally {
     publications.open = false;
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 function callbackPromise(): { promise: Promise<void>; settle: (err?: Error | null) => void } {

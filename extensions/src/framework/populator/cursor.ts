@@ -1,7 +1,9 @@
 /**
- * How far the populator has read the record log: `<DATA_DIR>/extensions/populator/offset.json`. It is saved
- * in place, after the messages of what was read are on stable storage.
+ * How far each extension has read the record log: `<DATA_DIR>/extensions/populator/offset.<extension>.json`. It is
+ * saved in place, after the messages of what was read are on stable storage. One that is new begins where the
+ * one is that is furthest behind. `offset.json` is that of populators that had one place for all.
  */
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { StartError } from '@zenko-modules/common/start-error';
 import { z } from 'zod';
@@ -21,24 +23,72 @@ export interface Cursor {
 
 export const LOG_START: Cursor = { nextSeq: 1 };
 
-function fileIn(folder: string): string {
-  return path.join(folder, 'offset.json');
+const SHARED_FILE = 'offset.json';
+const OWN_FILE = /^offset\.(.+)\.json$/;
+
+function fileOf(extension: string): string {
+  return extension === '' ? SHARED_FILE : `offset.${extension}.json`;
 }
 
-/** @throws StartError when the file is damaged. */
-export async function loadCursor(folder: string): Promise<Cursor> {
-  try {
-    const content = await readSlotFile(fileIn(folder));
-    return content === undefined ? LOG_START : cursorSchema.parse(content);
-  } catch (err) {
-    throw new StartError(
-      `${fileIn(folder)} is damaged: write {"nextSeq":<number>} into it, or remove it to read the log from its beginning`,
-      { cause: err },
-    );
+export class Cursors {
+  readonly #folder: string;
+  readonly #cursors: Map<string, Cursor>;
+
+  private constructor(folder: string, cursors: Map<string, Cursor>) {
+    this.#folder = folder;
+    this.#cursors = cursors;
+  }
+
+  /** Those of `extensions`. @throws StartError when a file is damaged. */
+  static async load(folder: string, extensions: readonly string[]): Promise<Cursors> {
+    const own = new Map<string, Cursor>();
+    for (const name of extensions) {
+      const cursor = await read(path.join(folder, fileOf(name)));
+      if (cursor) own.set(name, cursor);
+    }
+    const others = own.size > 0 ? lowestOf(own) : await read(path.join(folder, SHARED_FILE));
+    const cursors = extensions.map(name => [name, own.get(name) ?? others ?? LOG_START] as const);
+    return new Cursors(folder, new Map(cursors));
+  }
+
+  get(extension: string): Cursor {
+    return this.#cursors.get(extension) ?? LOG_START;
+  }
+
+  /** That of the extension that is furthest behind: what it has not read is still needed. */
+  get lowest(): Cursor {
+    return lowestOf(this.#cursors);
+  }
+
+  /** On stable storage when it resolves. */
+  async save(extension: string, cursor: Cursor): Promise<void> {
+    const saved = { ...cursor, savedAt: new Date().toISOString() };
+    await writeSlotFile(path.join(this.#folder, fileOf(extension)), saved);
+    this.#cursors.set(extension, cursor);
+  }
+
+  /** Forgets where others were: one that is switched on again begins as a new one, not where it once ended. */
+  async forgetOthers(): Promise<void> {
+    for (const file of await readdir(this.#folder)) {
+      const name = OWN_FILE.exec(file)?.[1];
+      if (name !== undefined && !this.#cursors.has(name)) await rm(path.join(this.#folder, file));
+    }
   }
 }
 
-/** On stable storage when it resolves. */
-export async function saveCursor(folder: string, cursor: Cursor): Promise<void> {
-  await writeSlotFile(fileIn(folder), { ...cursor, savedAt: new Date().toISOString() });
+function lowestOf(cursors: ReadonlyMap<string, Cursor>): Cursor {
+  const [first = LOG_START, ...others] = cursors.values();
+  return others.reduce((lowest, cursor) => (cursor.nextSeq < lowest.nextSeq ? cursor : lowest), first);
+}
+
+async function read(file: string): Promise<Cursor | undefined> {
+  try {
+    const content = await readSlotFile(file);
+    return content === undefined ? undefined : cursorSchema.parse(content);
+  } catch (err) {
+    throw new StartError(
+      `${file} is damaged: write {"nextSeq":<number>} into it, or remove it to read the log from where others are, or its beginning`,
+      { cause: err },
+    );
+  }
 }

@@ -1,63 +1,144 @@
-/** Gives the entries of a batch to each extension's filter and gathers what they publish, in the order of the log. */
-import { withDeadline } from '@zenko-modules/common/deadline';
+/**
+ * Gives the entries of a batch to the filter of one extension, one after the other, and gathers what it
+ * publishes, in the order of the log. A filter that fails is tried again with growing pauses, then its entry
+ * is parked: nothing is lost, and nothing waits for ever.
+ */
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
+import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import { type EntryFilter, type LogEntry, runFilter } from '../contract/queue-populator-extension.js';
+import {
+  type EntryFilter,
+  type LogEntry,
+  type Publication,
+  startFilter,
+} from '../contract/queue-populator-extension.js';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import { isTopicName, type Message } from '../queue/queue.js';
+import { FilterPatience } from './filter-patience.js';
+import { pauseAfter } from './insist.js';
+import { failedTopicOfExtension, parkedEntry } from './parked-entry.js';
 import type { Batch } from './record-log-reader.js';
 
-/** A filter that has not settled by then counts as failed. */
+/** A filter that has not settled by then counts as failed; … */
 const FILTER_DEADLINE_MS = 30_000;
+/** … it has so long when it has failed for so long that no patience is left. */
+const IMPATIENT_DEADLINE_MS = 1000;
+/** From this pause on it is no hiccup. */
+const TROUBLE_FROM_MS = 1000;
 
 export interface NamedFilter {
   readonly name: string;
   readonly filter: EntryFilter;
+  /** The topic of its section. */
+  readonly topic?: string | undefined;
 }
 
-/** A message and who published it. */
-export interface Outgoing {
-  readonly extension: string;
-  readonly topic: string;
-  readonly message: Message;
+/** What is to be published, by topic, in order. */
+export type Outgoing = ReadonlyMap<string, readonly Message[]>;
+
+export interface FilteringOptions {
+  readonly named: NamedFilter;
+  /** Attempts before an entry is parked. */
+  readonly attempts: number;
+  readonly metrics: PopulatorMetrics;
+  readonly log: Logger;
+  readonly onTrouble: (trouble: string | undefined) => void;
+  readonly patience?: FilterPatience;
 }
 
-/** Never rejects: an entry that cannot be read, or that a filter throws for, is logged, counted and passed over. */
-export async function filterBatch(
-  batch: Batch,
-  filters: readonly NamedFilter[],
-  metrics: PopulatorMetrics,
-  log: Logger,
-): Promise<Outgoing[]> {
-  const outgoing: Outgoing[] = [];
-  for (const [index, item] of batch.items.entries()) {
-    const seq = batch.start + index;
-    if (!item) {
-      metrics.poisoned.inc({ reason: 'record', extension: '' });
-      log.error({ seq }, 'passed over a record that cannot be read');
-      continue;
-    }
-    for (const { type, key, value } of item.entries) {
-      const entry: LogEntry = { type, bucket: item.db, key, value, timestamp: item.timestamp };
-      for (const { name, filter } of filters) {
+export class Filtering {
+  readonly #options: FilteringOptions;
+  readonly #patience: FilterPatience;
+  readonly #failedTopic: string;
+
+  constructor(options: FilteringOptions) {
+    this.#options = options;
+    this.#patience = options.patience ?? new FilterPatience();
+    this.#failedTopic = failedTopicOfExtension(options.named.name, options.named.topic);
+  }
+
+  /** Never rejects; `undefined` when `signal` was aborted while a filter was tried again. */
+  async run({ items }: Batch, signal: AbortSignal): Promise<Outgoing | undefined> {
+    const outgoing = new Map<string, Message[]>();
+    for (const item of items) {
+      if (!item) continue;
+      const { db, timestamp } = item;
+      for (const { type, key, value } of item.entries) {
+        const entry: LogEntry = { type, bucket: db, key, value, timestamp };
         try {
-          const found = await withDeadline(
-            runFilter(filter, entry),
-            FILTER_DEADLINE_MS,
-            `the filter of ${name}`,
-          );
-          for (const { topic, key: messageKey, value: text } of found) {
-            if (!isTopicName(topic)) throw new Error(`it published to "${topic}", which is no topic name`);
-            outgoing.push({ extension: name, topic, message: { key: messageKey, value: text } });
-          }
+          // Most filters are synchronous: those cost no promise and no timer.
+          const found = startFilter(this.#options.named.filter, entry);
+          addPublications(outgoing, found instanceof Promise ? await this.#inTime(found) : found);
         } catch (err) {
-          metrics.poisoned.inc({ reason: 'filter', extension: name });
-          log.error(
-            { err, seq, extension: name, bucket: item.db, key },
-            'passed over an entry: its filter failed',
-          );
+          if (!(await this.#tryAgain(entry, err, outgoing, signal))) return undefined;
         }
       }
     }
+    return outgoing;
   }
-  return outgoing;
+
+  /** Until it succeeds or the entry is parked; `false` when `signal` was aborted first. */
+  async #tryAgain(
+    entry: LogEntry,
+    first: unknown,
+    outgoing: Map<string, Message[]>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { named, attempts, metrics, log, onTrouble } = this.#options;
+    const { name, filter } = named;
+    const what = { extension: name, bucket: entry.bucket, key: entry.key };
+    let err = first;
+    for (let attempt = 1; ; attempt++) {
+      metrics.filterFailures.inc({ extension: name });
+      if (attempt >= attempts || this.#patience.left() === 0) {
+        add(outgoing, this.#failedTopic, parkedEntry(name, entry, err, attempt));
+        metrics.parked.inc({ extension: name, topic: this.#failedTopic });
+        log.error(
+          { err, ...what, topic: this.#failedTopic, attempts: attempt },
+          'parked an entry: its filter failed',
+        );
+        break;
+      }
+      if (attempt === 1) log.warn({ err, ...what }, 'a filter failed: trying again');
+      const pause = pauseAfter(attempt);
+      if (pause >= TROUBLE_FROM_MS) onTrouble(`its filter fails: ${messageOf(err)}`);
+      await sleep(pause, signal);
+      this.#patience.spend(pause);
+      if (signal.aborted) return false;
+      try {
+        const found = startFilter(filter, entry);
+        addPublications(outgoing, found instanceof Promise ? await this.#inTime(found) : found);
+        break;
+      } catch (again) {
+        err = again;
+      }
+    }
+    onTrouble(undefined);
+    return true;
+  }
+
+  async #inTime(work: Promise<readonly Publication[]>): Promise<readonly Publication[]> {
+    const deadline = this.#patience.left() > 0 ? FILTER_DEADLINE_MS : IMPATIENT_DEADLINE_MS;
+    const started = performance.now();
+    try {
+      return await withDeadline(work, deadline, `the filter of ${this.#options.named.name}`);
+    } catch (err) {
+      this.#patience.spend(performance.now() - started);
+      throw err;
+    }
+  }
+}
+
+/** All of them or none. @throws Error for what is no topic name. */
+function addPublications(outgoing: Map<string, Message[]>, found: readonly Publication[]): void {
+  for (const { topic } of found) {
+    if (!isTopicName(topic)) throw new Error(`it published to "${topic}", which is no topic name`);
+  }
+  for (const { topic, key, value } of found) add(outgoing, topic, { key, value });
+}
+
+function add(outgoing: Map<string, Message[]>, topic: string, message: Message): void {
+  const messages = outgoing.get(topic);
+  if (messages) messages.push(message);
+  else outgoing.set(topic, [message]);
 }

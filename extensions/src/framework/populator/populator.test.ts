@@ -82,24 +82,30 @@ test('changes are published in their order, deletions too, and soon', async t =>
   assert.deepEqual(await populator.kill(), { code: 0, signal: null });
 });
 
-test('a filter that throws, and a value that is no JSON, cost that entry and that extension only', async t => {
+test('an entry whose filter keeps failing is parked, for that extension only, and the others of it come', async t => {
   const { data, env } = await place(t);
   const metadata = await startMetadata(t, data);
-  const populator = await startPopulator(t, data, metadata.port, env);
+  const populator = await startPopulator(t, data, metadata.port, { ...env, POPULATOR_FILTER_ATTEMPTS: '2' });
   const found = await follow(t, data);
+  const parked = {
+    recorder: await follow(t, data, 'recorder-failed'),
+    hello: await follow(t, data, 'backbeat-hello-world-failed'),
+  };
   await putEntry(metadata, 'b1', 'k', 'throw');
   await putEntry(metadata, 'b1', 'helloworld', 'no json');
   await putEntry(metadata, 'b1', 'helloworld', {});
   await putEntry(metadata, 'b1', 'k', 'good');
   await eventually(() => found.length === 3, 'the others came');
   assert.deepEqual(firsts(found, 'k'), ['good']);
+  await eventually(() => parked.recorder.length === 1 && parked.hello.length === 1, 'one of each is parked');
   const port = populator.ports.POPULATOR_PROBE_PORT;
   // A message may be seen before its publisher has counted it.
   for (const [name, extension, count] of [
-    ['populator_poisoned_total', 'recorder', 1],
-    ['populator_poisoned_total', 'helloWorld', 1],
-    ['populator_published_total', 'helloWorld', 1],
-    ['populator_published_total', 'recorder', 3],
+    ['populator_filter_failures_total', 'recorder', 2],
+    ['populator_parked_total', 'recorder', 1],
+    ['populator_parked_total', 'helloWorld', 1],
+    ['populator_published_total', 'helloWorld', 2],
+    ['populator_published_total', 'recorder', 4],
   ] as const) {
     const counted = async (): Promise<boolean> =>
       (await metric(port, name, `extension="${extension}"`)) === count;

@@ -2,27 +2,25 @@
  * Reads the record log in batches, over RPC. Each read begins with the last record that was read before:
  * if that one is not there, or is another, the log was pruned too far or replaced.
  */
-import { createHash } from 'node:crypto';
+import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { type RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
 import { z } from 'zod';
 import { type Cursor, LOG_START } from './cursor.js';
+import { fingerprint, type LogItem, parseItem, sizeOf } from './record-log-item.js';
 
 export const LOG_NAME = 's3-recordlog';
 /** A batch ends early when its records have grown to this size, so that memory is bounded. */
-const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** How long the metadata module is asked to wait for a record, in one call. */
+const WAIT_MS = 5000;
 
-const itemSchema = z.object({
-  timestamp: z.string(),
-  db: z.string(),
-  entries: z.array(z.object({ type: z.enum(['put', 'del']), key: z.string(), value: z.string().optional() })),
-});
-const answerSchema = z.object({
+const readAnswer = z.object({
   info: z.object({ start: z.number().nullable(), end: z.number().nullable() }),
   log: z.instanceof(RpcStream),
 });
-
-export type LogItem = z.infer<typeof itemSchema>;
+const waitAnswer = z.object({ last: z.number() });
+const manifestAnswer = z.object({ api: z.array(z.object({ name: z.string() })) });
 
 export interface Batch {
   /** `undefined` stands for a record that cannot be read. */
@@ -33,125 +31,132 @@ export interface Batch {
   /** True when the log had nothing more at that moment. */
   readonly atEnd: boolean;
   /**
-   * `pruned`: records between the cursor and `start` are lost to us. `other`: the log is not the one that
-   * the cursor belongs to, and this batch starts at its beginning.
+   * `missing`: the numbers between the cursor and `start` are not in the log. `pruned`: they were, and are lost to us.
+   * `other`: the log is not the one that the cursor belongs to, and this batch starts at its beginning.
    */
-  readonly reset?: 'pruned' | 'other';
+  readonly gap?: 'missing' | 'pruned' | 'other';
 }
 
 interface RawRead {
   readonly start: number | null;
-  readonly items: readonly unknown[];
+  readonly items: readonly (LogItem | undefined)[];
   readonly atEnd: boolean;
 }
 
-export class RecordLogReader {
-  readonly #client: RpcClient;
-  readonly #name: string;
-  readonly #batchRecords: number;
+export interface RecordLogReaderOptions {
+  readonly client: RpcClient;
+  /** Our name at the metadata module, which keeps the records that its named readers have not done with. */
+  readonly name: string;
+  readonly batchRecords: number;
+  /** Pause before the log is asked again, where the metadata module does not offer to wait. */
+  readonly pollMs: number;
+}
 
-  /** @param name our name at the metadata module, which keeps the records that its named readers have not read. */
-  constructor(client: RpcClient, name: string, batchRecords: number) {
-    this.#client = client;
-    this.#name = name;
-    this.#batchRecords = batchRecords;
+export class RecordLogReader {
+  readonly #options: RecordLogReaderOptions;
+  #canWait: boolean | undefined;
+
+  constructor(options: RecordLogReaderOptions) {
+    this.#options = options;
   }
 
   /** The records from `cursor` on. @throws CatalogueError when the metadata module cannot be asked. */
   async read(cursor: Cursor): Promise<Batch> {
     const { nextSeq, lastRecord } = cursor;
-    if (lastRecord === undefined) return this.#readFrom(nextSeq);
-    const overlap = await this.#read(nextSeq - 1, this.#batchRecords + 1).catch((err: unknown) => {
-      // One of the records is damaged: come nearer without the overlap.
-      if (isErrorType(err, 'InternalError')) return undefined;
-      throw err;
-    });
-    if (!overlap) return this.#readFrom(nextSeq);
-    const { start, items, atEnd } = overlap;
-    if (start !== null && start >= nextSeq) {
-      const batch = toBatch(start, items, atEnd, cursor);
-      return start > nextSeq ? { ...batch, reset: 'pruned' } : batch;
-    }
-    if (start === nextSeq - 1 && fingerprint(parseItem(items[0])) === lastRecord) {
-      return toBatch(nextSeq, items.slice(1), atEnd, cursor);
-    }
-    return { ...(await this.#readFrom(LOG_START.nextSeq)), reset: 'other' };
+    const { batchRecords } = this.#options;
+    if (lastRecord === undefined) return this.#readFrom(cursor);
+    const { start, items, atEnd } = await this.#read(nextSeq - 1, batchRecords + 1);
+    if (start !== null && start >= nextSeq) return toBatch(start, items, atEnd, cursor, 'pruned');
+    const [last] = items;
+    // A record that has become unreadable since is no sign of another log.
+    const isSame = start === nextSeq - 1 && (last === undefined || fingerprint(last) === lastRecord);
+    if (!isSame) return { ...(await this.#readFrom(LOG_START)), gap: 'other' };
+    // Nothing follows it, but there is more: the number after it is missing.
+    if (items.length === 1 && !atEnd) return this.#readFrom(cursor);
+    return toBatch(nextSeq, items.slice(1), atEnd, cursor);
   }
 
-  async #readFrom(seq: number): Promise<Batch> {
+  /** Says that everything before `cursor` need not be kept for us; the record right before it is, for the next start. */
+  async note({ nextSeq, lastRecord }: Cursor): Promise<void> {
+    const startSeq = lastRecord === undefined ? nextSeq : nextSeq - 1;
+    await this.#read(startSeq, 0, this.#options.name);
+  }
+
+  /** Resolves when the log may have `seq`, with `true` when it is known to; soon after `signal` is aborted. */
+  async grown(seq: number, signal: AbortSignal): Promise<boolean> {
+    const { client, pollMs } = this.#options;
+    this.#canWait ??= await this.#offersToWait();
+    if (!this.#canWait) {
+      await sleep(pollMs, signal);
+      return false;
+    }
     try {
-      const { start, items, atEnd } = await this.#read(seq, this.#batchRecords);
-      return toBatch(start ?? seq, items, atEnd, { nextSeq: seq });
+      const args = { rpcArgs: [{ startSeq: seq, timeoutMs: WAIT_MS }], subLevel: [], logName: LOG_NAME };
+      const { last } = parseAnswer(waitAnswer, 'awaitRecords', await client.call('awaitRecords', args));
+      return last >= seq;
     } catch (err) {
-      if (!isErrorType(err, 'InternalError')) throw err;
-      return this.#readOne(seq, err);
+      // Another module may answer next time.
+      this.#canWait = undefined;
+      if (!isErrorType(err, 'SlowDown')) throw err;
+      await sleep(pollMs, signal);
+      return false;
     }
   }
 
-  /** One record of a stretch that holds a damaged one, which may be this one: then the next one can be read. */
-  async #readOne(seq: number, cause: CatalogueError): Promise<Batch> {
-    try {
-      const { start, items } = await this.#read(seq, 1);
-      return toBatch(start ?? seq, items, false, { nextSeq: seq });
-    } catch (err) {
-      if (!isErrorType(err, 'InternalError')) throw err;
-    }
-    const { start } = await this.#read(seq + 1, 1, null).catch(() => {
-      throw cause;
-    });
-    if (start !== seq + 1) throw cause;
-    return { items: [undefined], start: seq, next: { nextSeq: seq + 1 }, atEnd: false };
+  async #offersToWait(): Promise<boolean> {
+    const answer = await this.#options.client.call('getManifest', { rpcArgs: [] });
+    return parseAnswer(manifestAnswer, 'getManifest', answer).api.some(({ name }) => name === 'awaitRecords');
   }
 
-  /** With a name, it says that everything before `startSeq` need not be kept for us. */
-  async #read(startSeq: number, limit: number, reader: string | null = this.#name): Promise<RawRead> {
-    const answer = await this.#client.call('readRecords', {
-      rpcArgs: [{ startSeq, limit, ...(reader !== null && { reader }) }],
+  async #readFrom(cursor: Cursor): Promise<Batch> {
+    const { start, items, atEnd } = await this.#read(cursor.nextSeq, this.#options.batchRecords);
+    // A log that begins later than 1 was pruned before anybody read it: nothing is missed.
+    const gap = cursor.nextSeq === LOG_START.nextSeq ? undefined : 'missing';
+    return toBatch(start ?? cursor.nextSeq, items, atEnd, cursor, gap);
+  }
+
+  async #read(startSeq: number, limit: number, reader?: string): Promise<RawRead> {
+    const answer = await this.#options.client.call('readRecords', {
+      rpcArgs: [{ startSeq, limit, ...(reader !== undefined && { reader }) }],
       subLevel: [],
       logName: LOG_NAME,
     });
-    const parsed = answerSchema.safeParse(answer);
-    if (!parsed.success) {
-      throw new CatalogueError(
-        'ServiceUnavailable',
-        'the metadata module answered readRecords with something else',
-        {
-          cause: parsed.error,
-        },
-      );
-    }
-    const { info, log } = parsed.data;
-    const items: unknown[] = [];
+    const { info, log } = parseAnswer(readAnswer, 'readRecords', answer);
+    const items: (LogItem | undefined)[] = [];
     let bytes = 0;
-    let cut = false;
     // Taken to memory at once: a stream whose items are not taken for some seconds is cut off.
-    for await (const item of log) {
-      items.push(item);
-      bytes += JSON.stringify(item).length;
-      cut = bytes > MAX_BATCH_BYTES;
-      if (cut) break;
+    for await (const some of log.messages()) {
+      for (const item of some.map(parseItem)) {
+        items.push(item);
+        bytes += sizeOf(item);
+      }
+      if (bytes > MAX_BATCH_BYTES) break;
     }
-    return { start: info.start, items, atEnd: !cut && items.length < limit };
+    const { start, end } = info;
+    // The log had no more when the read covers less than was asked for, and all that it covers has come.
+    const atEnd = items.length < limit && (start === null || end === null || start + items.length > end);
+    return { start, items, atEnd };
   }
 }
 
-function toBatch(start: number, rawItems: readonly unknown[], atEnd: boolean, before: Cursor): Batch {
-  const items = rawItems.map(parseItem);
+function parseAnswer<T>(schema: z.ZodType<T>, call: string, answer: unknown): T {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const text = `the metadata module answered ${call} with something else`;
+  throw new CatalogueError('ServiceUnavailable', text, { cause: parsed.error });
+}
+
+function toBatch(
+  start: number,
+  items: RawRead['items'],
+  atEnd: boolean,
+  before: Cursor,
+  gap?: Batch['gap'],
+): Batch {
   const last = items.at(-1);
   const next =
     items.length === 0
       ? before
       : { nextSeq: start + items.length, ...(last && { lastRecord: fingerprint(last) }) };
-  return { items, start, next, atEnd };
-}
-
-function parseItem(item: unknown): LogItem | undefined {
-  return itemSchema.safeParse(item).data;
-}
-
-function fingerprint(item: LogItem | undefined): string | undefined {
-  if (!item) return undefined;
-  const entries = item.entries.map(({ type, key }) => [type, key]);
-  const text = JSON.stringify([item.timestamp, item.db, entries]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return { items, start, next, atEnd, ...(start > before.nextSeq && gap && { gap }) };
 }

@@ -17,7 +17,7 @@ import { tellConfiguration } from '../loader/tell-configuration.js';
 import { type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
 import { openQueue } from '../queue/open-queue.js';
 import type { Queue } from '../queue/queue.js';
-import { loadCursor } from './cursor.js';
+import { Cursors } from './cursor.js';
 import type { NamedFilter } from './filtering.js';
 import { Populator } from './populator.js';
 import { RecordLogReader } from './record-log-reader.js';
@@ -35,8 +35,11 @@ export async function startPopulator(
   tellConfiguration(extensions, env, log);
   const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'populator');
   await makeFolder(folder);
-  await loadCursor(folder);
   const filters = createFilters(extensions, log);
+  await Cursors.load(
+    folder,
+    filters.map(({ name }) => name),
+  );
   const queue = await openQueue(settings, extensions.kafkaHosts, log);
   const client = new RpcClient({
     url: `http://${settings.METADATA_HOST}:${settings.METADATA_PORT}`,
@@ -46,10 +49,15 @@ export async function startPopulator(
   const registry = createRegistry();
   const populator = new Populator({
     folder,
-    reader: new RecordLogReader(client, settings.POPULATOR_NAME, settings.POPULATOR_BATCH_RECORDS),
+    reader: new RecordLogReader({
+      client,
+      name: settings.POPULATOR_NAME,
+      batchRecords: settings.POPULATOR_BATCH_RECORDS,
+      pollMs: settings.POPULATOR_POLL_MS,
+    }),
     queue,
     filters,
-    pollMs: settings.POPULATOR_POLL_MS,
+    filterAttempts: settings.POPULATOR_FILTER_ATTEMPTS,
     metrics: createPopulatorMetrics(registry),
     log,
   });
@@ -119,11 +127,12 @@ function prepareTopics(queue: Queue, { active }: LoadedExtensions, log: Logger):
 
 function createFilters({ active }: LoadedExtensions, log: Logger): NamedFilter[] {
   const filters: NamedFilter[] = [];
-  for (const [name, { extension, config }] of active) {
+  for (const [name, { extension, config, section }] of active) {
     const Filter = extension.queuePopulatorExtension;
     if (!Filter) continue;
     const logger = log.child({ extension: name });
-    filters.push({ name, filter: new Filter({ config: config as never, logger }) });
+    const filter = new Filter({ config: config as never, logger });
+    filters.push({ name, filter, topic: section.topic });
   }
   return filters;
 }

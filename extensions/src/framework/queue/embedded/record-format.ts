@@ -29,16 +29,32 @@ export type Decoded =
   /** The line has no end yet: it is being written, or its writer died. */
   | { readonly kind: 'incomplete' };
 
-/** @throws QueueError MESSAGE_TOO_LARGE */
-export function encodeRecord({ key, value, headers }: Message, time: number): Buffer {
-  const json = Buffer.from(JSON.stringify({ time, key, value, ...(headers && { headers }) }));
-  if (json.length + PREFIX_BYTES + 1 > MAX_RECORD_BYTES) {
-    throw new QueueError(
-      'MESSAGE_TOO_LARGE',
-      `a message of ${json.length} bytes (key ${key.slice(0, 200)}) is larger than a record may be (${MAX_RECORD_BYTES})`,
-    );
+/** The records of messages, one after the other, in one piece. @throws QueueError MESSAGE_TOO_LARGE */
+export function encodeRecords(messages: readonly Message[], time: number): Buffer {
+  const texts = messages.map(({ key, value, headers }) =>
+    JSON.stringify({ time, key, value, ...(headers && { headers }) }),
+  );
+  const sizes = texts.map(text => Buffer.byteLength(text));
+  const frame = PREFIX_BYTES + 1;
+  const data = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size + frame, 0));
+  let at = 0;
+  for (const [index, text] of texts.entries()) {
+    const size = sizes[index] ?? 0;
+    if (size + frame > MAX_RECORD_BYTES) throw tooLarge(size, messages[index]?.key ?? '');
+    const start = at + PREFIX_BYTES;
+    const end = start + data.write(text, start);
+    data.write(`${hex8(size)} ${hex8(crc32(data.subarray(start, end)))} `, at, 'latin1');
+    data[end] = NEWLINE;
+    at = end + 1;
   }
-  return Buffer.concat([Buffer.from(`${hex8(json.length)} ${hex8(crc32(json))} `), json, Buffer.from('\n')]);
+  return data;
+}
+
+function tooLarge(bytes: number, key: string): QueueError {
+  return new QueueError(
+    'MESSAGE_TOO_LARGE',
+    `a message of ${bytes} bytes (key ${key.slice(0, 200)}) is larger than a record may be (${MAX_RECORD_BYTES})`,
+  );
 }
 
 /** Reads the record that starts at `start` of `buffer`. */

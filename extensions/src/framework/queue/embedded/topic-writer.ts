@@ -16,7 +16,7 @@ import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { type Message, QueueError } from '../queue.js';
-import { encodeRecord } from './record-format.js';
+import { encodeRecords } from './record-format.js';
 import { listSegments, segmentPath } from './segments.js';
 
 /** More overtakings than this in one publish are no accident. */
@@ -49,7 +49,7 @@ export class TopicWriter {
   /** Appends, one call after the other; on stable storage when it resolves. */
   append(messages: readonly Message[]): Promise<void> {
     const now = Date.now();
-    const data = Buffer.concat(messages.map(message => encodeRecord(message, now)));
+    const data = encodeRecords(messages, now);
     const work = this.#last.then(() => this.#write(data));
     this.#last = work.catch(() => undefined);
     return work;

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { createRegistry } from '@zenko-modules/common/probe-server';
+import { type LogEntry, QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
+import { createPopulatorMetrics } from '../extension-metrics.js';
+import { FilterPatience } from './filter-patience.js';
+import { Filtering, type Outgoing } from './filtering.js';
+import type { Batch } from './record-log-reader.js';
+
+const batchOf = (...keys: string[]): Batch => ({
+  items: keys.map(key => ({
+    timestamp: '2026-01-01T00:00:00.000Z',
+    db: 'b',
+    entries: [{ type: 'put', key, value: '{}' }],
+  })),
+  start: 1,
+  next: { nextSeq: keys.length + 1 },
+  atEnd: true,
+});
+
+/** A filter that publishes every key to `t`, after `work` has let it. */
+function filtering(work: (entry: LogEntry) => unknown, attempts = 3, patience?: FilterPatience) {
+  const troubles: string[] = [];
+  class Own extends QueuePopulatorExtension {
+    async filterAsync(entry: LogEntry): Promise<void> {
+      this.publish('t', entry.key, 'early');
+      await work(entry);
+      this.publish('t', entry.key, entry.key);
+    }
+  }
+  const log = silentLogger();
+  return new Filtering({
+    named: { name: 'own', filter: new Own({ config: {}, logger: log }) },
+    attempts,
+    metrics: createPopulatorMetrics(createRegistry()),
+    log,
+    onTrouble: trouble => trouble !== undefined && troubles.push(trouble),
+    ...(patience && { patience }),
+  });
+}
+
+const never = new AbortController().signal;
+const valuesOf = (outgoing: Outgoing | undefined, topic = 't'): string[] =>
+  (outgoing?.get(topic) ?? []).map(({ value }) => value);
+
+test('a filter that fails for a passing reason loses nothing, publishes once, and keeps the order', async () => {
+  let failures = 2;
+  const outgoing = await filtering(({ key }) => {
+    if (key === 'b' && failures-- > 0) throw new Error('the database is away');
+  }).run(batchOf('a', 'b', 'c'), never);
+  assert.deepEqual(valuesOf(outgoing), ['early', 'a', 'early', 'b', 'early', 'c']);
+  assert.deepEqual([...(outgoing?.keys() ?? [])], ['t']);
+});
+
+test('a filter that keeps failing has its entry parked with what a person needs to know', async () => {
+  const outgoing = await filtering(({ key }) => {
+    if (key === 'b\0v1') throw new TypeError('this one never');
+  }).run(batchOf('a', 'b\0v1', 'c'), never);
+  assert.deepEqual(valuesOf(outgoing), ['early', 'a', 'early', 'c']);
+  const [parked] = outgoing?.get('own-failed') ?? [];
+  assert.ok(parked);
+  assert.equal(parked.key, 'b%2Fb');
+  assert.deepEqual(JSON.parse(parked.value), {
+    type: 'put',
+    bucket: 'b',
+    key: 'b\0v1',
+    value: '{}',
+    timestamp: '2026-01-01T00:00:00.000Z',
+  });
+  const { 'failed-at': failedAt = '', ...headers } = parked.headers ?? {};
+  assert.ok(Date.parse(failedAt) > 0);
+  assert.deepEqual(headers, {
+    extension: 'own',
+    'error-kind': 'filter',
+    'error-name': 'TypeError',
+    'error-message': 'this one never',
+    attempts: '3',
+  });
+});
+
+test('a name that is no topic counts as a failure', async () => {
+  class Own extends QueuePopulatorExtension {
+    filter(): void {
+      this.publish('fine', 'k', 'v');
+      this.publish('not fine', 'k', 'v');
+    }
+  }
+  const log = silentLogger();
+  const named = { name: 'own', filter: new Own({ config: {}, logger: log }), topic: 'fine' };
+  const metrics = createPopulatorMetrics(createRegistry());
+  const outgoing = await new Filtering({ named, attempts: 1, metrics, log, onTrouble: () => undefined }).run(
+    batchOf('a'),
+    never,
+  );
+  assert.deepEqual([...(outgoing?.keys() ?? [])], ['fine-failed']);
+});
+
+test('a stop ends the trying again, and nothing of the batch is taken for done', async () => {
+  const stop = new AbortController();
+  const running = filtering(() => {
+    setImmediate(() => stop.abort());
+    throw new Error('always');
+  }, 1000).run(batchOf('a'), stop.signal);
+  assert.equal(await running, undefined);
+});
+
+test('patience is spent in one go, and a tenth of the time gives it back', () => {
+  const patience = new FilterPatience(1000, 0);
+  patience.spend(900, 0);
+  assert.equal(patience.left(0), 100);
+  assert.equal(patience.left(1000), 200);
+  patience.spend(5000, 1000);
+  assert.equal(patience.left(1000), 0);
+  assert.equal(patience.left(1_000_000), 1000);
+});
+
+test('a filter for which there is no patience left gets one attempt for each entry', async () => {
+  const attempts: string[] = [];
+  const refuse = ({ key }: LogEntry): never => {
+    attempts.push(key);
+    throw new Error('no');
+  };
+  const outgoing = await filtering(refuse, 50, new FilterPatience(0)).run(batchOf('a', 'b'), never);
+  assert.deepEqual(attempts, ['a', 'b']);
+  assert.equal(outgoing?.get('own-failed')?.length, 2);
+});

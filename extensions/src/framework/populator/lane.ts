@@ -1,0 +1,115 @@
+/**
+ * What one extension of a populator does: reads a batch, gives it to the filter, publishes what that wants,
+ * saves the offset. At least once: a crash in between publishes the messages of one batch again. In order: one
+ * batch after the other, and in a batch in the order of the log.
+ *
+ * The next batch is read and filtered while the last one is published.
+ */
+import type { Logger } from '@zenko-modules/common/logger';
+import type { PopulatorMetrics } from '../extension-metrics.js';
+import type { Queue } from '../queue/queue.js';
+import type { Cursors } from './cursor.js';
+import { Filtering, type NamedFilter, type Outgoing } from './filtering.js';
+import { insist } from './insist.js';
+import { publishAll } from './publishing.js';
+import type { Batch } from './record-log-reader.js';
+import type { SharedLog } from './shared-log.js';
+
+export interface LaneOptions {
+  readonly named: NamedFilter;
+  readonly filterAttempts: number;
+  readonly cursors: Cursors;
+  readonly queue: Queue;
+  readonly metrics: PopulatorMetrics;
+  readonly log: Logger;
+}
+
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #troubles = new Map<string, string>();
+  readonly #filtering: Filtering;
+  /** Batches that were read and are not done. */
+  #inHand = 0;
+  /** Time of the newest record that is done, or the last moment at which there was nothing to do. */
+  #upToDateUntil: number;
+  #caughtUp = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    const { named, filterAttempts: attempts, metrics, log } = options;
+    this.#filtering = new Filtering({ named, attempts, metrics, log, onTrouble: this.#trouble('filter') });
+    this.#upToDateUntil = Date.now();
+  }
+
+  /** What is wrong; `undefined` when all is well. */
+  get trouble(): string | undefined {
+    const [first] = this.#troubles.values();
+    return first && `extension ${this.#options.named.name}: ${first}`;
+  }
+
+  /** Age of the newest record that is done, in seconds, while there are more; 0 when there are none. */
+  get behindSeconds(): number {
+    return this.#caughtUp ? 0 : Math.max(0, (Date.now() - this.#upToDateUntil) / 1000);
+  }
+
+  /** The log cannot be read: whether there is more is not known. */
+  lostSight(): void {
+    if (this.#caughtUp) this.#upToDateUntil = Date.now();
+    this.#caughtUp = false;
+  }
+
+  /** Runs until `signal` is aborted. Never rejects. */
+  async run(log: SharedLog, signal: AbortSignal): Promise<void> {
+    const { cursors, named } = this.#options;
+    const { name } = named;
+    let publishing: Promise<boolean> = Promise.resolve(true);
+    let reading = log.next(name, cursors.get(name), false);
+    for (;;) {
+      const batch = await reading;
+      if (!batch) break;
+      this.#begin(batch);
+      reading = log.next(name, batch.next, batch.atEnd);
+      const outgoing = await this.#filtering.run(batch, signal);
+      if (!(await publishing) || !outgoing) break;
+      publishing = this.#finish(batch, outgoing, signal);
+    }
+    await publishing;
+  }
+
+  #begin({ items, atEnd }: Batch): void {
+    this.#inHand++;
+    if (items.length > 0 || !atEnd) this.lostSight();
+  }
+
+  /** @returns false when `signal` was aborted first. */
+  async #finish(batch: Batch, outgoing: Outgoing, signal: AbortSignal): Promise<boolean> {
+    const { cursors, queue, metrics, log, named } = this.#options;
+    const { name: extension } = named;
+    const onTrouble = this.#trouble('publish');
+    const publishing = { extension, queue, metrics, log, onTrouble };
+    if (!(await publishAll(outgoing, publishing, signal))) return false;
+    if (batch.items.length > 0 || batch.gap) {
+      const saved = await insist({ what: 'save the offset', signal, log, onTrouble }, async () => {
+        await cursors.save(extension, batch.next);
+        return true;
+      });
+      if (!saved) return false;
+    }
+    this.#done(batch);
+    return true;
+  }
+
+  #done({ items, atEnd }: Batch): void {
+    this.#inHand--;
+    const time = Date.parse(items.findLast(item => item !== undefined)?.timestamp ?? '');
+    if (!this.#caughtUp && !Number.isNaN(time)) this.#upToDateUntil = time;
+    if (atEnd && this.#inHand === 0) this.#caughtUp = true;
+  }
+
+  #trouble(what: string): (trouble: string | undefined) => void {
+    return trouble => {
+      if (trouble === undefined) this.#troubles.delete(what);
+      else this.#troubles.set(what, trouble);
+    };
+  }
+}
