@@ -3,10 +3,17 @@ import test from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { createRegistry } from '@zenko-modules/common/probe-server';
 import { type LogEntry, QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { createPopulatorMetrics } from '../extension-metrics.js';
+import { redrive } from '../processor/redrive.js';
+import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
+import type { ReceivedMessage } from '../queue/queue.js';
+import { eventually } from '../../testing/eventually.js';
 import { FilterPatience } from './filter-patience.js';
 import { Filtering, type Outgoing } from './filtering.js';
+import { parkedEntry } from './parked-entry.js';
 import type { Batch } from './record-log-reader.js';
+import { refilter } from './refilter.js';
 
 const batchOf = (...keys: string[]): Batch => ({
   items: keys.map(key => ({
@@ -77,6 +84,50 @@ test('a filter that keeps failing has its entry parked with what a person needs 
     'error-message': 'this one never',
     attempts: '3',
   });
+});
+
+test('a re-drive gives parked entries to the filter again, and parks again what fails again', async t => {
+  const queue = new EmbeddedQueue({
+    folder: await temporaryFolder(t),
+    segmentBytes: 1e6,
+    log: silentLogger(),
+  });
+  t.after(() => queue.close());
+  class Own extends QueuePopulatorExtension {
+    filter({ key }: LogEntry): void {
+      if (key === 'never') throw new Error('not this one');
+      this.publish('elsewhere', key, key);
+    }
+  }
+  const log = silentLogger();
+  const named = { name: 'own', filter: new Own({ config: {}, logger: log }), topic: 'own' };
+  const entries = ['a', 'never', 'b'].map(
+    key => ({ type: 'put', bucket: 'b', key, value: '{}', timestamp: '2026-01-01T00:00:00.000Z' }) as const,
+  );
+  const message = { key: 'm', value: 'a message', headers: { 'error-kind': 'object', kept: 'yes' } };
+  const parked = entries.map(entry => parkedEntry('own', entry, new Error('away'), 8));
+  await queue.publish('own-failed', [...parked, message]);
+  const again = (): Promise<number> => redrive(queue, 'own', 'own-group', one => refilter(named, one, log));
+  assert.equal(await again(), 4);
+  const read = async (topic: string, count: number) => {
+    const found: ReceivedMessage[] = [];
+    const handle = (one: ReceivedMessage): Promise<void> => Promise.resolve(void found.push(one));
+    await queue.consume({ topic, group: 'test', concurrency: 1, handle });
+    await eventually(() => found.length >= count, `${topic} has ${count}`);
+    return found;
+  };
+  assert.deepEqual(
+    (await read('elsewhere', 2)).map(({ value }) => value),
+    ['a', 'b'],
+  );
+  assert.deepEqual(
+    (await read('own', 1)).map(({ value, headers }) => [value, headers.kept]),
+    [['a message', 'yes']],
+  );
+  const failed = await read('own-failed', 5);
+  assert.equal(failed.length, 5);
+  assert.equal((JSON.parse(failed[4]?.value ?? '') as LogEntry).key, 'never');
+  assert.equal(failed[4]?.headers['error-message'], 'not this one');
 });
 
 test('a name that is no topic counts as a failure', async () => {

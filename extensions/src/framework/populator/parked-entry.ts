@@ -5,10 +5,15 @@
 import { messageOf } from '@zenko-modules/common/errors';
 import { objectKeyOf } from '../contract/object-event.js';
 import type { LogEntry } from '../contract/queue-populator-extension.js';
-import { failedTopicOf, type Message } from '../queue/queue.js';
+import type { Outgoing } from './filtering.js';
+import { failedTopicOf, type Message, type ReceivedMessage } from '../queue/queue.js';
 
 /** `error-kind` of a parked entry; that of a parked message is a kind of failure of its processor. */
-export const FILTER_FAILED = 'filter';
+const FILTER_FAILED = 'filter';
+
+export function isParkedEntry({ headers }: ReceivedMessage): boolean {
+  return headers['error-kind'] === FILTER_FAILED;
+}
 
 /** Where entries and messages of an extension are parked. */
 export function failedTopicOfExtension(name: string, topic: string | undefined): string {
@@ -29,4 +34,9 @@ export function parkedEntry(extension: string, entry: LogEntry, err: unknown, at
       'failed-at': new Date().toISOString(),
     },
   };
+}
+
+/** For an entry that no filter can see again: it stays parked. */
+export function parkedAsBefore({ topic, key, value, headers }: ReceivedMessage): Promise<Outgoing> {
+  return Promise.resolve(new Map([[topic, [{ key, value, headers }]]]));
 }

@@ -17,8 +17,8 @@ import { tellConfiguration } from '../loader/tell-configuration.js';
 import { type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
 import { openQueue } from '../queue/open-queue.js';
 import type { Queue } from '../queue/queue.js';
+import { createFilter } from './create-filter.js';
 import { Cursors } from './cursor.js';
-import type { NamedFilter } from './filtering.js';
 import { Populator } from './populator.js';
 import { RecordLogReader } from './record-log-reader.js';
 
@@ -35,7 +35,9 @@ export async function startPopulator(
   tellConfiguration(extensions, env, log);
   const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'populator');
   await makeFolder(folder);
-  const filters = createFilters(extensions, log);
+  const filters = [...extensions.active.values()]
+    .map(active => createFilter(active, log))
+    .filter(filter => filter !== undefined);
   await Cursors.load(
     folder,
     filters.map(({ name }) => name),
@@ -123,16 +125,4 @@ function prepareTopics(queue: Queue, { active }: LoadedExtensions, log: Logger):
     if (topic === undefined) continue;
     queue.prepare(topic).catch((err: unknown) => log.warn({ err, topic }, 'cannot look at a topic yet'));
   }
-}
-
-function createFilters({ active }: LoadedExtensions, log: Logger): NamedFilter[] {
-  const filters: NamedFilter[] = [];
-  for (const [name, { extension, config, section }] of active) {
-    const Filter = extension.queuePopulatorExtension;
-    if (!Filter) continue;
-    const logger = log.child({ extension: name });
-    const filter = new Filter({ config: config as never, logger });
-    filters.push({ name, filter, topic: section.topic });
-  }
-  return filters;
 }

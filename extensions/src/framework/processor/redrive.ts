@@ -3,7 +3,9 @@
  * parked when it began: what fails again at once is not taken in circles.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { failedTopicOf, type Progress, type Queue } from '../queue/queue.js';
+import type { Outgoing } from '../populator/filtering.js';
+import { isParkedEntry, parkedAsBefore } from '../populator/parked-entry.js';
+import { failedTopicOf, type Progress, type Queue, type ReceivedMessage } from '../queue/queue.js';
 import { withoutFailure } from './parked-message.js';
 
 const LOOK_EVERY_MS = 100;
@@ -12,11 +14,19 @@ export function redriveGroupOf(group: string): string {
   return `${group}-redrive`;
 }
 
+/** What a parked entry gives rise to when its filter sees it again. */
+export type Refilter = (parked: ReceivedMessage) => Promise<Outgoing>;
+
 /**
  * Resolves with the number of messages that were put back, when all are on stable storage and marked as
  * re-driven. After a crash, begin again: at most some are put back twice. @throws QueueError
  */
-export async function redrive(queue: Queue, topic: string, processorGroup: string): Promise<number> {
+export async function redrive(
+  queue: Queue,
+  topic: string,
+  processorGroup: string,
+  refilter: Refilter = parkedAsBefore,
+): Promise<number> {
   const failed = failedTopicOf(topic);
   const group = redriveGroupOf(processorGroup);
   const begin = await queue.progress(failed, group);
@@ -41,7 +51,10 @@ export async function redrive(queue: Queue, topic: string, processorGroup: strin
         // Refused rather than kept waiting: the other partitions are read meanwhile.
         throw new Error('parked after the re-drive began: left for the next one');
       }
-      await queue.publish(topic, [withoutFailure(message)]);
+      const outgoing = isParkedEntry(message)
+        ? await refilter(message)
+        : new Map([[topic, [withoutFailure(message)]]]);
+      for (const [to, messages] of outgoing) await queue.publish(to, messages);
       count++;
     },
   });
