@@ -1,5 +1,5 @@
 /** Settings that more than one part reads. Each part lays its own table over these. */
-import { hosts, integer, oneOf, optional, port, secret, setting, text } from './settings.js';
+import { hosts, integer, oneOf, optional, parsed, port, secret, setting, text } from './settings.js';
 
 export const LOG_SETTINGS = {
   LOG_LEVEL: setting(
@@ -59,6 +59,20 @@ export const METADATA_CLIENT_SETTINGS = {
     'where s3-front, populator and CloudServer find the metadata module',
   ),
 } as const;
+
+/** For the extensions, and for the launcher that runs their processors. */
+export const EXTENSIONS_SETTING = {
+  EXTENSIONS: optional(
+    parsed('names of extensions, separated by commas', extensionNames),
+    'extensions to switch on, beside those that the configuration does; `npm start` runs a processor of each',
+  ),
+} as const;
+
+function extensionNames(names: string): readonly string[] {
+  const found = names.split(',').map(name => name.trim());
+  if (!found.every(name => /^[A-Za-z][A-Za-z0-9_-]*$/.test(name))) throw new Error('it has other characters');
+  return [...new Set(found)];
+}
 
 export const S3_CREDENTIALS_SETTINGS = {
   S3_ACCESS_KEY: setting(text, 'accessKey1', 'access key of s3-front and of the processors'),

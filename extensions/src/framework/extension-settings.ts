@@ -14,6 +14,7 @@ import {
 } from '@zenko-modules/common/settings';
 import {
   DATA_FOLDER_SETTINGS,
+  EXTENSIONS_SETTING,
   LISTEN_SETTINGS,
   METADATA_CLIENT_SETTINGS,
   S3_CREDENTIALS_SETTINGS,
@@ -75,6 +76,7 @@ export const QUEUE_SETTINGS = {
 export const CONFIG_SETTINGS = {
   ...S3_PORT_SETTING,
   ...S3_CREDENTIALS_SETTINGS,
+  ...EXTENSIONS_SETTING,
   S3_HOST: optional(text, 'where the processors find S3; 127.0.0.1 unless the configuration says otherwise'),
   BACKBEAT_CONFIG: optional(
     text,
@@ -86,10 +88,6 @@ export const CONFIG_SETTINGS = {
     "file of service accounts instead, CloudServer's authdata.json; read again when it changes",
   ),
   EXTENSIONS_PATH: optional(text, 'folders that hold extensions of your own, separated by colons'),
-  EXTENSIONS_HELLOWORLD_TOPIC: optional(text, '`.extensions.helloWorld.topic`, default backbeat-hello-world'),
-  EXTENSION_HELLOWORLD_TOPIC: optional(text, 'the same, as the published tutorial spells it'),
-  EXTENSIONS_HELLOWORLD_S3_HOST: optional(text, '`.extensions.helloWorld.s3.host`'),
-  EXTENSIONS_HELLOWORLD_S3_PORT: optional(port, '`.extensions.helloWorld.s3.port`'),
   EXTENSIONS_REPLICATION_SOURCE_AUTH_TYPE: optional(
     oneOf('service', 'account'),
     '`.extensions.replication.source.auth.type`: processors sign as a service account, unless theirs says otherwise',

@@ -36,7 +36,7 @@ export async function testExtension(
   const { S3_HOST, S3_PORT } = process.env;
   const env = { BACKBEAT_CONFIG: JSON.stringify(raw), S3_HOST, S3_PORT };
   const settings = readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env);
-  const { config: backbeatConfig } = readConfiguration(settings, env, [extension.name]);
+  const { config: backbeatConfig } = readConfiguration(settings, env, [extension]);
   const loaded = activate(extension, section, backbeatConfig, 'test');
   const { config } = loaded;
   const Filter = extension.queuePopulatorExtension;

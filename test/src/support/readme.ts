@@ -5,6 +5,7 @@ import { createDataMetrics } from '@zenko-modules/data-module/data-metrics';
 import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
 import { createPackedMetrics } from '@zenko-modules/data-module/stores/packed/packed-metrics';
 import { SHIPPED } from '@zenko-modules/data-module/stores/registry';
+import { HELLO_WORLD_SETTINGS } from '@zenko-modules/extensions/bundled/helloWorld/settings';
 import {
   createPopulatorMetrics,
   createProcessorMetrics,
@@ -57,7 +58,7 @@ async function settingsGroups(): Promise<SettingsGroup[]> {
       settings,
     })),
     { title: 's3-front', settings: FRONT_SETTINGS },
-    { title: 'populator', settings: POPULATOR_SETTINGS },
+    { title: 'populator', settings: { ...POPULATOR_SETTINGS, ...HELLO_WORLD_SETTINGS } },
     { title: 'processors', settings: PROCESSOR_SETTINGS },
   ];
 }

@@ -5,12 +5,12 @@ import test from 'node:test';
 import { type Environment, readSettings, SettingsError } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { BUNDLED } from '../../bundled/index.js';
 import { CONFIG_SETTINGS, KAFKA_SETTINGS } from '../extension-settings.js';
 import { type Configuration, readConfiguration } from './backbeat-config.js';
 
 const ALL = { ...CONFIG_SETTINGS, ...KAFKA_SETTINGS };
-const read = (env: Environment): Configuration =>
-  readConfiguration(readSettings(ALL, env), env, ['helloWorld', 'sortByType']);
+const read = (env: Environment): Configuration => readConfiguration(readSettings(ALL, env), env, BUNDLED);
 const helloWorld = (env: Environment): Record<string, unknown> | undefined =>
   read(env).config.extensions.helloWorld;
 const json = (config: object): Environment => ({ BACKBEAT_CONFIG: JSON.stringify(config) });
@@ -70,6 +70,33 @@ test('variables set fields of any depth, in the spelling of the file', () => {
     source: { auth: { type: 'service', account: 'service-replication' } },
   });
   assert.equal(log.logLevel, 'debug');
+});
+
+test('names with hyphens and underscores are reached, the longest first, and fields as an extension spells them', () => {
+  const env = {
+    EXTENSIONS_MY_EXTENSION_TOPIC: 'own',
+    EXTENSIONS_MY_EXTENSION_S3_PORT: '8001',
+    EXTENSION_SNAKE_CASE_MAX_BACKLOG: '7',
+    EXTENSIONS_MY_TOPIC: 'short',
+    EXTENSIONS_MY_EXTENSION_MYFIELD: 'x',
+    EXTENSIONS_MY_EXTENSION_QUEUE_PROCESSOR_GROUP_ID: 'g',
+  };
+  const known = [{ name: 'my' }, { name: 'my-extension', configFields: ['myField'] }, { name: 'snake_case' }];
+  const { extensions } = readConfiguration(readSettings(ALL, env), env, known).config;
+  assert.deepEqual(extensions['my-extension'], {
+    topic: 'own',
+    s3: { port: 8001 },
+    myField: 'x',
+    queueProcessor: { groupId: 'g' },
+  });
+  assert.deepEqual(extensions.snake_case, { maxBacklog: 7 });
+  assert.deepEqual(extensions.my, { topic: 'short' });
+  const twice = [{ name: 'a-b' }, { name: 'a_b' }];
+  const both = { EXTENSIONS_A_B_TOPIC: 'x' };
+  assert.throws(
+    () => readConfiguration(readSettings(ALL, both), both, twice),
+    /EXTENSIONS_A_B_TOPIC stands for a-b as well as for a_b/,
+  );
 });
 
 test('a variable for an extension that there is not is told of', () => {

@@ -9,7 +9,7 @@ import { type Environment, type HostAndPort, hosts } from '@zenko-modules/common
 import { StartError } from '@zenko-modules/common/start-error';
 import { z } from 'zod';
 import type { ConfigSettings, QueueSettings } from '../extension-settings.js';
-import { type JsonObject, overlayEnvironment } from './environment-overlay.js';
+import { type JsonObject, type NamedFields, overlayEnvironment } from './environment-overlay.js';
 
 const SHIPPED_FILE = fileURLToPath(new URL('../../../conf/config.json', import.meta.url));
 const KAFKA_HOSTS_KIND = hosts(9092);
@@ -70,20 +70,20 @@ export interface Configuration {
 
 /**
  * Reads the configuration file, or the shipped one, and lays the environment over it.
- * @param extensionNames those that can be loaded, also when the file has no section for them.
+ * @param known extensions that can be loaded, also when the file has no section for them.
  * @throws StartError naming each field that is wrong.
  */
 export function readConfiguration(
   settings: ConfigSettings & Pick<QueueSettings, 'KAFKA_HOSTS'>,
   env: Environment,
-  extensionNames: readonly string[],
+  known: readonly NamedFields[],
 ): Configuration {
   const source =
     settings.BACKBEAT_CONFIG === undefined
       ? 'conf/config.json'
       : (env.BACKBEAT_CONFIG_FILE ?? 'BACKBEAT_CONFIG');
   const raw = parseJson(source, settings.BACKBEAT_CONFIG ?? readFileSync(SHIPPED_FILE, 'utf8'));
-  const warnings = overlayEnvironment(raw, env, extensionNames);
+  const warnings = overlayEnvironment(raw, env, known);
   const config = check(source, configSchema, raw);
   let kafkaHosts = settings.KAFKA_HOSTS;
   if (!kafkaHosts && config.kafka.hosts) {

@@ -2,9 +2,11 @@
  * Environment variables laid over the configuration file, as Backbeat's images do.
  *
  * `EXTENSIONS_<NAME>_<FIELD>_…` sets a field of an extension's section: `EXTENSIONS_HELLOWORLD_S3_PORT` is
- * `.extensions.helloWorld.s3.port`. Upper case stands for the spelling that the file, or the framework, uses;
- * a field that neither knows is taken in lower case. Numbers, `true`, `false`, arrays and objects are read as
- * JSON where the file does not have a text in that place. `…_FILE` names a file that holds the value.
+ * `.extensions.helloWorld.s3.port`, `EXTENSIONS_MY_EXTENSION_TOPIC` is that of `my-extension`, `my_extension` or
+ * `myExtension`. Upper case stands for the spelling that the file, the extension or the framework uses; a field
+ * that none of them knows is taken in lower case. Numbers, `true`, `false`, arrays and objects are read as JSON
+ * where the file does not have a text in that place. `…_FILE` names a file that holds the value. The published
+ * tutorial spells the first word `EXTENSION_`: that is the same.
  */
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@zenko-modules/common/errors';
@@ -13,24 +15,20 @@ import { StartError } from '@zenko-modules/common/start-error';
 
 export type JsonObject = Record<string, unknown>;
 
+/** What the environment can name. */
+export interface NamedFields {
+  readonly name: string;
+  /** The fields of its section, as they are spelled. */
+  readonly configFields?: readonly string[];
+}
+
 const PREFIX = 'EXTENSIONS_';
+const TUTORIAL_PREFIX = 'EXTENSION_';
 const FILE_SUFFIX = '_FILE';
 /** Begins with the prefix, and is a setting of its own. */
 const OTHER_SETTINGS = ['EXTENSIONS_PATH'];
-/** The spelling of the published tutorial. */
-const ALIASES: Readonly<Record<string, string>> = {
-  EXTENSION_HELLOWORLD_TOPIC: 'EXTENSIONS_HELLOWORLD_TOPIC',
-};
-/** Spelled so wherever they stand, also when the file does not have them. */
-const FIELDS = [
-  'queueProcessor',
-  'groupId',
-  'maxAttempts',
-  'defaultBucket',
-  'fromPrefix',
-  'maxReadBytes',
-  'unknownArtist',
-];
+/** Fields that every section may have, spelled so also when the file does not have them. */
+const COMMON_FIELDS = ['queueProcessor', 'groupId', 'maxAttempts', 'maxBacklog'];
 /** A part of Backbeat that is not ours, but whose credentials the tutorial sets for all processors. */
 const REPLICATION = 'replication';
 /** Outside the extensions. `LOG_LEVEL` and `KAFKA_HOSTS` are read as settings, too. */
@@ -49,22 +47,45 @@ const FIXED: Readonly<Record<string, readonly [string, string]>> = {
 export function overlayEnvironment(
   config: JsonObject,
   env: Environment,
-  extensionNames: readonly string[],
+  known: readonly NamedFields[],
 ): string[] {
   for (const [name, path] of Object.entries(FIXED)) {
     const value = valueOf(env, name);
-    if (value !== undefined) setAt(config, [...path], value);
+    if (value !== undefined) setAt(config, path, value, []);
   }
   const extensions = objectAt(config, 'extensions');
-  const names = [...new Set([...Object.keys(extensions), ...extensionNames, REPLICATION])];
+  const names = [...new Set([...Object.keys(extensions), ...known.map(({ name }) => name), REPLICATION])];
   const warnings: string[] = [];
-  for (const [name, value] of extensionVariables(env)) {
-    const [first = '', ...rest] = name.slice(PREFIX.length).split('_');
-    const extension = names.find(known => simplify(known) === simplify(first));
-    if (extension === undefined) warnings.push(`${name} has no effect: there is no extension of that name`);
-    else if (rest.length > 0) setAt(objectAt(extensions, extension), rest, value);
+  for (const [variable, value] of extensionVariables(env)) {
+    const parts = variable.slice(PREFIX.length).split('_');
+    const found = extensionOf(parts, names, variable);
+    if (!found) {
+      warnings.push(`${variable} has no effect: it names no field of an extension that there is`);
+      continue;
+    }
+    const fields = known.find(({ name }) => name === found.name)?.configFields ?? [];
+    setAt(objectAt(extensions, found.name), found.rest, value, [...fields, ...COMMON_FIELDS]);
   }
   return warnings;
+}
+
+/** The extension that the first parts name, the longest name first, and what is left for its field. */
+function extensionOf(
+  parts: readonly string[],
+  names: readonly string[],
+  variable: string,
+): { name: string; rest: readonly string[] } | undefined {
+  for (let used = parts.length - 1; used > 0; used--) {
+    const wanted = simplify(parts.slice(0, used).join(''));
+    const [name, other] = names.filter(one => simplify(one) === wanted);
+    if (other !== undefined) {
+      throw new StartError(
+        `${variable} stands for ${name ?? ''} as well as for ${other}: set it in the configuration`,
+      );
+    }
+    if (name !== undefined) return { name, rest: parts.slice(used) };
+  }
+  return undefined;
 }
 
 /** The variables that set fields, under their proper names. */
@@ -72,7 +93,7 @@ function extensionVariables(env: Environment): Map<string, string> {
   const found = new Map<string, string>();
   for (const variable of Object.keys(env)) {
     const base = variable.endsWith(FILE_SUFFIX) ? variable.slice(0, -FILE_SUFFIX.length) : variable;
-    const name = ALIASES[base] ?? base;
+    const name = base.startsWith(TUTORIAL_PREFIX) ? PREFIX + base.slice(TUTORIAL_PREFIX.length) : base;
     if (!name.startsWith(PREFIX) || OTHER_SETTINGS.includes(base)) continue;
     const value = valueOf(env, base);
     if (value === undefined) continue;
@@ -100,11 +121,11 @@ function valueOf(env: Environment, name: string): string | undefined {
   }
 }
 
-function setAt(target: JsonObject, path: readonly string[], text: string): void {
+function setAt(target: JsonObject, path: readonly string[], text: string, known: readonly string[]): void {
   let object = target;
   let rest = path;
   for (;;) {
-    const { name, used } = fieldOf(object, rest);
+    const { name, used } = fieldOf(object, rest, known);
     rest = rest.slice(used);
     if (rest.length === 0) {
       object[name] = typeof object[name] === 'string' ? text : fromText(text);
@@ -115,8 +136,12 @@ function setAt(target: JsonObject, path: readonly string[], text: string): void 
 }
 
 /** The field that the first parts of `path` name: the longest name that is known here. */
-function fieldOf(object: JsonObject, path: readonly string[]): { name: string; used: number } {
-  const known = [...Object.keys(object), ...FIELDS];
+function fieldOf(
+  object: JsonObject,
+  path: readonly string[],
+  spelled: readonly string[],
+): { name: string; used: number } {
+  const known = [...Object.keys(object), ...spelled];
   for (let used = path.length; used > 0; used--) {
     const wanted = simplify(path.slice(0, used).join(''));
     const name = known.find(field => simplify(field) === wanted);

@@ -22,6 +22,8 @@ export interface Extension {
    * naming the field. The section has a string `topic` when there is a queueProcessor.
    */
   readonly configValidator?: (backbeatConfig: BackbeatConfig, extConfig: unknown) => unknown;
+  /** Names of the fields of its section as they are spelled, so that environment variables find them. */
+  readonly configFields?: readonly string[];
   /** Made once per populator: a class that extends `QueuePopulatorExtension`. */
   readonly queuePopulatorExtension?: new (context: PopulatorContext<never>) => EntryFilter;
   /** Made once per processor. */

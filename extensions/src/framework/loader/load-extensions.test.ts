@@ -75,6 +75,17 @@ test('only helloWorld is on by default', async () => {
   assert.throws(() => findActive(loaded, undefined), /name the extension to run: known are/);
 });
 
+test('EXTENSIONS switches on what the configuration leaves off', async () => {
+  const loaded = await load({ EXTENSIONS: 'sortMusic, helloWorld' });
+  assert.deepEqual([...loaded.active.keys()], ['helloWorld', 'sortMusic']);
+  assert.equal(loaded.config.extensions.sortMusic?.enabled, undefined);
+  await refused(
+    { EXTENSIONS: 'sortMusik' },
+    /EXTENSIONS: there is no extension "sortMusik": known are helloWorld, /,
+  );
+  assert.throws(() => readSettings(CONFIG_SETTINGS, { EXTENSIONS: 'a b' }), /EXTENSIONS/);
+});
+
 test('an extension written for Backbeat, in CommonJS, works when its base class comes from the function', async t => {
   const folder = await folderOf(t, {
     'ingest/index.js': `

@@ -53,8 +53,9 @@ export async function loadExtensions(
     }
     known.set(extension.name, extension);
   }
-  const configuration = readConfiguration(settings, env, [...known.keys()]);
-  const { config, source } = configuration;
+  const configuration = readConfiguration(settings, env, [...known.values()]);
+  const config = switchOn(configuration.config, settings.EXTENSIONS ?? [], [...known.keys()]);
+  const { source } = configuration;
   const active = new Map<string, ActiveExtension>();
   for (const [name, extension] of known) {
     // Whoever names the folder of an extension wants it to run; a section is needed only for its fields.
@@ -62,7 +63,24 @@ export async function loadExtensions(
     if (raw && raw.enabled !== false) active.set(name, activate(extension, raw, config, source));
   }
   const inactive = [...known.keys()].filter(name => !active.has(name));
-  return { ...configuration, active, inactive };
+  return { ...configuration, config, active, inactive };
+}
+
+/** The configuration as if it switched `wanted` on. @throws StartError when there is no extension of such a name. */
+function switchOn(
+  config: BackbeatConfig,
+  wanted: readonly string[],
+  known: readonly string[],
+): BackbeatConfig {
+  const unknown = wanted.find(name => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new StartError(`EXTENSIONS: there is no extension "${unknown}": known are ${known.join(', ')}`);
+  }
+  const sections = wanted.map(name => {
+    const { enabled, ...section } = config.extensions[name] ?? {};
+    return [name, enabled === false || enabled === undefined ? section : { ...section, enabled }] as const;
+  });
+  return { ...config, extensions: { ...config.extensions, ...Object.fromEntries(sections) } };
 }
 
 /** The extension `name`. @throws StartError that lists those that there are. */

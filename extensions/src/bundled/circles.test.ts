@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readSettings } from '@zenko-modules/common/settings';
-import { CONFIG_SETTINGS, QUEUE_SETTINGS } from '../../framework/extension-settings.js';
-import { loadExtensions } from '../../framework/loader/load-extensions.js';
+import { CONFIG_SETTINGS, QUEUE_SETTINGS } from '../framework/extension-settings.js';
+import { loadExtensions } from '../framework/loader/load-extensions.js';
 
 const load = async (extensions: object): Promise<string[]> => {
   const env = { BACKBEAT_CONFIG: JSON.stringify({ extensions }) };
