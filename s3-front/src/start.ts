@@ -4,7 +4,7 @@ import { messageOf } from '@zenko-modules/common/errors';
 import { readSettings } from '@zenko-modules/common/settings';
 import { stopSignal } from '@zenko-modules/common/stop-signal';
 import { banner } from './start/banner.js';
-import { PARTS, QUIET_SDK, reachableAt, START_SETTINGS } from './start/parts.js';
+import { furtherProbePort, partsOf, QUIET_SDK, reachableAt, START_SETTINGS } from './start/parts.js';
 import { SupervisedProcess } from './start/supervised-process.js';
 
 const running: SupervisedProcess[] = [];
@@ -22,12 +22,25 @@ async function main(): Promise<void> {
     ...process.env,
   };
   const ports: Record<string, number> = {};
-  for (const spec of PARTS) {
+  for (const { isFurtherProcessor = false, ...spec } of partsOf(settings)) {
     if (stopping) return;
-    const part = new SupervisedProcess({ ...spec, env, stopGraceMs: settings.STOP_GRACE_MS, say });
+    const own = isFurtherProcessor && {
+      PROCESSOR_PROBE_PORT: furtherProbePort(process.env.PROCESSOR_PROBE_PORT, ports),
+    };
+    const part = new SupervisedProcess({
+      ...spec,
+      env: { ...env, ...own },
+      stopGraceMs: settings.STOP_GRACE_MS,
+      say,
+    });
     running.push(part);
-    Object.assign(ports, await part.started());
-    env = { ...env, ...textOf(ports) };
+    const started = await part.started();
+    if (isFurtherProcessor) {
+      ports[`PROCESSOR_PROBE_PORT of ${spec.name}`] = started.PROCESSOR_PROBE_PORT ?? 0;
+      continue;
+    }
+    Object.assign(ports, started);
+    env = { ...env, ...textOf(started) };
   }
   if (stopping) return;
   say(banner(settings, ports));

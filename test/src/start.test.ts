@@ -53,6 +53,13 @@ test('an unknown backend', async t => {
   );
 });
 
+test('an extension that there is not', async t => {
+  assert.match(
+    await refusal(t, { EXTENSIONS: 'sortByTpye' }),
+    /EXTENSIONS: there is no extension "sortByTpye": known are/,
+  );
+});
+
 test('a port that is no number', async t => {
   assert.match(
     await refusal(t, { METADATA_PORT: 'nine' }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readSettings } from '@zenko-modules/common/settings';
 import { banner } from './banner.js';
-import { START_SETTINGS } from './parts.js';
+import { furtherProbePort, partsOf, START_SETTINGS } from './parts.js';
 
 function linesOf(env: Readonly<Record<string, string>>): string[] {
   const settings = readSettings(START_SETTINGS, env);
@@ -28,4 +28,22 @@ test('what to paste names what is not the default, and no secret', () => {
 test('addresses are URLs, and those that one can go to', () => {
   assert.ok(linesOf({ LISTEN_ADDRESS: '::1' }).includes('data-module      http://[::1]:1'));
   assert.ok(linesOf({ LISTEN_ADDRESS: '0.0.0.0' }).includes('S3 endpoint      http://127.0.0.1:8000'));
+});
+
+test('a processor runs for helloWorld and for each extension that is named, once', () => {
+  const processors = (EXTENSIONS?: string): (string | undefined)[] =>
+    partsOf(readSettings(START_SETTINGS, { EXTENSIONS }))
+      .filter(({ entry }) => entry.href.includes('processor'))
+      .map(({ args }) => args[0]);
+  assert.deepEqual(processors(), ['helloWorld']);
+  assert.deepEqual(processors('sortByType'), ['helloWorld', 'sortByType']);
+  assert.deepEqual(processors('sortMusic,helloWorld,sortMusic'), ['helloWorld', 'sortMusic']);
+  assert.ok(linesOf({ EXTENSIONS: 'sortByType' }).includes('extensions       helloWorld, sortByType'));
+});
+
+test('the probes of further processors get ports that no other part has', () => {
+  const taken = { PROCESSOR_PROBE_PORT: 4045, S3_PROBE_PORT: 4046, 'PROCESSOR_PROBE_PORT of x': 4047 };
+  assert.equal(furtherProbePort(undefined, taken), '4048');
+  assert.equal(furtherProbePort('4045', { PROCESSOR_PROBE_PORT: 4045 }), '4046');
+  assert.equal(furtherProbePort('0', taken), '0');
 });

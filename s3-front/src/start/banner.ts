@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { httpUrl } from '@zenko-modules/common/http-url';
 import { S3_CREDENTIALS_SETTINGS } from '@zenko-modules/common/shared-settings';
-import { reachableAt, type StartSettings, TRY_SETTINGS } from './parts.js';
+import { reachableAt, startedExtensions, type StartSettings, TRY_SETTINGS } from './parts.js';
 
 export function banner(settings: StartSettings, ports: Readonly<Record<string, number>>): string {
   const host = reachableAt(settings.LISTEN_ADDRESS);
@@ -14,6 +14,7 @@ export function banner(settings: StartSettings, ports: Readonly<Record<string, n
     `S3 endpoint      ${at('S3_PORT')}`,
     `data-module      ${at('DATA_PORT')}`,
     `metadata-module  ${at('METADATA_PORT')}`,
+    `extensions       ${startedExtensions(settings).join(', ')}`,
     `data under       ${path.resolve(settings.DATA_DIR)}`,
     `access key       ${settings.S3_ACCESS_KEY}`,
     `secret key       ${secretKey}`,

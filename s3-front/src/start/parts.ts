@@ -3,6 +3,7 @@ import type { SettingsOf } from '@zenko-modules/common/settings';
 import {
   DATA_CLIENT_SETTINGS,
   DATA_FOLDER_SETTINGS,
+  EXTENSIONS_SETTING,
   LISTEN_SETTINGS,
   METADATA_CLIENT_SETTINGS,
   S3_CREDENTIALS_SETTINGS,
@@ -19,6 +20,7 @@ export const START_SETTINGS = {
   ...DATA_CLIENT_SETTINGS,
   ...METADATA_CLIENT_SETTINGS,
   ...TRY_SETTINGS,
+  ...EXTENSIONS_SETTING,
   ...STOP_SETTINGS,
 } as const;
 
@@ -28,17 +30,40 @@ export interface Part {
   readonly name: string;
   readonly entry: URL;
   readonly args: readonly string[];
+  /** Set for a processor after the first: all have one setting for the port of their probes. */
+  readonly isFurtherProcessor?: boolean;
 }
 
 const built = (file: string): URL => new URL(`../../../${file}`, import.meta.url);
 
-export const PARTS: readonly Part[] = [
-  { name: 'data-module', entry: built('data-module/dist/main.js'), args: [] },
-  { name: 'metadata-module', entry: built('metadata-module/dist/main.js'), args: [] },
-  { name: 's3-front', entry: built('s3-front/dist/main.js'), args: [] },
-  { name: 'populator', entry: built('extensions/dist/commands/populator-main.js'), args: [] },
-  { name: 'helloWorld', entry: built('extensions/dist/commands/processor-main.js'), args: ['helloWorld'] },
-];
+/** helloWorld, and those that EXTENSIONS names. */
+export function startedExtensions({ EXTENSIONS = [] }: Pick<StartSettings, 'EXTENSIONS'>): readonly string[] {
+  return [...new Set(['helloWorld', ...EXTENSIONS])];
+}
+
+export function partsOf(settings: Pick<StartSettings, 'EXTENSIONS'>): readonly Part[] {
+  return [
+    { name: 'data-module', entry: built('data-module/dist/main.js'), args: [] },
+    { name: 'metadata-module', entry: built('metadata-module/dist/main.js'), args: [] },
+    { name: 's3-front', entry: built('s3-front/dist/main.js'), args: [] },
+    { name: 'populator', entry: built('extensions/dist/commands/populator-main.js'), args: [] },
+    ...startedExtensions(settings).map((name, index) => ({
+      name,
+      entry: built('extensions/dist/commands/processor-main.js'),
+      args: [name],
+      isFurtherProcessor: index > 0,
+    })),
+  ];
+}
+
+/** The next port after `taken.PROCESSOR_PROBE_PORT` that is none of `taken`; the system's choice where that was asked for. */
+export function furtherProbePort(asked: string | undefined, taken: Readonly<Record<string, number>>): string {
+  if (asked === '0') return asked;
+  const used = Object.values(taken);
+  let port = (taken.PROCESSOR_PROBE_PORT ?? 0) + 1;
+  while (used.includes(port)) port++;
+  return String(port);
+}
 
 /** The address at which the parts reach each other when they listen on `address`. */
 export function reachableAt(address: string): string {

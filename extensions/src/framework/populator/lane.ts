@@ -7,19 +7,21 @@
  */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
-import type { Queue } from '../queue/queue.js';
+import { isFailedTopic, type Queue } from '../queue/queue.js';
 import type { Cursors } from './cursor.js';
 import { Filtering, type NamedFilter, type Outgoing } from './filtering.js';
 import { insist } from './insist.js';
 import { publishAll } from './publishing.js';
 import type { Batch } from './record-log-reader.js';
 import type { SharedLog } from './shared-log.js';
+import type { UnreadTopics } from './unread-topics.js';
 
 export interface LaneOptions {
   readonly named: NamedFilter;
   readonly filterAttempts: number;
   readonly cursors: Cursors;
   readonly queue: Queue;
+  readonly unread: UnreadTopics;
   readonly metrics: PopulatorMetrics;
   readonly log: Logger;
 }
@@ -83,11 +85,12 @@ export class Lane {
 
   /** @returns false when `signal` was aborted first. */
   async #finish(batch: Batch, outgoing: Outgoing, signal: AbortSignal): Promise<boolean> {
-    const { cursors, queue, metrics, log, named } = this.#options;
+    const { cursors, queue, unread, metrics, log, named } = this.#options;
     const { name: extension } = named;
     const onTrouble = this.#trouble('publish');
     const publishing = { extension, queue, metrics, log, onTrouble };
     if (!(await publishAll(outgoing, publishing, signal))) return false;
+    for (const topic of outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);
     if (batch.items.length > 0 || batch.gap) {
       const saved = await insist({ what: 'save the offset', signal, log, onTrouble }, async () => {
         await cursors.save(extension, batch.next);

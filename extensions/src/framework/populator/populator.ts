@@ -10,6 +10,7 @@ import type { NamedFilter } from './filtering.js';
 import { Lane } from './lane.js';
 import type { RecordLogReader } from './record-log-reader.js';
 import { SharedLog } from './shared-log.js';
+import { type TopicReader, UnreadTopics } from './unread-topics.js';
 
 export interface PopulatorOptions {
   /** Where the offsets are kept. */
@@ -17,6 +18,8 @@ export interface PopulatorOptions {
   readonly reader: RecordLogReader;
   readonly queue: Queue;
   readonly filters: readonly NamedFilter[];
+  /** Who reads what is published, when all processors run. */
+  readonly readers: readonly TopicReader[];
   /** Attempts of a filter before an entry is parked. */
   readonly filterAttempts: number;
   readonly metrics: PopulatorMetrics;
@@ -49,15 +52,16 @@ export class Populator {
 
   /** Runs until `signal` is aborted; what was read is published and saved before. @throws StartError */
   async run(signal: AbortSignal): Promise<void> {
-    const { folder, reader, queue, filterAttempts, metrics, log } = this.#options;
+    const { folder, reader, queue, readers, filterAttempts, metrics, log } = this.#options;
     const filters = this.#options.filters.length > 0 ? this.#options.filters : [NOBODY];
     const names = filters.map(({ name }) => name);
     const cursors = await Cursors.load(folder, names);
     await cursors.forgetOthers();
     log.info({ nextSeq: cursors.lowest.nextSeq, extensions: names }, 'following the record log');
+    const unread = new UnreadTopics({ queue, readers, log });
     const lanes = filters.map(named => {
       const child = log.child({ extension: named.name });
-      return new Lane({ named, filterAttempts, cursors, queue, metrics, log: child });
+      return new Lane({ named, filterAttempts, cursors, queue, unread, metrics, log: child });
     });
     const shared = new SharedLog({
       reader,
@@ -78,6 +82,7 @@ export class Populator {
       await Promise.all(lanes.map(lane => lane.run(shared, signal)));
     } finally {
       this.#running = undefined;
+      unread.close();
     }
   }
 }

@@ -14,13 +14,14 @@ import { createPopulatorMetrics } from '../extension-metrics.js';
 import type { PopulatorSettings } from '../extension-settings.js';
 import { acquireLease } from '../files/lease.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
-import { type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
+import { groupOf, type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
 import { openQueue } from '../queue/open-queue.js';
 import type { Queue } from '../queue/queue.js';
 import { createFilter } from './create-filter.js';
 import { Cursors } from './cursor.js';
 import { Populator } from './populator.js';
 import { RecordLogReader } from './record-log-reader.js';
+import type { TopicReader } from './unread-topics.js';
 
 const CALL_TIMEOUT_MS = 10_000;
 const RESTART_AFTER_MS = 1000;
@@ -59,6 +60,7 @@ export async function startPopulator(
     }),
     queue,
     filters,
+    readers: readersOf(extensions),
     filterAttempts: settings.POPULATOR_FILTER_ATTEMPTS,
     metrics: createPopulatorMetrics(registry),
     log,
@@ -125,4 +127,12 @@ function prepareTopics(queue: Queue, { active }: LoadedExtensions, log: Logger):
     if (topic === undefined) continue;
     queue.prepare(topic).catch((err: unknown) => log.warn({ err, topic }, 'cannot look at a topic yet'));
   }
+}
+
+function readersOf({ active }: LoadedExtensions): TopicReader[] {
+  return [...active.values()].flatMap(one => {
+    const { extension, section } = one;
+    if (!extension.queueProcessor || section.topic === undefined) return [];
+    return [{ topic: section.topic, extension: extension.name, group: groupOf(one) }];
+  });
 }
