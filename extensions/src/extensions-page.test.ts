@@ -1,26 +1,18 @@
 /** Does what EXTENSIONS.md says: writes its files, runs its commands. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import test, { type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual, promisify } from 'node:util';
-import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
-import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import test from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { eventually } from './testing/eventually.js';
 import { testS3Client } from './testing/moving.js';
+import { openPage, PROJECT } from './testing/printed-commands.js';
 import { createBucket, putObject, tagsOf } from './testing/stack.js';
 import { readSettings } from '@zenko-modules/common/settings';
 import { CONFIG_SETTINGS, QUEUE_SETTINGS } from './framework/extension-settings.js';
 import { loadExtensions } from './framework/loader/load-extensions.js';
 
-const run = promisify(execFile);
-const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE = await readFile(path.join(PROJECT, 'extensions/EXTENSIONS.md'), 'utf8');
-const { scripts } = JSON.parse(await readFile(path.join(PROJECT, 'package.json'), 'utf8')) as {
-  scripts: Record<string, string>;
-};
 
 interface Block {
   readonly language: string;
@@ -32,86 +24,43 @@ const BLOCKS: Block[] = [...PAGE.matchAll(/^```(\w+)(?: (\S+))?\n(.*?)^```$/gms)
   ([, language = '', file, text = '']) => ({ language, file, text }),
 );
 
-interface Command {
-  readonly env: Record<string, string>;
-  readonly entry: string;
-  readonly args: string[];
+const COMMANDS = BLOCKS.filter(({ language }) => language === 'sh').map(({ text }) => text.trim());
+
+/** The one command of the page that holds `words`. */
+function command(...words: string[]): string {
+  const found = COMMANDS.filter(text => words.every(word => text.includes(word)));
+  assert.equal(found.length, 1, words.join(' '));
+  return found[0] ?? '';
 }
 
-/** A line as a person types it: variables, then `npm start`, `npm run <script> -- <arguments>` or `node <arguments>`. */
-function parseCommand(line: string): Command {
-  const words = line.trim().split(/\s+/);
-  const env: Record<string, string> = {};
-  while (words[0]?.includes('=')) {
-    const [name = '', value = ''] = words.shift()?.split('=', 2) ?? [];
-    env[name] = value;
-  }
-  if (words[0] === 'node') return { env, entry: process.execPath, args: words.slice(1) };
-  if (words.join(' ') === 'npm start') words.splice(1, 1, 'run', 'start');
-  const [npm, verb, name = '', dashes, ...args] = words;
-  assert.deepEqual([npm, verb, dashes ?? '--'], ['npm', 'run', '--'], line);
-  const script = /^node (\S+)$/.exec(scripts[name] ?? '')?.[1];
-  assert.ok(script, `package.json has the script ${name}`);
-  return { env, entry: path.join(PROJECT, script), args };
-}
+test('every command of the page is run by one of these tests', () => {
+  assert.equal(COMMANDS.length, 9);
+});
 
 test('the walk-through does what it says', async t => {
-  const folder = await temporaryFolder(t);
-  const data = path.join(folder, 'data');
-  await mkdir(data);
-  const ports = ['DATA', 'METADATA', 'S3'].flatMap(part => [`${part}_PORT`, `${part}_PROBE_PORT`]);
-  ports.push('POPULATOR_PROBE_PORT', 'PROCESSOR_PROBE_PORT');
-  const env = {
-    PATH: process.env.PATH ?? '',
-    INIT_CWD: folder,
-    DATA_DIR: data,
-  };
-  // The page's paths are relative to where the person is.
-  const here = (more: Record<string, string>): Record<string, string> =>
-    Object.fromEntries(
-      Object.entries({ ...env, ...more }).map(([name, value]) => [
-        name,
-        /_PATH$|_FILE$/.test(name) ? path.resolve(folder, value) : value,
-      ]),
-    );
-  const files = BLOCKS.filter(({ file }) => file !== undefined);
-  const commands = BLOCKS.filter(({ language }) => language === 'sh').map(({ text }) => parseCommand(text));
-  assert.equal(commands.length, 5);
-  assert.equal(files.length, 6);
-  const [create, check, start, processor, redrive] = commands as [
-    Command,
-    Command,
-    Command,
-    Command,
-    Command,
-  ];
-  const toEnd = ({ entry, args, env: own }: Command) => {
-    const isNode = entry === process.execPath;
-    return run(process.execPath, isNode ? args : [entry, ...args], { cwd: folder, env: here(own) });
-  };
-  const daemon = (owner: TestContext, command: Command, more: Record<string, string>) =>
-    startDaemon(owner, { ...command, env: { ...here(command.env), ...more } });
+  const page = await openPage(t);
+  const check = command('node --test');
+  const create = command('extension:new');
 
   await t.test('the skeleton is written, and its own test passes', async () => {
-    const { stdout } = await toEnd(create);
-    assert.match(stdout, /wrote .*my-extensions\/greet\n/);
-    await toEnd(check);
-    await assert.rejects(toEnd(create), /is there already: nothing was written/);
+    assert.match(await page.run(create), /wrote .*my-extensions\/greet\n/);
+    await page.run(check);
+    await assert.rejects(page.run(create), /is there already: nothing was written/);
   });
 
-  for (const { file, text } of files) await writeFile(path.join(folder, file ?? ''), text);
+  const files = BLOCKS.filter(({ file }) => file !== undefined);
+  assert.equal(files.length, 6);
+  for (const { file, text } of files) await writeFile(path.join(page.folder, file ?? ''), text);
 
   await t.test('the test of the page passes', async () => {
-    const { stdout } = await toEnd(check);
-    assert.match(stdout, /^(#|ℹ) pass 1$/m);
+    assert.match(await page.run(check), /^(#|ℹ) pass 1$/m);
   });
 
   await t.test('an object is tagged, by the service account', async () => {
-    const running = await daemon(t, start, Object.fromEntries(ports.map(name => [name, '0'])));
-    const S3_PORT = String(running.ports.S3_PORT);
-    assert.equal(processor.env.PROCESSOR_PROBE_PORT, '4046');
-    const working = await daemon(t, processor, { S3_PORT, PROCESSOR_PROBE_PORT: '0' });
-    const s3 = testS3Client(Number(S3_PORT));
+    const running = page.start(command('EXTENSIONS_PATH', 'npm start'));
+    await running.printed(/Ctrl-C stops everything/);
+    const working = page.start(command('npm run processor -- greet'));
+    const s3 = testS3Client(page.portOf('S3_PORT'));
     t.after(() => s3.destroy());
     await createBucket(s3, 'photos');
     await putObject(s3, 'photos', 'HelloWorld', { Tagging: 'my=own' });
@@ -122,13 +71,37 @@ test('the walk-through does what it says', async t => {
       'it has all three tags',
     );
     await working.printed(/"credentials":"account service-greet"/);
-    assert.deepEqual(await working.kill(), { code: 0, signal: null });
-    assert.deepEqual(await running.kill(), { code: 0, signal: null });
+    await working.interrupt();
+    await running.interrupt();
+    assert.match(running.output(), /stopping/);
   });
 
   await t.test('parked messages are put back', async () => {
-    assert.match((await toEnd(redrive)).stdout, /^0 messages of greet-failed put back into greet\n$/);
+    assert.match(
+      await page.run(command('npm run redrive')),
+      /^0 messages of greet-failed put back into greet$/m,
+    );
   });
+});
+
+test('sortByType runs with npm start, as printed', async t => {
+  const page = await openPage(t);
+  const running = page.start(command('EXTENSIONS=helloWorld,sortByType', 'npm start'));
+  await running.printed(/extensions {7}helloWorld, sortByType/);
+  await running.interrupt();
+  assert.match(running.output(), /stopping/);
+});
+
+test('populator and processors of the sorting extensions run by hand, as printed', async t => {
+  const page = await openPage(t);
+  await mkdir(path.join(page.folder, 'data'));
+  const parts = [
+    command('npm run populator'),
+    command('npm run processor -- sortByType'),
+    command('npm run processor -- sortMusic'),
+  ].map(page.start);
+  for (const part of parts) await part.printed(/"msg":"listening"/);
+  for (const part of parts) await part.interrupt();
 });
 
 test('each configuration on the page is accepted', async () => {

@@ -13,7 +13,11 @@ import { startAll } from './support/everything.js';
 import { s3Client } from './support/s3-client.js';
 
 async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await check()); await sleep(100)) assert.ok(Date.now() < end, what);
+  const end = Date.now() + 60_000;
+  while (!(await check())) {
+    assert.ok(Date.now() < end, what);
+    await sleep(100);
+  }
 }
 
 test('sortByType sorts, and helloWorld tags', async t => {
