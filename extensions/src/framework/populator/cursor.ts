@@ -33,10 +33,13 @@ function fileOf(extension: string): string {
 export class Cursors {
   readonly #folder: string;
   readonly #cursors: Map<string, Cursor>;
+  /** Those that have no file yet. */
+  readonly #added: readonly string[];
 
-  private constructor(folder: string, cursors: Map<string, Cursor>) {
+  private constructor(folder: string, cursors: Map<string, Cursor>, added: readonly string[]) {
     this.#folder = folder;
     this.#cursors = cursors;
+    this.#added = added;
   }
 
   /** Those of `extensions`. @throws StartError when a file is damaged. */
@@ -48,7 +51,11 @@ export class Cursors {
     }
     const others = own.size > 0 ? lowestOf(own) : await read(path.join(folder, SHARED_FILE));
     const cursors = extensions.map(name => [name, own.get(name) ?? others ?? LOG_START] as const);
-    return new Cursors(folder, new Map(cursors));
+    return new Cursors(
+      folder,
+      new Map(cursors),
+      extensions.filter(name => !own.has(name)),
+    );
   }
 
   get(extension: string): Cursor {
@@ -67,8 +74,12 @@ export class Cursors {
     this.#cursors.set(extension, cursor);
   }
 
-  /** Forgets where others were: one that is switched on again begins as a new one, not where it once ended. */
-  async forgetOthers(): Promise<void> {
+  /**
+   * To be called before the log is read. Those that are new keep their place from now on, however long they are
+   * held up. Those of other extensions are forgotten: one that is switched on again begins as a new one.
+   */
+  async begin(): Promise<void> {
+    for (const name of this.#added) await this.save(name, this.get(name));
     for (const file of await readdir(this.#folder)) {
       const name = OWN_FILE.exec(file)?.[1];
       if (name !== undefined && !this.#cursors.has(name)) await rm(path.join(this.#folder, file));

@@ -19,16 +19,18 @@ export interface Insistence {
   readonly log: Logger;
   /** Told what is wrong, or `undefined` when nothing is any more. */
   readonly onTrouble: (trouble: string | undefined) => void;
+  /** Tries once even when `signal` is aborted already. */
+  readonly onceAtLeast?: boolean;
 }
 
 /** Resolves with what `work` does; `undefined` when `signal` was aborted first. */
 export async function insist<T>(
-  { what, signal, log, onTrouble }: Insistence,
+  { what, signal, log, onTrouble, onceAtLeast = false }: Insistence,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
   const stopped = (): boolean => signal.aborted;
   let remindAt = 0;
-  for (let attempt = 1; !stopped(); attempt++) {
+  for (let attempt = 1; !stopped() || (onceAtLeast && attempt === 1); attempt++) {
     try {
       const result = await work();
       if (remindAt > 0) log.info(`could ${what} again`);

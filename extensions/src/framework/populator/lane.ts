@@ -92,7 +92,9 @@ export class Lane {
     if (!(await publishAll(outgoing, publishing, signal))) return false;
     for (const topic of outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);
     if (batch.items.length > 0 || batch.gap) {
-      const saved = await insist({ what: 'save the offset', signal, log, onTrouble }, async () => {
+      // Also when a stop has come meanwhile: what is published would be published again.
+      const saving = { what: 'save the offset', signal, log, onTrouble, onceAtLeast: true };
+      const saved = await insist(saving, async () => {
         await cursors.save(extension, batch.next);
         return true;
       });

@@ -56,7 +56,7 @@ export class Populator {
     const filters = this.#options.filters.length > 0 ? this.#options.filters : [NOBODY];
     const names = filters.map(({ name }) => name);
     const cursors = await Cursors.load(folder, names);
-    await cursors.forgetOthers();
+    await cursors.begin();
     log.info({ nextSeq: cursors.lowest.nextSeq, extensions: names }, 'following the record log');
     const unread = new UnreadTopics({ queue, readers, log });
     const lanes = filters.map(named => {
