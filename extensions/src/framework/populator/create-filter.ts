@@ -11,5 +11,6 @@ export function createFilter(
   const { name, queuePopulatorExtension: Filter } = extension;
   if (!Filter) return undefined;
   const logger = log.child({ extension: name });
-  return { name, filter: new Filter({ config: config as never, logger }), topic: section.topic };
+  const { topic, maxBacklog } = section;
+  return { name, filter: new Filter({ config: config as never, logger }), topic, maxBacklog };
 }

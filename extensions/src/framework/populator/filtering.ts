@@ -31,6 +31,8 @@ export interface NamedFilter {
   readonly filter: EntryFilter;
   /** The topic of its section. */
   readonly topic?: string | undefined;
+  /** Messages that may wait in a topic before no more are published. */
+  readonly maxBacklog?: number | undefined;
 }
 
 /** What is to be published, by topic, in order. */

@@ -8,6 +8,7 @@
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import { isFailedTopic, type Queue } from '../queue/queue.js';
+import type { BacklogGate } from './backlog-gate.js';
 import type { Cursors } from './cursor.js';
 import { Filtering, type NamedFilter, type Outgoing } from './filtering.js';
 import { insist } from './insist.js';
@@ -22,6 +23,7 @@ export interface LaneOptions {
   readonly cursors: Cursors;
   readonly queue: Queue;
   readonly unread: UnreadTopics;
+  readonly gate: BacklogGate;
   readonly metrics: PopulatorMetrics;
   readonly log: Logger;
 }
@@ -85,10 +87,11 @@ export class Lane {
 
   /** @returns false when `signal` was aborted first. */
   async #finish(batch: Batch, outgoing: Outgoing, signal: AbortSignal): Promise<boolean> {
-    const { cursors, queue, unread, metrics, log, named } = this.#options;
+    const { cursors, queue, unread, gate, metrics, log, named } = this.#options;
     const { name: extension } = named;
     const onTrouble = this.#trouble('publish');
     const publishing = { extension, queue, metrics, log, onTrouble };
+    for (const [topic, messages] of outgoing) await gate.pass(topic, messages.length, signal);
     if (!(await publishAll(outgoing, publishing, signal))) return false;
     for (const topic of outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);
     if (batch.items.length > 0 || batch.gap) {

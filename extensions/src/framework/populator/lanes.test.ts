@@ -1,6 +1,6 @@
 /** What holds up one extension, or one place of the log, holds up nothing else. */
 import assert from 'node:assert/strict';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -43,13 +43,13 @@ async function writeExtension(data: string, name: string): Promise<void> {
   );
 }
 
-async function follow(t: TestContext, folder: string, topic: string): Promise<string[]> {
+async function follow(t: TestContext, folder: string, topic: string, group = 'test'): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   const queue = new EmbeddedQueue({ folder, segmentBytes: 1024 ** 2, log: silentLogger() });
   t.after(() => queue.close());
   const found: string[] = [];
   const handle = ({ value }: { value: string }): Promise<void> => Promise.resolve(void found.push(value));
-  await queue.consume({ topic, group: 'test', concurrency: 1, handle });
+  await queue.consume({ topic, group, concurrency: 1, handle });
   return found;
 }
 
@@ -80,6 +80,30 @@ test('a topic that refuses holds up its own extension only, which goes on where 
   const again = second.ports.POPULATOR_PROBE_PORT;
   await eventually(async () => (await readiness(again)).status === 200, 'it is ready');
   await eventually(async () => (await metric(again, 'populator_behind_seconds')) === 0, 'it is not behind');
+});
+
+test('a topic whose backlog passes the bound gets no more, and goes on by itself when it is worked off', async t => {
+  const { data, env, queueFolder } = await place(t, 'bounded', 'free');
+  const file = path.join(data, 'own', 'bounded', 'index.mjs');
+  const text = await readFile(file, 'utf8');
+  const processor =
+    "queueProcessor: class { async processEntry() {} }, configValidator: (all, own) => ({ topic: 'bounded', ...own }),";
+  await writeFile(file, text.replace("version: '1.0.0',", `version: '1.0.0', ${processor}`));
+  const metadata = await startMetadata(t, data);
+  const free = await follow(t, queueFolder, 'free');
+  const small = { ...env, POPULATOR_BATCH_RECORDS: '10', EXTENSION_BOUNDED_MAX_BACKLOG: '20' };
+  const populator = await startPopulator(t, data, metadata.port, small);
+  const values = Array.from({ length: 200 }, (_, i) => String(i));
+  for (const value of values) await putEntry(metadata, 'b1', 'k', value);
+  await eventually(() => free.length === 200, 'the other extension has everything');
+  await populator.printed(/publishes no more to this topic/);
+  const published = (): Promise<number> =>
+    metric(populator.ports.POPULATOR_PROBE_PORT, 'populator_published_total', 'topic="bounded"');
+  const held = await published();
+  assert.ok(held >= 20 && held <= 40, `${held} were published`);
+  const worked = await follow(t, queueFolder, 'bounded', 'bounded-group');
+  await eventually(() => worked.length === 200, 'the rest comes by itself');
+  assert.deepEqual(worked, values);
 });
 
 /** leveldown, as the metadata module has it. */

@@ -5,6 +5,7 @@
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import type { Queue } from '../queue/queue.js';
+import { BacklogGate } from './backlog-gate.js';
 import { Cursors } from './cursor.js';
 import type { NamedFilter } from './filtering.js';
 import { Lane } from './lane.js';
@@ -61,7 +62,8 @@ export class Populator {
     const unread = new UnreadTopics({ queue, readers, log });
     const lanes = filters.map(named => {
       const child = log.child({ extension: named.name });
-      return new Lane({ named, filterAttempts, cursors, queue, unread, metrics, log: child });
+      const gate = new BacklogGate({ queue, readers, maxBacklog: named.maxBacklog, log: child });
+      return new Lane({ named, filterAttempts, cursors, queue, unread, gate, metrics, log: child });
     });
     const shared = new SharedLog({
       reader,
