@@ -30,6 +30,8 @@ export const extensionSection = z.looseObject({
   /** `false`: this extension does not run. */
   enabled: z.boolean().optional(),
   topic: z.string().min(1).optional(),
+  /** Backbeat's place for `queueProcessor.groupId`. */
+  groupId: z.string().min(1).optional(),
   /** More messages than this waiting in a topic, and the filter's extension publishes no more until they are fewer. */
   maxBacklog: z.int().min(1).optional(),
   s3: s3Section.optional(),

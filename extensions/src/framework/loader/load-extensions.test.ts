@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { silentLogger } from '@zenko-modules/common/logger';
@@ -9,7 +10,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { runFilter } from '../contract/queue-populator-extension.js';
 import { CONFIG_SETTINGS, KAFKA_SETTINGS } from '../extension-settings.js';
 import { BUNDLED } from '../../bundled/index.js';
-import { findActive, type LoadedExtensions, loadExtensions } from './load-extensions.js';
+import { findActive, groupOf, type LoadedExtensions, loadExtensions } from './load-extensions.js';
 
 const load = (env: Environment): Promise<LoadedExtensions> =>
   loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...KAFKA_SETTINGS }, env), env);
@@ -121,6 +122,46 @@ test('an extension written for Backbeat, in CommonJS, works when its base class 
     { EXTENSIONS_PATH: folder, EXTENSIONS_INGEST_TOPIC: 'bad' },
     /extensions\.ingest: "topic" is bad/,
   );
+});
+
+test('an extension of Backbeat that requires the classes when they are needed, with its groupId beside its topic', async t => {
+  const folder = await folderOf(t, {
+    'hello/index.js': `
+      module.exports = {
+        name: 'hello',
+        version: '1.0.0',
+        configValidator: (backbeatConfig, extConfig) => ({ topic: 'hello-topic', ...extConfig }),
+        queuePopulatorExtension: () => require('./HelloQueuePopulator'),
+        queueProcessor: () => require('./HelloProcessor'),
+      };`,
+    'hello/HelloQueuePopulator.js': `
+      const { QueuePopulatorExtension } = require('@zenko-modules/extensions/backbeat');
+      module.exports = class HelloQueuePopulator extends QueuePopulatorExtension {
+        filterAsync(entry, cb) {
+          if (entry.value === undefined) return cb();
+          this.publish(this.extConfig.topic, \`\${entry.bucket}/\${entry.key}\`, JSON.stringify(entry));
+          return cb();
+        }
+      };`,
+    'hello/HelloProcessor.js': `module.exports = { default: class { processKafkaEntry(entry, done) { done(); } } };`,
+    'hello/package.json': '{"type":"commonjs"}',
+    'bad/index.js': `module.exports = { name: 'bad', version: '1', queueProcessor: () => ({}) };`,
+    'bad/package.json': '{"type":"commonjs"}',
+  });
+  const scope = path.join(folder, 'node_modules', '@zenko-modules');
+  await mkdir(scope, { recursive: true });
+  await symlink(fileURLToPath(new URL('../../../', import.meta.url)), path.join(scope, 'extensions'));
+  const env = { EXTENSIONS_PATH: path.join(folder, 'hello'), EXTENSIONS_HELLO_GROUPID: 'hello-readers' };
+  const active = findActive(await load(env), 'hello');
+  assert.equal(groupOf(active), 'hello-readers');
+  const Filter = active.extension.queuePopulatorExtension;
+  assert.ok(Filter && active.extension.queueProcessor?.prototype.processKafkaEntry);
+  const filter = new Filter({ config: active.config as never, logger: silentLogger() });
+  const entry = { bucket: 'b', key: 'k', timestamp: '' };
+  const [found] = await runFilter(filter, { ...entry, type: 'put', value: '{}' });
+  assert.equal(found?.topic, 'hello-topic');
+  assert.deepEqual(await runFilter(filter, { ...entry, type: 'del', value: undefined }), []);
+  await refused({ EXTENSIONS_PATH: path.join(folder, 'bad') }, /queueProcessor: expected a class/);
 });
 
 test('several folders, a folder that is an extension, and compiled defaults are loaded', async t => {

@@ -102,7 +102,7 @@ export function findActive(
 
 /** The group in which an extension reads its topic. */
 export function groupOf({ extension, section }: ActiveExtension): string {
-  return section.queueProcessor?.groupId ?? `${extension.name}-group`;
+  return section.queueProcessor?.groupId ?? section.groupId ?? `${extension.name}-group`;
 }
 
 /** Checks the section of an extension that is switched on. @throws StartError naming the field that is wrong. */
@@ -194,7 +194,28 @@ export async function loadExtension(file: string): Promise<Extension> {
   } catch (err) {
     throw new StartError(`extension ${file} cannot be made: ${messageOf(err)}`, { cause: err });
   }
-  return checkExtension(file, extension);
+  return withClasses(checkExtension(file, extension), file);
+}
+
+/**
+ * Backbeat's extensions may name a function that requires the class, so that only the process that needs it
+ * loads it. A function without a prototype cannot be a class.
+ */
+function withClasses(extension: Extension, file: string): Extension {
+  const resolved: Record<string, unknown> = {};
+  for (const field of ['queuePopulatorExtension', 'queueProcessor'] as const) {
+    const named: unknown = extension[field];
+    if (typeof named !== 'function' || named.prototype !== undefined) continue;
+    try {
+      resolved[field] = defaultOf((named as () => unknown)());
+    } catch (err) {
+      throw new StartError(`extension ${file}: ${field}: ${messageOf(err)}`, { cause: err });
+    }
+    if (typeof resolved[field] !== 'function') {
+      throw new StartError(`extension ${file}: ${field}: expected a class, or a function that returns one`);
+    }
+  }
+  return { ...extension, ...resolved };
 }
 
 function defaultOf(module: unknown): unknown {

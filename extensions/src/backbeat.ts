@@ -1,0 +1,8 @@
+/**
+ * What extensions written for Backbeat need of it: `require('@zenko-modules/extensions/backbeat')` instead of a
+ * path into Backbeat's folders.
+ */
+export { QueuePopulatorExtension } from './framework/contract/queue-populator-extension.js';
+export { PermanentError } from './framework/contract/processor-errors.js';
+export { describeObject } from './framework/contract/object-event.js';
+export { parseEntry } from './framework/contract/queue-populator-extension.js';
