@@ -156,7 +156,3 @@ export function failedTopicOf(topic: string): string {
 export function isFailedTopic(topic: string): boolean {
   return topic.endsWith(FAILED);
 }
-
-export function isFailedTopic(topic: string): boolean {
-  return topic.endsWith('-failed');
-}
