@@ -58,6 +58,8 @@ export interface Row<S extends Side> {
   readonly name: string;
   /** Does the work on one side; resolves with how many operations that were. */
   readonly run: (side: S) => Promise<number>;
+  /** Tidies up; what it takes is not measured. */
+  readonly after?: (side: S) => Promise<void>;
 }
 
 /**
@@ -94,6 +96,7 @@ export async function compare<S extends Side>(
     for (const [index, row] of rows.entries()) {
       for (const which of turn % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
         samples[index]?.[which].push(await sample(row, sides[which]));
+        await row.after?.(sides[which]);
       }
     }
     process.stderr.write(`turn ${turn + 1} of ${turns}\n`);

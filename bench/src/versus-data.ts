@@ -1,0 +1,123 @@
+/**
+ * The data module of two checkouts, each with its disk store, beside each other:
+ * `node bench/dist/versus-data.js THIS OTHER [--turns N]`. The load is made by `wrk -t1`. See `versus/turns.ts`.
+ */
+import { execFile } from 'node:child_process';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { MiB, Teardown } from './measure.js';
+import { compare, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
+
+const PUT_SCRIPT = fileURLToPath(new URL('../put.lua', import.meta.url));
+const GET_SCRIPT = fileURLToPath(new URL('../get.lua', import.meta.url));
+const KiB = 1024;
+const SECONDS = 3;
+
+/** Blobs that a row of GETs asks for, in turn. */
+const READ_COUNT: Readonly<Record<number, number>> = { [KiB]: 2000, [MiB]: 100, [32 * MiB]: 4 };
+
+interface DataSide extends Side {
+  readonly url: string;
+  readonly folder: string;
+  /** By size: a file with the paths of the blobs that are there to be read. */
+  readonly targets: Map<number, string>;
+}
+
+async function start(teardown: Teardown, checkout: string): Promise<DataSide> {
+  let folder = '';
+  const { pid, ports } = await startOf(teardown, checkout, 'data-module/dist/main.js', made => {
+    folder = made;
+    return { DATA_DIR: made, DATA_PORT: '0', DATA_PROBE_PORT: '0' };
+  });
+  const side = {
+    pid,
+    folder,
+    url: `http://127.0.0.1:${ports.DATA_PORT ?? 0}`,
+    targets: new Map<number, string>(),
+  };
+  for (const [size, count] of Object.entries(READ_COUNT)) await fill(side, Number(size), count);
+  return side;
+}
+
+async function fill({ url, folder, targets }: DataSide, size: number, count: number): Promise<void> {
+  const body = Buffer.alloc(size, 'x');
+  const locations: string[] = [];
+  const worker = async (): Promise<void> => {
+    while (locations.length < count) {
+      const res = await fetch(`${url}/DataFile/`, { method: 'PUT', body });
+      locations.push(res.headers.get('location') ?? '');
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  const file = path.join(folder, `read-${size}`);
+  await writeFile(file, `${locations.join('\n')}\n`);
+  targets.set(size, file);
+}
+
+/** Resolves with the number of requests that were answered. An answer that is an error ends the run. */
+async function wrk(
+  side: DataSide,
+  script: string,
+  connections: number,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const args = ['-t1', `-c${connections}`, `-d${SECONDS}`, '--timeout', '60', '-s', script, side.url];
+  const { stdout } = await promisify(execFile)('wrk', args, { env: { ...process.env, ...env } });
+  const [, requests] = /(\d+) requests in/.exec(stdout) ?? [];
+  if (requests === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk: ${stdout}`);
+  return Number(requests);
+}
+
+function put(name: string, size: number, connections: number): Row<DataSide> {
+  return {
+    name: `${name} PUT, ${connections} at once`,
+    run: side => wrk(side, PUT_SCRIPT, connections, { BENCH_SIZE: String(size) }),
+    // What is written would fill the disk, and its way there slow down what is measured next.
+    after: removeWritten,
+  };
+}
+
+function get(name: string, size: number, connections: number, range?: string): Row<DataSide> {
+  return {
+    name: `${name} ${range === undefined ? 'GET' : 'ranged GET'}, ${connections} at once`,
+    run: side =>
+      wrk(side, GET_SCRIPT, connections, {
+        BENCH_TARGETS: side.targets.get(size) ?? '',
+        ...(range === undefined ? {} : { BENCH_RANGE: range }),
+      }),
+  };
+}
+
+async function removeWritten({ folder, targets }: DataSide): Promise<void> {
+  const kept = new Set<string>();
+  for (const file of targets.values())
+    for (const location of (await readFile(file, 'utf8')).split('\n')) kept.add(path.basename(location));
+  const volume = path.join(folder, 'data');
+  for (const hash of await readdir(volume)) {
+    if (!/^\d+$/.test(hash)) continue;
+    for (const key of await readdir(path.join(volume, hash)))
+      if (!kept.has(key)) await rm(path.join(volume, hash, key));
+  }
+}
+
+const ROWS: readonly Row<DataSide>[] = [
+  put('1 KiB', KiB, 16),
+  get('1 KiB', KiB, 16),
+  get('1 KiB', KiB, 16, 'bytes=100-611'),
+  put('1 MiB', MiB, 16),
+  get('1 MiB', MiB, 16),
+  put('32 MiB', 32 * MiB, 4),
+  get('32 MiB', 32 * MiB, 4),
+];
+
+const { checkouts, turns } = versusArguments();
+const teardown = new Teardown();
+try {
+  const [one, other] = checkouts;
+  const sides = [await start(teardown, one), await start(teardown, other)] as const;
+  await compare(sides, ROWS, turns);
+} finally {
+  await teardown.run();
+}
