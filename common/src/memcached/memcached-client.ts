@@ -20,8 +20,8 @@ export interface MemcachedClientOptions {
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   /**
-   * How long one attempt may take, in milliseconds. A call settles within twice that: its wait for a turn and,
-   * where it is safe, a second attempt on a new connection are included.
+   * How long one attempt may take, in milliseconds. A call settles within twice that from its turn on, which includes,
+   * where it is safe, a second attempt on a new connection. It waits for its turn while the server answers others.
    */
   readonly deadlineMs: number;
   /** Calls that are on their way to one server at once; others wait. Each holds its item in memory. */

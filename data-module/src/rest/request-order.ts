@@ -5,6 +5,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/**
+ * While fewer than this wait, the connection is read: only who reads learns that the client has gone. What has been read
+ * by then may hold some more.
+ */
+const MOST_WAITING = 32;
+
 export interface PendingRequest {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -30,7 +36,7 @@ export class RequestOrder {
     if (line.current === undefined) this.#start(line, request);
     else {
       line.waiting.push(request);
-      socket.pause();
+      if (line.waiting.length >= MOST_WAITING) socket.pause();
     }
   }
 
@@ -50,7 +56,7 @@ export class RequestOrder {
     this.#lines.set(socket, line);
     // Node.js reads on whenever a body is read, also one whose end has come.
     socket.on('resume', () => {
-      if (line.waiting.length > 0) socket.pause();
+      if (line.waiting.length >= MOST_WAITING) socket.pause();
     });
     return line;
   }
@@ -63,13 +69,14 @@ export class RequestOrder {
 
   #next(line: Line, socket: Socket): void {
     line.current = undefined;
-    if (socket.destroyed) {
+    // No answer could be sent any more.
+    if (!socket.writable) {
       line.waiting.length = 0;
       return;
     }
     const next = line.waiting.shift();
     if (next === undefined) return;
-    if (line.waiting.length === 0) socket.resume();
+    if (line.waiting.length < MOST_WAITING) socket.resume();
     this.#start(line, next);
   }
 }

@@ -171,6 +171,25 @@ test('a blob whose sender went away before the answer is removed: nobody knows i
   );
 });
 
+test('of uploads behind each other only the first has begun when the client leaves, and it is removed', async t => {
+  let begun = 0;
+  const { port, volume } = await serve(t, 60_000, slow => ({
+    put: async (source, size) => {
+      begun += 1;
+      const key = await slow.put(source, size);
+      await sleep(300);
+      return key;
+    },
+  }));
+  const connection = connectRaw(port);
+  connection.write('PUT /DataFile HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nbytes'.repeat(20));
+  await eventually('the first has begun', () => Promise.resolve(begun > 0));
+  connection.destroy();
+  await sleep(600);
+  assert.equal(begun, 1);
+  await eventually('no blob stays', async () => (await filesOf(volume)) === 0);
+});
+
 const BROKEN_STREAMS: Readonly<Record<string, () => Generator<Buffer>>> = {
   'fails half-way': function* () {
     for (let i = 0; i < 20; i += 1) yield Buffer.alloc(64 * 1024);

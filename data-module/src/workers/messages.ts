@@ -18,7 +18,7 @@ export type ToWorker =
   | { readonly ask: 'stop' };
 
 export type FromWorker =
-  | { readonly tell: 'listening'; readonly port: number }
+  | { readonly tell: 'listening' }
   /** The start failed. `line` is what a person can mend; without it the worker has logged the error. */
   | { readonly tell: 'failed'; readonly line: string | undefined }
   | { readonly tell: 'pong'; readonly id: number; readonly reason: string | undefined }

@@ -41,7 +41,7 @@ try {
       );
     }
   });
-  say({ tell: 'listening', port: service.port });
+  say({ tell: 'listening' });
 } catch (err) {
   const isKnown = err instanceof StartError || err instanceof SettingsError;
   if (!isKnown) log.error({ err }, 'a worker cannot start');

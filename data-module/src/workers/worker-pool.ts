@@ -3,8 +3,10 @@
  * hands them out, answers for all workers, and puts another in place of one that dies.
  */
 import cluster, { type Worker } from 'node:cluster';
+import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
+import { listen } from '@zenko-modules/common/listen';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { MetricsSource } from '@zenko-modules/common/probe-server';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
@@ -76,12 +78,10 @@ class WorkerPool implements Workers {
   readonly #places: readonly Place[];
   readonly #awaited = new Map<number, (answer: Answer) => void>();
   readonly #stopping = new AbortController();
-  #listenPort = 0;
   #nextId = 0;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
-    this.port = options.settings.DATA_PORT;
     this.#places = Array.from({ length: options.count }, (_, index) => ({
       index,
       worker: undefined,
@@ -98,6 +98,9 @@ class WorkerPool implements Workers {
   }
 
   async start(): Promise<void> {
+    // Workers that follow others must listen where those did, also when none of them is left.
+    const { DATA_PORT: port, LISTEN_ADDRESS: address } = this.#options.settings;
+    this.port = port === 0 ? await freePort(address) : port;
     const [first, ...others] = this.#places;
     if (first !== undefined) await this.#startAt(first);
     await Promise.all(others.map(place => this.#startAt(place)));
@@ -130,9 +133,7 @@ class WorkerPool implements Workers {
   /** Resolves when the worker listens. Rejects when it cannot start; it has ended then. */
   async #startAt(place: Place): Promise<void> {
     const { count, settings, env, log } = this.#options;
-    // Those that listen together must name the same port: 0 is one that all share until the last of them has gone.
-    if (this.#places.every(({ worker }) => worker === undefined)) this.#listenPort = this.port;
-    const start: WorkerStart = { index: place.index, count, port: this.#listenPort };
+    const start: WorkerStart = { index: place.index, count, port: this.port };
     const worker = cluster.fork({
       ...env,
       UV_THREADPOOL_SIZE: String(settings.UV_THREADPOOL_SIZE),
@@ -140,10 +141,10 @@ class WorkerPool implements Workers {
     });
     place.worker = worker;
     const began = performance.now();
-    const listening = new Promise<number>((resolve, reject) => {
+    const listening = new Promise<void>((resolve, reject) => {
       let line: string | undefined;
       worker.on('message', (message: FromWorker) => {
-        if (message.tell === 'listening') resolve(message.port);
+        if (message.tell === 'listening') resolve();
         else if (message.tell === 'failed') line = message.line;
         else this.#awaited.get(message.id)?.(message);
       });
@@ -162,7 +163,7 @@ class WorkerPool implements Workers {
         void this.#replace(place);
       });
     });
-    this.port = await listening;
+    await listening;
     place.isServing = true;
   }
 
@@ -205,6 +206,14 @@ class WorkerPool implements Workers {
       this.#awaited.delete(id);
     }
   }
+}
+
+/** A port that is free at the moment, of the system's choice. */
+async function freePort(address: string): Promise<number> {
+  const server = net.createServer();
+  const port = await listen(server, 'DATA_PORT', 0, address);
+  await new Promise(resolve => server.close(resolve));
+  return port;
 }
 
 /** A worker that has just died learns nothing; its end is seen elsewhere. */

@@ -4,7 +4,7 @@
  * blob is gone when a server that holds a part of it restarts or evicts it, and then it is an error, never other
  * bytes.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -33,10 +33,19 @@ const PROBE_EXPIRES_S = 60;
 /** Calls without a value that one upload has on their way at once. */
 const TOUCHES_AT_ONCE = 16;
 
+const NOTES_FOLDER = 'unfinished';
+
+/** How often a chunk lies in memory while it passes through memjs, and what the sockets hold of a transfer. */
+const COPIES = 3;
+const SOCKET_BYTES = 256 * 1024;
+
 export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
   name: 'memcached',
   settings: MEMCACHED_STORE_SETTINGS,
-  async open({ settings, openFolder, log }) {
+  servesSeveralWorkers: true,
+  transferMemoryBytes: ({ MEMCACHED_CHUNK_BYTES: chunk, MEMCACHED_WINDOW: window }) =>
+    chunk * window * COPIES + SOCKET_BYTES,
+  async open({ settings, openFolder, log, worker }) {
     checkSettings(settings);
     const folder = await openFolder('data-memcached');
     const client = new MemcachedClient({
@@ -49,13 +58,13 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
     });
     keepYoungGenerationSmall();
     const servers = new ServerList({ client, folder, allowReshard: settings.MEMCACHED_ALLOW_RESHARD, log });
-    const notes = path.join(folder, 'unfinished');
+    const notes = path.join(folder, notesOf(worker.index));
     try {
       await servers.open();
       await mkdir(notes, { recursive: true });
       const unfinished = await Unfinished.open(notes, log);
       const remover = new Remover(client, unfinished, log);
-      await remover.sweep();
+      await remover.sweep(worker.index === 0 ? await notesOfOthers(folder, worker.count) : []);
       const { MEMCACHED_CHUNK_BYTES: chunkSize, MEMCACHED_WINDOW: window } = settings;
       const store = new MemcachedStore({ client, servers, unfinished, remover, chunkSize, window });
       await store.ping().catch((err: unknown) => {
@@ -71,6 +80,18 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
     }
   },
 };
+
+/** Each worker has a folder for its notes: one that dies is followed by one that takes over just these. */
+function notesOf(worker: number): string {
+  return worker === 0 ? NOTES_FOLDER : `${NOTES_FOLDER}-${worker}`;
+}
+
+/** The notes of workers that there are no more, when the module starts with fewer. */
+async function notesOfOthers(folder: string, count: number): Promise<string[]> {
+  return (await readdir(folder))
+    .filter(name => Number(/^unfinished-(\d+)$/.exec(name)?.[1] ?? NaN) >= count)
+    .map(name => path.join(folder, name));
+}
 
 interface MemcachedStoreOptions {
   readonly client: MemcachedClient;

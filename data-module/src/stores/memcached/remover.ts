@@ -54,9 +54,9 @@ export class Remover {
     return this.#keep(this.#attempt({ blob, remains, passes, tries: 0 }));
   }
 
-  /** Removes what earlier processes were killed over. Resolves when it has begun. */
-  async sweep(): Promise<void> {
-    const left = await this.#unfinished.takeOver();
+  /** Removes what earlier processes were killed over. Resolves when it has begun. `abandoned` as in `Unfinished.takeOver`. */
+  async sweep(abandoned: readonly string[] = []): Promise<void> {
+    const left = await this.#unfinished.takeOver(abandoned);
     if (left.length === 0) return;
     this.#log.warn({ blobs: left.length }, 'removing blobs that were coming or going when the module ended');
     for (const { blob, chunks } of left) void this.remove(blob, { chunks, hasManifest: true }, { passes: 2 });

@@ -85,24 +85,30 @@ export class Unfinished {
    * The blobs that earlier processes have not finished; they are going now, but for uploads of before the system was
    * started, which may have been acknowledged. One that is still running, which should
    * not be, finds the uploads that it has under way taken from it.
+   * @param abandoned more folders with notes, of processes that are no more
    */
-  async takeOver(): Promise<UnfinishedBlob[]> {
+  async takeOver(abandoned: readonly string[] = []): Promise<UnfinishedBlob[]> {
     const taken: UnfinishedBlob[] = [];
-    for (const name of await readdir(this.#folder)) {
-      const [, blob = '', chunks, state, bootId] = NOTE.exec(name) ?? [];
-      if (chunks === undefined) continue;
-      const found = path.join(this.#folder, name);
-      if (state === 'coming' && bootId !== this.#bootId) {
-        await rm(found, { force: true });
-        continue;
-      }
-      const unfinished = { blob, chunks: Number(chunks) };
-      const note = this.#path(unfinished, 'going');
-      if (found !== note && !(await claim(found, note))) continue;
-      this.#notes.set(blob, note);
-      taken.push(unfinished);
-    }
+    const folders = [this.#folder, ...abandoned];
+    const found = await Promise.all(
+      folders.map(async folder => (await readdir(folder)).map(name => path.join(folder, name))),
+    );
+    for (const note of found.flat()) await this.#take(note, taken);
     return taken;
+  }
+
+  async #take(found: string, taken: UnfinishedBlob[]): Promise<void> {
+    const [, blob = '', chunks, state, bootId] = NOTE.exec(path.basename(found)) ?? [];
+    if (chunks === undefined) return;
+    if (state === 'coming' && bootId !== this.#bootId) {
+      await rm(found, { force: true });
+      return;
+    }
+    const unfinished = { blob, chunks: Number(chunks) };
+    const note = this.#path(unfinished, 'going');
+    if (found !== note && !(await claim(found, note))) return;
+    this.#notes.set(blob, note);
+    taken.push(unfinished);
   }
 
   async #note(blob: UnfinishedBlob, state: State): Promise<void> {
