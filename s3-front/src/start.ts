@@ -2,6 +2,7 @@
 import type { ListeningMessage } from '@zenko-modules/common/daemon';
 import { messageOf } from '@zenko-modules/common/errors';
 import { readSettings } from '@zenko-modules/common/settings';
+import { THREAD_POOL_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { stopSignal } from '@zenko-modules/common/stop-signal';
 import { banner } from './start/banner.js';
 import { furtherProbePort, partsOf, QUIET_SDK, reachableAt, START_SETTINGS } from './start/parts.js';
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     S3_HOST: host,
     LOG_LEVEL: 'warn',
     ...QUIET_SDK,
+    UV_THREADPOOL_SIZE: THREAD_POOL_SETTINGS.UV_THREADPOOL_SIZE.default,
     ...process.env,
   };
   const ports: Record<string, number> = {};

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { StartError } from '@zenko-modules/common/start-error';
@@ -76,4 +76,26 @@ test('a store of another author is loaded from its path, relative ones from the 
   assert.equal((await loadStore(file)).name, 'outside');
   const relative = path.relative(process.cwd(), file);
   assert.equal((await loadStore(relative.startsWith('.') ? relative : `./${relative}`)).name, 'outside');
+});
+
+test("a package is found in its author's folder, whichever way it names its entry", async t => {
+  const folder = await temporaryFolder(t);
+  const code = 'export default { name: "outside", settings: {}, open() { throw new Error("not opened"); } };';
+  const packages = {
+    plain: { main: 'index.js' },
+    '@author/imported': { exports: { '.': { types: './index.d.ts', import: './index.js' } } },
+  };
+  for (const [name, entry] of Object.entries(packages)) {
+    const installed = path.join(folder, 'node_modules', name);
+    await mkdir(installed, { recursive: true });
+    await writeFile(
+      path.join(installed, 'package.json'),
+      JSON.stringify({ name, version: '1.0.0', type: 'module', ...entry }),
+    );
+    await writeFile(path.join(installed, 'index.js'), code);
+  }
+  const before = process.cwd();
+  process.chdir(folder);
+  t.after(() => process.chdir(before));
+  for (const name of Object.keys(packages)) assert.equal((await loadStore(name)).name, 'outside');
 });

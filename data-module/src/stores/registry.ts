@@ -1,4 +1,6 @@
 /** The stores that we ship, and how others are loaded. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '@zenko-modules/common/errors';
@@ -34,8 +36,7 @@ function byName(plugins: readonly StorePlugin[]): Map<string, StorePlugin> {
 }
 
 async function loadOutside(backend: string, known: readonly string[]): Promise<StorePlugin> {
-  const isPath = /^\.{0,2}\//.test(backend);
-  const specifier = isPath ? pathToFileURL(path.resolve(backend)).href : backend;
+  const specifier = locate(backend);
   let loaded: { default?: unknown };
   try {
     loaded = (await import(specifier)) as { default?: unknown };
@@ -54,6 +55,42 @@ async function loadOutside(backend: string, known: readonly string[]): Promise<S
     );
   }
   return loaded.default;
+}
+
+/** A path is relative to the working directory, and a package is looked for there first: its author works there. */
+function locate(backend: string): string {
+  if (/^\.{0,2}\//.test(backend)) return pathToFileURL(path.resolve(backend)).href;
+  const require = createRequire(path.resolve('package.json'));
+  try {
+    return pathToFileURL(require.resolve(backend)).href;
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'ERR_PACKAGE_PATH_NOT_EXPORTED') return backend;
+    // It has an entry for `import` alone.
+    const entry = importEntry(backend, require.resolve.paths(backend) ?? []);
+    return entry === undefined ? backend : pathToFileURL(entry).href;
+  }
+}
+
+/** The file that `import` loads of a package in one of these folders, by the `exports` of its package.json. */
+function importEntry(name: string, folders: readonly string[]): string | undefined {
+  for (const folder of folders) {
+    const file = path.join(folder, name, 'package.json');
+    if (!existsSync(file)) continue;
+    const { exports } = JSON.parse(readFileSync(file, 'utf8')) as { exports?: unknown };
+    const entry = targetOf(exports);
+    if (entry !== undefined) return path.join(folder, name, entry);
+  }
+  return undefined;
+}
+
+function targetOf(exports: unknown): string | undefined {
+  if (typeof exports === 'string') return exports;
+  if (typeof exports !== 'object' || exports === null) return undefined;
+  for (const [condition, target] of Object.entries(exports)) {
+    const found = ['.', 'node', 'import', 'default'].includes(condition) ? targetOf(target) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Whether it is the module itself that is missing, not one that it imports. */
