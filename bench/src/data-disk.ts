@@ -32,7 +32,13 @@ async function run({ name, entry, args }: Contestant, size: number): Promise<voi
   try {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'zenko-bench-'));
     teardown.after(() => rm(folder, { recursive: true }));
-    const env = { DATA_DIR: folder, DATA_PORT: '0', DATA_PROBE_PORT: '0', LOG_LEVEL: 'warn' };
+    const env = {
+      DATA_DIR: folder,
+      DATA_PORT: '0',
+      DATA_PROBE_PORT: '0',
+      LOG_LEVEL: 'warn',
+      DATA_WORKERS: '1',
+    };
     const server = await startDaemon(teardown, { entry, args: args(path.join(folder, 'files')), env });
     const client = new BlobClient(server.ports.DATA_PORT ?? 0);
     teardown.after(() => client.close());

@@ -49,6 +49,7 @@ async function onMemcached<T>(
       DATA_DIR: folder,
       DATA_PORT: '0',
       DATA_PROBE_PORT: '0',
+      DATA_WORKERS: '1',
       LOG_LEVEL: 'silent',
     };
     const { pid, ports } = await startDaemon(teardown, { entry: MAIN, env });

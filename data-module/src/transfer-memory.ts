@@ -5,7 +5,7 @@
 import { CatalogueError } from '@zenko-modules/common/errors';
 
 /** How long a transfer waits before it is refused. */
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 
 interface Waiting {
   readonly bytes: number;

@@ -12,8 +12,8 @@ const BATCH_BYTES = 256 * 1024;
  */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
-/** What an upload holds at most: a batch that is written, one that is read, and what the stream has read ahead. A download holds less. */
-export const TRANSFER_MEMORY_BYTES = 3 * BATCH_BYTES;
+/** What an upload holds at most: a batch that is written, one that is read, and as much again on the way there. A download holds less. */
+export const TRANSFER_MEMORY_BYTES = 4 * BATCH_BYTES;
 
 type Appendable = Pick<OpenFile, 'write' | 'datasync'>;
 
