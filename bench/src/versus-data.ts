@@ -112,12 +112,12 @@ const ROWS: readonly Row<DataSide>[] = [
   get('32 MiB', 32 * MiB, 4),
 ];
 
-const { checkouts, turns } = versusArguments();
+const args = versusArguments();
 const teardown = new Teardown();
 try {
-  const [one, other] = checkouts;
+  const [one, other] = args.checkouts;
   const sides = [await start(teardown, one), await start(teardown, other)] as const;
-  await compare(sides, ROWS, turns);
+  await compare(sides, ROWS, args);
 } finally {
   await teardown.run();
 }

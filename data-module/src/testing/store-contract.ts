@@ -7,7 +7,7 @@
  */
 import test from 'node:test';
 import { GET_TESTS } from './contract/get-tests.js';
-import type { StoreContract, StoreUnderTest } from './contract/harness.js';
+import type { LayeredStoreUnderTest, StoreContract, StoreUnderTest } from './contract/harness.js';
 import { LIFE_TESTS } from './contract/life-tests.js';
 import { PUT_TESTS } from './contract/put-tests.js';
 import { StoreLayer } from '../stores/store-layer.js';
@@ -15,7 +15,7 @@ import { StoreLayer } from '../stores/store-layer.js';
 export type { StoreContract, StoreUnderTest } from './contract/harness.js';
 
 /** Stores are tested as the module uses them, under the layer that all of them have. */
-function layered({ store, reopen, ...rest }: StoreUnderTest): StoreUnderTest {
+function layered({ store, reopen, ...rest }: StoreUnderTest): LayeredStoreUnderTest {
   const again = reopen && { reopen: async () => new StoreLayer(await reopen()) };
   return { ...rest, store: new StoreLayer(store), ...again };
 }

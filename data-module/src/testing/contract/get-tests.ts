@@ -6,12 +6,14 @@ import { once } from 'node:events';
 import { sleep } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { digestOf, generatedBuffer, generatedBytes } from '../generated-bytes.js';
-import { rejectsWith, type StoreContract, type StoreUnderTest } from './harness.js';
+import { CatalogueError } from '@zenko-modules/common/errors';
+import { type OpenBlob, SMALL_BYTES } from '../../data-store.js';
+import { rejectsWith, type LayeredStoreUnderTest, type StoreContract } from './harness.js';
 
 const MiB = 1024 * 1024;
 const UNKNOWN_KEY = 'ffffffffffffffffffffffffffffffffffffffff';
 
-type Body = (t: TestContext, under: StoreUnderTest, contract: StoreContract) => Promise<void>;
+type Body = (t: TestContext, under: LayeredStoreUnderTest, contract: StoreContract) => Promise<void>;
 
 export const GET_TESTS: Readonly<Record<string, Body>> = {
   'a range is exactly its bytes, at every boundary': async (t, { store }, { boundaries = [] }) => {
@@ -46,6 +48,63 @@ export const GET_TESTS: Readonly<Record<string, Body>> = {
     const key = await store.put(Readable.from([]), 0);
     assert.equal(await store.stat(key), 0);
     assert.equal((await buffer(await store.get(key))).length, 0);
+  },
+
+  'opened, a blob tells its size, and gives the part that is chosen then': async (t, { store }) => {
+    const random = seededRandom(t);
+    for (const size of [0, 1, SMALL_BYTES - 1, SMALL_BYTES, SMALL_BYTES + 1, MiB + 17]) {
+      const bytes = await generatedBuffer(random.seed, size);
+      const key = await store.put(generatedBytes(random.seed, size), size);
+      const last = random.integer(0, Math.max(0, size - 1));
+      const ranges = [
+        undefined,
+        ...(size === 0
+          ? []
+          : [
+              { start: 0, end: size - 1 },
+              { start: last, end: last },
+            ]),
+      ];
+      for (const range of ranges) {
+        const blob = await store.open(key, told => {
+          assert.equal(told, size);
+          return range;
+        });
+        const want = bytes.subarray(range?.start ?? 0, range === undefined ? size : range.end + 1);
+        assert.equal(blob.size, size);
+        assert.deepEqual(blob.range, range);
+        assert.ok(blob.bytes === undefined || blob.bytes.equals(want));
+        assert.ok(blob.bytes === undefined || want.length <= SMALL_BYTES);
+        assert.ok(want.equals(await allOf(blob)), `${size} bytes`);
+        blob.close();
+        blob.close();
+      }
+    }
+    const key = await store.put(generatedBytes(random.seed, 10), 10);
+    const refusal = (): never => {
+      throw new CatalogueError('InvalidRange');
+    };
+    await rejectsWith(store.open(key, refusal), 'InvalidRange');
+    await rejectsWith(
+      store.open(UNKNOWN_KEY, () => undefined),
+      'ObjNotFound',
+    );
+  },
+
+  'a blob that is closed half-way, or while it is read, harms nobody': async (t, { store }) => {
+    const { seed } = seededRandom(t);
+    const size = 4 * MiB;
+    const key = await store.put(generatedBytes(seed, size), size);
+    for (let i = 0; i < 20; i += 1) {
+      const blob = await store.open(key, () => undefined);
+      if (i % 3 > 0) await blob.next();
+      const next = i % 3 > 1 ? blob.next() : Promise.resolve();
+      blob.close();
+      await Promise.allSettled([next]);
+    }
+    const blob = await store.open(key, () => undefined);
+    assert.ok((await generatedBuffer(seed, size)).equals(await allOf(blob)));
+    blob.close();
   },
 
   'readers at the same time each get every byte': async (t, { store }) => {
@@ -91,3 +150,11 @@ export const GET_TESTS: Readonly<Record<string, Body>> = {
     }
   },
 };
+
+async function allOf(blob: OpenBlob): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  // A piece is valid only until the next is asked for.
+  for (let piece = await blob.next(); piece !== undefined; piece = await blob.next())
+    pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}

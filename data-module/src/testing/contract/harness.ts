@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, type ErrorType } from '@zenko-modules/common/errors';
 import type { DataStore } from '../../data-store.js';
+import type { CompleteStore } from '../../stores/store-layer.js';
 
 /** A store that the suite may fill, with what its author can say about the backend. */
 export interface StoreUnderTest {
@@ -15,6 +16,11 @@ export interface StoreUnderTest {
   readonly residue?: () => Promise<number>;
   /** Closes the store and opens another on the same backend. Without it the test of that is skipped by name. */
   readonly reopen?: () => Promise<DataStore>;
+}
+
+/** The same, under the layer that makes it complete. */
+export interface LayeredStoreUnderTest extends StoreUnderTest {
+  readonly store: CompleteStore;
 }
 
 export interface StoreContract {

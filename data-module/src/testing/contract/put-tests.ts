@@ -4,13 +4,14 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import { SMALL_BYTES } from '../../data-store.js';
 import { digestOf, generatedBuffer, generatedBytes } from '../generated-bytes.js';
-import { leavesNothing, rejectsWith, type StoreContract, type StoreUnderTest } from './harness.js';
+import { leavesNothing, rejectsWith, type LayeredStoreUnderTest, type StoreContract } from './harness.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-type Body = (t: TestContext, under: StoreUnderTest, contract: StoreContract) => Promise<void>;
+type Body = (t: TestContext, under: LayeredStoreUnderTest, contract: StoreContract) => Promise<void>;
 
 export const PUT_TESTS: Readonly<Record<string, Body>> = {
   'a blob of any size comes back whole': async (t, { store }, { boundaries = [] }) => {
@@ -32,6 +33,19 @@ export const PUT_TESTS: Readonly<Record<string, Body>> = {
     const key = await store.put(generatedBytes(seed, largeBytes), largeBytes);
     assert.deepEqual(await digestOf(await store.get(key)), await digestOf(generatedBytes(seed, largeBytes)));
     await store.delete(key);
+  },
+
+  'a small blob that is stored in one go is as any other': async (t, { store }) => {
+    const { seed } = seededRandom(t);
+    for (const size of [0, 1, 1000, SMALL_BYTES]) {
+      const bytes = await generatedBuffer(seed, size);
+      const key = await store.putSmall(bytes);
+      assert.match(key, /^[0-9a-f]{40}$/);
+      assert.equal(await store.stat(key), size);
+      assert.ok(bytes.equals(await buffer(await store.get(key))), `${size} bytes`);
+      await store.delete(key);
+      await rejectsWith(store.stat(key), 'ObjNotFound');
+    }
   },
 
   'a key is 40 lower-case hex digits, and the same bytes get another one': async (_t, { store }) => {
