@@ -72,10 +72,11 @@ export async function startOf(
   checkout: string,
   entry: string,
   env: (folder: string) => Readonly<Record<string, string>>,
+  args: readonly string[] = [],
 ): Promise<DaemonProcess> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'zenko-versus-'));
   teardown.after(() => rm(folder, { recursive: true, maxRetries: 5 }));
-  return startDaemon(teardown, { entry: path.join(checkout, entry), env: env(folder) });
+  return startDaemon(teardown, { entry: path.join(checkout, entry), args, env: env(folder) });
 }
 
 interface Sample {

@@ -1,10 +1,10 @@
-import { GetObjectTaggingCommand, PutObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { ProcessorContext, QueueProcessor } from '../../framework/contract/extension.js';
 import { describeObject } from '../../framework/contract/object-event.js';
 import { PermanentError } from '../../framework/contract/processor-errors.js';
 import { parseEntry } from '../../framework/contract/queue-populator-extension.js';
 import type { ReceivedMessage } from '../../framework/queue/queue.js';
+import { TaggingClient } from '../../framework/s3/tagging-client.js';
 import type { HelloWorldConfig } from './config.js';
 import { HELLO_TAG } from './tag.js';
 
@@ -17,11 +17,11 @@ const MAX_TAGS = 10;
  * and our write is lost, as with every S3 client.
  */
 export class HelloWorldProcessor implements QueueProcessor {
-  readonly #s3: S3Client;
+  readonly #tagging: TaggingClient;
   readonly #log: Logger;
 
   constructor({ createS3Client, logger }: ProcessorContext<HelloWorldConfig>) {
-    this.#s3 = createS3Client();
+    this.#tagging = new TaggingClient(createS3Client());
     this.#log = logger;
   }
 
@@ -33,19 +33,18 @@ export class HelloWorldProcessor implements QueueProcessor {
       Key: object.objectKey,
       ...(object.versionId !== undefined && { VersionId: object.versionId }),
     };
-    const { TagSet = [] } = await this.#s3.send(new GetObjectTaggingCommand(target), { abortSignal });
-    if (TagSet.some(({ Key, Value }) => Key === HELLO_TAG.Key && Value === HELLO_TAG.Value)) {
+    const tags = await this.#tagging.get(target, { abortSignal });
+    if (tags.some(({ Key, Value }) => Key === HELLO_TAG.Key && Value === HELLO_TAG.Value)) {
       this.#log.debug(target, 'has the tag already');
       return;
     }
-    const others = TagSet.filter(({ Key }) => Key !== HELLO_TAG.Key);
+    const others = tags.filter(({ Key }) => Key !== HELLO_TAG.Key);
     if (others.length >= MAX_TAGS) {
       throw new PermanentError(
         `${target.Bucket}/${target.Key} has ${others.length} tags, and S3 allows no more than ${MAX_TAGS}`,
       );
     }
-    const Tagging = { TagSet: [...others, HELLO_TAG] };
-    await this.#s3.send(new PutObjectTaggingCommand({ ...target, Tagging }), { abortSignal });
+    await this.#tagging.put(target, [...others, HELLO_TAG], { abortSignal });
     this.#log.info(target, 'tagged');
   }
 }
