@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -8,6 +8,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { eventually } from '../../../testing/eventually.js';
 import { queueContract } from '../../../testing/queue-contract/queue-contract.js';
 import { EmbeddedQueue } from './embedded-queue.js';
+import { leasePath, readCommitted } from './group-offsets.js';
 import { formatPosition, listSegments, segmentPath } from './segments.js';
 
 const folders = new WeakMap<TestContext, Promise<string>>();
@@ -154,4 +155,42 @@ test('a message is delivered soon after it was published by another process', as
     delays.push(performance.now() - start);
   }
   t.diagnostic(`delays in ms: ${delays.map(delay => delay.toFixed(0)).join(' ')}`);
+});
+
+test('a member that lost its lease ends the attempt under way before it takes anything again', async t => {
+  const queue = await open(t);
+  const folder = path.join((await folders.get(t)) ?? '', 'topic');
+  const begun: string[] = [];
+  let atOnce = 0;
+  let lost: AbortSignal | undefined;
+  let end = (): void => undefined;
+  const ended = new Promise<void>(resolve => (end = resolve));
+  await queue.consume({
+    topic: 'topic',
+    group: 'g',
+    concurrency: 4,
+    handle: async ({ value }, signal) => {
+      lost ??= signal;
+      assert.equal(++atOnce, 1);
+      begun.push(value);
+      await ended;
+      atOnce--;
+    },
+  });
+  await queue.publish('topic', message('first'));
+  await eventually(() => begun.length === 1, 'the attempt is under way');
+  const before = await readCommitted(folder, 'g');
+  const lease = leasePath(folder, 'g');
+  await rm(lease);
+  await symlink('1@elsewhere-0#x', lease);
+  await eventually(() => lost?.aborted === true, 'it finds the lease lost');
+  await queue.publish('topic', message('second'));
+  await rm(lease);
+  // Long enough for it to take the lease again, and what it would find.
+  await sleep(2500);
+  assert.deepEqual(begun, ['first']);
+  assert.deepEqual(await readCommitted(folder, 'g'), before, "the group's position is the new holder's");
+  end();
+  await eventually(() => begun.length === 3, 'it goes on');
+  assert.deepEqual(begun, ['first', 'first', 'second']);
 });
