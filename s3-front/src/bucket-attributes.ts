@@ -102,9 +102,17 @@ export function shadowBucket(
   };
 }
 
+/** The same bucket with some members changed. */
+export function changedBucket(
+  bucket: BucketAttributes,
+  changes: Partial<BucketAttributes>,
+): BucketAttributes {
+  return { acl: PRIVATE_ACL, ...bucket, ...changes };
+}
+
 /** The same bucket, on its way out. */
 export function withDeletedFlag(bucket: BucketAttributes): BucketAttributes {
-  return { acl: PRIVATE_ACL, ...bucket, deleted: true };
+  return changedBucket(bucket, { deleted: true });
 }
 
 function attributes(

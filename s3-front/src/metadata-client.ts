@@ -146,8 +146,9 @@ export class MetadataClient {
     await this.#call('put', bucket, [key, JSON.stringify(value), options], reqUids);
   }
 
-  async deleteObject(bucket: string, key: string, reqUids: string): Promise<void> {
-    const options = { deleteData: true, ...OVERHEAD, doesNotNeedOpogUpdate: true };
+  /** Deletes an object, or one of its versions, whose content goes with it. */
+  async deleteObject(bucket: string, key: string, version: VersionOptions, reqUids: string): Promise<void> {
+    const options = { ...version, deleteData: true, ...OVERHEAD, doesNotNeedOpogUpdate: true };
     await this.#call('del', bucket, [key, options], reqUids);
   }
 

@@ -22,6 +22,10 @@ export const S3_ERRORS = {
   BucketNotEmpty: entry(409, 'The bucket is not empty'),
   EntityTooLarge: entry(400, 'The object is larger than this endpoint accepts'),
   EntityTooSmall: entry(400, 'A part that is not the last is smaller than 5 MiB'),
+  IllegalVersioningConfigurationException: entry(
+    400,
+    'The Status of the versioning must be Enabled or Suspended',
+  ),
   IncompleteBody: entry(400, 'The body ended before the announced number of bytes'),
   InternalError: entry(500, 'An unexpected error; please try again'),
   InvalidAccessKeyId: entry(403, 'This access key is not known here'),
@@ -47,6 +51,7 @@ export const S3_ERRORS = {
   NoSuchBucket: entry(404, 'This bucket does not exist'),
   NoSuchKey: entry(404, 'This key does not exist'),
   NoSuchUpload: entry(404, 'This upload does not exist: it may have been completed or aborted'),
+  NoSuchVersion: entry(404, 'This version of the object does not exist'),
   NotImplemented: entry(501, 'This endpoint does not offer this; CloudServer may'),
   NotModified: entry(304, 'Not modified'),
   PreconditionFailed: entry(412, 'A precondition of the request does not hold'),

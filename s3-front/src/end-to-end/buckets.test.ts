@@ -169,7 +169,7 @@ test('buckets', async t => {
     assert.ok(value);
     await metadata.putObject('holds', 'k', value, { versioning: true }, 'test');
     await s3.deleteObject({ Bucket: 'holds', Key: 'template' });
-    await metadata.deleteObject('holds', 'k', 'test');
+    await metadata.deleteObject('holds', 'k', {}, 'test');
     assert.equal((await s3.listObjectsV2({ Bucket: 'holds' })).KeyCount, 0);
     await refused(s3.deleteBucket({ Bucket: 'holds' }), 'BucketNotEmpty', 409);
 
@@ -178,7 +178,7 @@ test('buckets', async t => {
     await metadata.putBucket({ ...shadow, transient: false }, 'test');
     await metadata.putObject(shadow.name, 'overview..|..k..|..id', value, {}, 'test');
     await refused(s3.deleteBucket({ Bucket: 'uploading' }), 'BucketNotEmpty', 409);
-    await metadata.deleteObject(shadow.name, 'overview..|..k..|..id', 'test');
+    await metadata.deleteObject(shadow.name, 'overview..|..k..|..id', {}, 'test');
     await s3.deleteBucket({ Bucket: 'uploading' });
     assert.equal(await metadata.getBucket(shadow.name, 'test'), undefined);
     const entries = [];

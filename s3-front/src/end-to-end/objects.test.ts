@@ -231,7 +231,8 @@ test('objects are read back as they were written, and leave nothing when they go
     assert.ok(await metadata.getObject(Bucket, 'elsewhere', {}, 'test'));
     await metadata.putObject(Bucket, 'no header', { ...value, 'content-type': 'ключ' }, {}, 'test');
     await refused(s3.getObject({ Bucket, Key: 'no header' }), 'InternalError', 500);
-    for (const key of ['damaged', 'elsewhere', 'no header']) await metadata.deleteObject(Bucket, key, 'test');
+    for (const key of ['damaged', 'elsewhere', 'no header'])
+      await metadata.deleteObject(Bucket, key, {}, 'test');
   });
 
   await t.test('an object larger than the memory it takes', async () => {

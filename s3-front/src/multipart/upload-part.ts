@@ -54,7 +54,7 @@ export const uploadPartCopy: Operation = async (front, request) => {
   const upload = await findUpload(front, request, name);
   // A copy takes its time, in which the client has nothing to send.
   request.message.socket.setTimeout(0);
-  const { object, choice, bytes } = await openObject(front, request, source, found => {
+  const { object, versionId, choice, bytes } = await openObject(front, request, source, found => {
     checkCopySourceConditions(headers, found);
     const range = readCopyRange(headers['x-amz-copy-source-range'], found);
     refuseLargeBody(front, sizeOf(found, range));
@@ -64,13 +64,15 @@ export const uploadPartCopy: Operation = async (front, request) => {
   const data = await copyBytes(front, request, bytes, size, upload.checksumAlgorithm);
   const part = await storePart(front, request, name, number, data);
   const { checksum } = data;
-  return xmlResponse(
+  const response = xmlResponse(
     buildXml('CopyPartResult', {
       LastModified: part['last-modified'],
       ETag: `"${part['content-md5']}"`,
       ...(checksum ? { [CHECKSUM_ELEMENTS[checksum.name]]: checksum.value } : {}),
     }),
   );
+  const sourceVersion = versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId };
+  return { ...response, headers: { ...response.headers, ...sourceVersion } };
 };
 
 async function findUpload(front: Front, request: S3Request, name: UploadName): Promise<Upload> {

@@ -1,13 +1,15 @@
 import { isErrorType } from '@zenko-modules/common/errors';
 import type { Location, ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
-import { findObject } from './find-object.js';
+import { findObject, type ObjectName } from './find-object.js';
 import type { Front, S3Request } from './operation.js';
 import { locationsOf, MAX_LOOKUPS, openStretch } from './read-data.js';
 import { removeData } from './write-object.js';
 
 export interface CopiedData {
   readonly source: ObjectValue;
+  /** Of the source, as clients see it. */
+  readonly versionId: string | undefined;
   readonly locations: readonly Location[];
 }
 
@@ -19,11 +21,11 @@ export interface CopiedData {
 export async function copyData(
   front: Front,
   request: S3Request,
-  name: { readonly bucket: string; readonly key: string },
+  name: ObjectName,
   check: (source: ObjectValue) => void,
 ): Promise<CopiedData> {
   for (let lookup = 1; ; lookup += 1) {
-    const source = await findObject(front, request, name);
+    const { object: source, versionId } = await findObject(front, request, name);
     check(source);
     const { S3_MAX_OBJECT_BYTES: limit } = front.settings;
     if (source['content-length'] > limit) {
@@ -33,7 +35,7 @@ export async function copyData(
       );
     }
     try {
-      return { source, locations: await copyLocations(front, request, locationsOf(source)) };
+      return { source, versionId, locations: await copyLocations(front, request, locationsOf(source)) };
     } catch (err) {
       if (!isErrorType(err, 'ObjNotFound') || lookup === MAX_LOOKUPS) throw err;
     }

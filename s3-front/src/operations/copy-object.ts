@@ -17,7 +17,8 @@ import { findWritableBucket } from './find-bucket.js';
 import { readContentHeaders, refuseUnkeptPromises } from './object-headers.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 import { copyData } from './copy-data.js';
-import { type CopySource, parseCopySource } from './copy-source.js';
+import { parseCopySource } from './copy-source.js';
+import type { ObjectName } from './find-object.js';
 import { parseTaggingHeader } from './tag-set.js';
 import { type Held, holdObject, putCurrent, removeData, versionHeader, withNewData } from './write-object.js';
 
@@ -30,6 +31,7 @@ interface Replacements {
 interface Copied {
   readonly value: ObjectValue;
   readonly versionId: string | undefined;
+  readonly sourceVersionId?: string | undefined;
 }
 
 /** CopyObject: the data is copied, unless an object is copied onto itself to change what is said about it. */
@@ -41,7 +43,8 @@ export const copyObject: Operation = async (front, request) => {
   const bucket = await findWritableBucket(front, request);
   // A copy takes its time, in which the client has nothing to send.
   request.message.socket.setTimeout(0);
-  const ontoItself = source.bucket === request.bucket && source.key === request.key;
+  const ontoItself =
+    source.bucket === request.bucket && source.key === request.key && source.versionId === undefined;
   if (ontoItself && replacements.content === undefined && replacements.tags === undefined) {
     throw new S3Error(
       'InvalidRequest',
@@ -53,7 +56,7 @@ export const copyObject: Operation = async (front, request) => {
   const copied = inPlace
     ? await replaceHeaders(front, request, replacements)
     : await copyFrom(front, request, source, replacements);
-  const { value, versionId } = copied;
+  const { value, versionId, sourceVersionId } = copied;
   const { headers: xml, ...response } = xmlResponse(
     buildXml('CopyObjectResult', {
       LastModified: value['last-modified'],
@@ -61,21 +64,29 @@ export const copyObject: Operation = async (front, request) => {
       ...checksumElements(value.checksum),
     }),
   );
-  return { ...response, headers: { ...xml, ...versionHeader(versionId) } };
+  return {
+    ...response,
+    headers: {
+      ...xml,
+      ...versionHeader(versionId),
+      ...(sourceVersionId !== undefined && { 'x-amz-copy-source-version-id': sourceVersionId }),
+    },
+  };
 };
 
 async function copyFrom(
   front: Front,
   request: S3Request,
-  name: CopySource,
+  name: ObjectName,
   replacements: Replacements,
 ): Promise<Copied> {
-  const { source, locations } = await copyData(front, request, name, found => {
+  const { source, versionId, locations } = await copyData(front, request, name, found => {
     checkCopySourceConditions(request.headers, found);
   });
-  return withNewData(front, request, locations, () =>
+  const copied = await withNewData(front, request, locations, () =>
     storeCopy(front, request, replacements, () => ({ source, locations })),
   );
+  return { ...copied, sourceVersionId: versionId };
 }
 
 async function replaceHeaders(front: Front, request: S3Request, replacements: Replacements): Promise<Copied> {

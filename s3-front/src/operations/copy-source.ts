@@ -2,20 +2,14 @@
 import { checkBucketName } from '../bucket-name.js';
 import { checkKey } from '../object-key.js';
 import { S3Error } from '../s3-errors.js';
+import type { ObjectName } from './find-object.js';
 
-export interface CopySource {
-  readonly bucket: string;
-  readonly key: string;
-}
-
-/** `/bucket/key` or `bucket/key`, percent-encoded. @throws S3Error InvalidArgument, NotImplemented */
-export function parseCopySource(header: string): CopySource {
-  if (/\?versionId=[^?]*$/.test(header)) {
-    throw new S3Error('NotImplemented', 'This endpoint does not copy old versions; CloudServer does');
-  }
+/** `/bucket/key` or `bucket/key`, percent-encoded, and `?versionId=…` behind it. @throws S3Error InvalidArgument */
+export function parseCopySource(header: string): ObjectName {
+  const [, path = header, versionId] = /^(.*)\?versionId=([^?]*)$/s.exec(header) ?? [];
   let text: string;
   try {
-    text = decodeURIComponent(header).replace(/^\//, '');
+    text = decodeURIComponent(path).replace(/^\//, '');
   } catch (err) {
     throw new S3Error('InvalidArgument', 'x-amz-copy-source must be percent-encoded UTF-8', { cause: err });
   }
@@ -27,5 +21,5 @@ export function parseCopySource(header: string): CopySource {
   const bucket = text.slice(0, slash);
   checkBucketName(bucket);
   checkKey(key);
-  return { bucket, key };
+  return { bucket, key, versionId };
 }

@@ -1,41 +1,100 @@
 import { createHash } from 'node:crypto';
 import { type BucketAttributes, DEFAULT_LOCATION } from '../bucket-attributes.js';
-import { NO_CONTENT_HEADERS, newObjectValue } from '../object-value.js';
+import { type Location, NO_CONTENT_HEADERS, newObjectValue, type ObjectValue } from '../object-value.js';
+import { S3Error } from '../s3-errors.js';
 import type { Front, Operation, S3Request } from './operation.js';
 import { checkWriteConditions } from './conditions.js';
 import { creationTimeOf, existing } from './current-object.js';
-import { type Held, holdObject, putCurrent, refuseForeignData, removeData } from './write-object.js';
+import { objectNamed } from './find-object.js';
+import { existingVersion, findVersion } from './find-version.js';
+import {
+  type Held,
+  holdObject,
+  putCurrent,
+  refuseForeignData,
+  removeData,
+  versionHeader,
+} from './write-object.js';
 
 const EMPTY_MD5 = createHash('md5').digest('hex');
 
-/** DeleteObject. What is not there is deleted with success. */
+/** What a client is told of a deletion. */
+export interface Deleted {
+  /** A marker was put over the object, or deleted. */
+  readonly isMarker: boolean;
+  /** Of the marker that was put, or of the version that was deleted, as clients see it. */
+  readonly versionId: string | undefined;
+}
+
+/** DeleteObject, of the object or of a version of it. What is not there is deleted with success. */
 export const deleteObject: Operation = async (front, request) => {
-  const { marker } = await deleteKey(front, request, request.key);
-  return { status: 204, headers: marker ? { 'x-amz-delete-marker': 'true' } : {} };
+  const { headers } = request;
+  const { key, versionId } = objectNamed(request);
+  if (
+    headers['x-amz-if-match-size'] !== undefined ||
+    headers['x-amz-if-match-last-modified-time'] !== undefined
+  ) {
+    throw new S3Error('NotImplemented', 'This endpoint deletes on the condition If-Match alone');
+  }
+  const deleted = await deleteKey(front, request, { key, versionId, ifMatch: headers['if-match'] });
+  return {
+    status: 204,
+    headers: {
+      ...(deleted.isMarker ? { 'x-amz-delete-marker': 'true' } : {}),
+      ...versionHeader(deleted.versionId),
+    },
+  };
 };
 
+export interface Deletion {
+  readonly key: string;
+  readonly versionId: string | undefined;
+  /** The entity tag that what is deleted must have. */
+  readonly ifMatch: string | undefined;
+}
+
 /**
- * Deletes the object of a key, and its data once it is gone. Where the bucket has versioning, a delete
- * marker is put over it instead, and all versions stay.
+ * Deletes the object of a key, or one version of it, and its data once it is gone. Where the bucket has versioning
+ * and no version is named, a delete marker is put over the object instead, and all versions stay.
  */
-export async function deleteKey(
-  front: Front,
-  request: S3Request,
-  key: string,
-): Promise<{ readonly marker: boolean }> {
-  const { marker, freed } = await holdObject(front, request, key, async held => {
+export async function deleteKey(front: Front, request: S3Request, deletion: Deletion): Promise<Deleted> {
+  const { key, versionId, ifMatch } = deletion;
+  const { freed, ...deleted } = await holdObject(front, request, key, async held => {
     const { bucket, current } = held;
-    if (request.headers['if-match'] !== undefined) checkWriteConditions(request.headers, existing(current));
+    if (versionId !== undefined) return deleteVersion(front, request, { ...deletion, versionId }, held);
+    checkDeleteCondition(ifMatch, existing(current));
     if (bucket.versioningConfiguration) {
-      return { marker: true, ...(await putDeleteMarker(front, request, key, held, bucket)) };
+      return { isMarker: true, ...(await putDeleteMarker(front, request, key, held, bucket)) };
     }
     const locations = current?.location ?? [];
     refuseForeignData(locations);
-    if (current) await front.metadata.deleteObject(request.bucket, key, request.reqUids);
-    return { marker: false, freed: locations };
+    if (current) await front.metadata.deleteObject(request.bucket, key, {}, request.reqUids);
+    return { isMarker: false, versionId: undefined, freed: locations };
   });
   await removeData(front, request, freed);
-  return { marker };
+  return deleted;
+}
+
+async function deleteVersion(
+  front: Front,
+  request: S3Request,
+  { key, versionId, ifMatch }: Deletion & { readonly versionId: string },
+  { current }: Held,
+): Promise<Deleted & { readonly freed: readonly Location[] }> {
+  const name = { bucket: request.bucket, key, versionId };
+  const found = await findVersion(front, request, name, current);
+  checkDeleteCondition(ifMatch, existingVersion(found));
+  if (!found) return { isMarker: false, versionId, freed: [] };
+  const { value, storedAs } = found;
+  const freed = value.location ?? [];
+  refuseForeignData(freed);
+  const options = storedAs === undefined ? {} : { versionId: storedAs };
+  await front.metadata.deleteObject(request.bucket, key, options, request.reqUids);
+  return { isMarker: value.isDeleteMarker === true, versionId, freed };
+}
+
+function checkDeleteCondition(ifMatch: string | undefined, object: ObjectValue | undefined): void {
+  if (ifMatch !== undefined) checkWriteConditions({ 'if-match': ifMatch }, object);
 }
 
 function putDeleteMarker(

@@ -1,7 +1,7 @@
 import { checkKey } from '../object-key.js';
 import { S3Error, toS3Error } from '../s3-errors.js';
 import { buildXml, childrenOf, parseXml, textOf, type XmlElement } from '../xml.js';
-import { deleteKey } from './delete-object.js';
+import { deleteKey, type Deletion } from './delete-object.js';
 import { findWritableBucket } from './find-bucket.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 
@@ -11,7 +11,7 @@ const MAX_BODY_BYTES = 2 * 1024 * 1024;
 const CONCURRENCY = 16;
 
 interface DeleteRequest {
-  readonly keys: readonly { readonly key: string; readonly versionId: string | undefined }[];
+  readonly keys: readonly Deletion[];
   /** Only failures are answered. */
   readonly quiet: boolean;
 }
@@ -24,8 +24,8 @@ export const deleteObjects: Operation = async (front, request) => {
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let at = next++; at < keys.length; at = next++) {
-      const { key = '', versionId } = keys[at] ?? {};
-      results[at] = await deleteOne(front, request, key, versionId);
+      const deletion = keys[at];
+      if (deletion) results[at] = await deleteOne(front, request, deletion);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
@@ -34,19 +34,16 @@ export const deleteObjects: Operation = async (front, request) => {
   return xmlResponse(buildXml('DeleteResult', { Deleted: quiet ? [] : deleted, Error: failed }));
 };
 
-async function deleteOne(
-  front: Front,
-  request: S3Request,
-  key: string,
-  versionId: string | undefined,
-): Promise<XmlElement> {
+async function deleteOne(front: Front, request: S3Request, deletion: Deletion): Promise<XmlElement> {
+  const { key, versionId } = deletion;
   try {
     checkKey(key);
-    if (versionId !== undefined) {
-      throw new S3Error('NotImplemented', 'This endpoint does not delete versions; CloudServer does');
-    }
-    const { marker } = await deleteKey(front, request, key);
-    return marker ? { Key: key, DeleteMarker: true } : { Key: key };
+    const deleted = await deleteKey(front, request, deletion);
+    return {
+      Key: key,
+      VersionId: versionId,
+      ...(deleted.isMarker && { DeleteMarker: true, DeleteMarkerVersionId: deleted.versionId }),
+    };
   } catch (err) {
     const error = toS3Error(err);
     if (error.status >= 500) request.log.error({ err, key }, 'an object could not be deleted');
@@ -60,10 +57,10 @@ function parseDelete(xml: string): DeleteRequest {
   const keys = childrenOf(root, 'Object').map(object => {
     const key = textOf(object, 'Key');
     if (key === undefined || key === '') throw new S3Error('MalformedXML', 'An Object must have a Key');
-    if (['ETag', 'LastModifiedTime', 'Size'].some(name => childrenOf(object, name).length > 0)) {
-      throw new S3Error('NotImplemented', 'This endpoint does not delete on conditions');
+    if (['LastModifiedTime', 'Size'].some(name => childrenOf(object, name).length > 0)) {
+      throw new S3Error('NotImplemented', 'This endpoint deletes on the condition ETag alone');
     }
-    return { key, versionId: textOf(object, 'VersionId') };
+    return { key, versionId: textOf(object, 'VersionId'), ifMatch: textOf(object, 'ETag') };
   });
   if (keys.length === 0 || keys.length > MAX_KEYS) {
     throw new S3Error('MalformedXML', `Delete must have 1 to ${MAX_KEYS} elements Object`);

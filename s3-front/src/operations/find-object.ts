@@ -1,24 +1,56 @@
+import type { BucketAttributes } from '../bucket-attributes.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { findBucket } from './find-bucket.js';
+import { findVersion } from './find-version.js';
 import type { Front, S3Request } from './operation.js';
+import { versionHeader, versionIdOf } from './write-object.js';
 
-/** The current version of an object. @throws S3Error NoSuchBucket, AccessDenied, NoSuchKey */
+export interface ObjectName {
+  readonly bucket: string;
+  readonly key: string;
+  /** As clients see it; `undefined`: the current version. */
+  readonly versionId: string | undefined;
+}
+
+export interface FoundObject {
+  readonly bucket: BucketAttributes;
+  readonly object: ObjectValue;
+  /** As clients see it; `undefined` where the bucket has no versioning. */
+  readonly versionId: string | undefined;
+}
+
+/** The object or version that a request names. */
+export function objectNamed({ bucket, key, query }: S3Request): ObjectName {
+  return { bucket, key, versionId: query.get('versionId') };
+}
+
+/**
+ * The version of an object that is named.
+ * @throws S3Error NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker
+ */
 export async function findObject(
   front: Front,
   request: S3Request,
-  name: { readonly bucket: string; readonly key: string } = request,
-): Promise<ObjectValue> {
-  await findBucket(front, request, name.bucket);
-  const object = await front.metadata.getObject(
-    name.bucket,
-    name.key,
-    { getDeleteMarker: true },
-    request.reqUids,
-  );
-  if (!object || object.isPHD === true) throw new S3Error('NoSuchKey');
-  if (object.isDeleteMarker === true) {
-    throw new S3Error('NoSuchKey', undefined, { headers: { 'x-amz-delete-marker': 'true' } });
+  name: ObjectName = objectNamed(request),
+): Promise<FoundObject> {
+  const bucket = await findBucket(front, request, name.bucket);
+  const options = { getDeleteMarker: true } as const;
+  const current = await front.metadata.getObject(name.bucket, name.key, options, request.reqUids);
+  const { versionId } = name;
+  const found =
+    versionId === undefined
+      ? current
+      : (await findVersion(front, request, { ...name, versionId }, current))?.value;
+  if (!found || found.isPHD === true)
+    throw new S3Error(versionId === undefined ? 'NoSuchKey' : 'NoSuchVersion');
+  const shown = versionIdOf(bucket, found);
+  if (found.isDeleteMarker === true) {
+    const headers = { 'x-amz-delete-marker': 'true', ...versionHeader(shown) };
+    if (versionId === undefined) throw new S3Error('NoSuchKey', undefined, { headers });
+    throw new S3Error('MethodNotAllowed', 'A delete marker can only be deleted', {
+      headers: { ...headers, allow: 'DELETE' },
+    });
   }
-  return object;
+  return { bucket, object: found, versionId: shown };
 }

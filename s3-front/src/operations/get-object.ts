@@ -4,25 +4,26 @@ import { checksumHeaders, type ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { parseRange } from './byte-range.js';
 import { checkReadConditions, rangeStillHolds } from './conditions.js';
-import { findObject } from './find-object.js';
+import { findObject, objectNamed } from './find-object.js';
 import { objectHeaders } from './object-headers.js';
 import type { Operation, S3Request, S3Response } from './operation.js';
 import { partsOf, rangeOfPart } from './object-parts.js';
 import { openObject } from './read-data.js';
+import { versionHeader } from './write-object.js';
 
 /** GetObject: the object, or the range of it that is asked for. */
 export const getObject: Operation = async (front, request) => {
-  const { choice, bytes } = await openObject(front, request, request, object => {
+  const { choice, bytes } = await openObject(front, request, objectNamed(request), (object, versionId) => {
     const range = checkedRange(request, object);
-    return { range, head: headOf(request, object, range) };
+    return { range, head: headOf(request, object, versionId, range) };
   });
   return { ...choice.head, body: bytes };
 };
 
 /** HeadObject: the same answer without its body. */
 export const headObject: Operation = async (front, request) => {
-  const object = await findObject(front, request);
-  return headOf(request, object, checkedRange(request, object));
+  const { object, versionId } = await findObject(front, request);
+  return headOf(request, object, versionId, checkedRange(request, object));
 };
 
 function checkedRange({ headers, query }: S3Request, object: ObjectValue): ByteRange | undefined {
@@ -37,12 +38,18 @@ function checkedRange({ headers, query }: S3Request, object: ObjectValue): ByteR
   return parseRange(headers.range, object['content-length']);
 }
 
-function headOf(request: S3Request, object: ObjectValue, range: ByteRange | undefined): S3Response {
+function headOf(
+  request: S3Request,
+  object: ObjectValue,
+  versionId: string | undefined,
+  range: ByteRange | undefined,
+): S3Response {
   const size = object['content-length'];
   const isChecksumAsked = String(request.headers['x-amz-checksum-mode']).toUpperCase() === 'ENABLED';
   const parts = request.query.has('partNumber') ? partsOf(object) : undefined;
   const headers = {
     ...objectHeaders(object, request.query),
+    ...versionHeader(versionId),
     ...(isChecksumAsked && !range ? checksumHeaders(object.checksum) : {}),
     ...(parts ? { 'x-amz-mp-parts-count': String(parts.length) } : {}),
   };

@@ -2,24 +2,12 @@ import type { Page } from '../listing/list-page.js';
 import { listPage } from '../listing/list-page.js';
 import { decodeToken, encodeToken } from '../listing/continuation-token.js';
 import type { ListedObject } from '../listing/current-objects.js';
-import { escapeUriPath } from '../auth/canonical-uri.js';
 import { S3Error } from '../s3-errors.js';
 import { buildXml, type XmlElement } from '../xml.js';
 import { etagOf } from './conditions.js';
 import { findBucket } from './find-bucket.js';
+import { type ListRequest, readListRequest } from './list-request.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
-
-const MAX_KEYS = 1000;
-
-/** What both versions of the call have in common. */
-interface ListRequest {
-  readonly prefix: string;
-  readonly delimiter: string;
-  readonly maxKeys: number;
-  /** Writes a text that may hold anything in the way that the client asked for. */
-  readonly encode: (text: string) => string;
-  readonly encoding: XmlElement;
-}
 
 /** ListObjects, version 1: pages by `marker`. */
 export const listObjectsV1: Operation = async (front, request) => {
@@ -60,25 +48,6 @@ export const listObjectsV2: Operation = async (front, request) => {
     }),
   );
 };
-
-/** @throws S3Error InvalidArgument */
-function readListRequest({ query }: S3Request): ListRequest {
-  const maxKeys = query.get('max-keys') ?? String(MAX_KEYS);
-  if (!/^\d{1,10}$/.test(maxKeys)) {
-    throw new S3Error('InvalidArgument', 'max-keys must be a whole number from 0 on');
-  }
-  const encodingType = query.get('encoding-type');
-  if (encodingType !== undefined && encodingType !== 'url') {
-    throw new S3Error('InvalidArgument', 'encoding-type must be url');
-  }
-  return {
-    prefix: query.get('prefix') ?? '',
-    delimiter: query.get('delimiter') ?? '',
-    maxKeys: Math.min(MAX_KEYS, Number(maxKeys)),
-    encode: encodingType === undefined ? text => text : escapeUriPath,
-    encoding: encodingType === undefined ? {} : { EncodingType: encodingType },
-  };
-}
 
 function readPage(front: Front, request: S3Request, list: ListRequest, after: string): Promise<Page> {
   return listPage(range => front.metadata.read(request.bucket, range, request.reqUids), { ...list, after });

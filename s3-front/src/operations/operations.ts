@@ -5,7 +5,12 @@ import { createMultipartUpload } from '../multipart/create-upload.js';
 import { listParts } from '../multipart/list-parts.js';
 import { listMultipartUploads } from '../multipart/list-uploads.js';
 import { uploadPart, uploadPartCopy } from '../multipart/upload-part.js';
-import { getBucketLocation, getBucketVersioning, headBucket } from './bucket-properties.js';
+import {
+  getBucketLocation,
+  getBucketVersioning,
+  headBucket,
+  putBucketVersioning,
+} from './bucket-properties.js';
 import { copyObject } from './copy-object.js';
 import { createBucket } from './create-bucket.js';
 import { deleteBucket } from './delete-bucket.js';
@@ -13,6 +18,7 @@ import { deleteObject } from './delete-object.js';
 import { deleteObjects } from './delete-objects.js';
 import { getObject, headObject } from './get-object.js';
 import { listBuckets } from './list-buckets.js';
+import { listObjectVersions } from './list-object-versions.js';
 import { listObjectsV1, listObjectsV2 } from './list-objects.js';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tagging.js';
 import type { Operation } from './operation.js';
@@ -53,17 +59,51 @@ export const OPERATIONS: readonly Route[] = [
     with: ['uploads'],
     run: listMultipartUploads,
   },
+  {
+    name: 'ListObjectVersions',
+    method: 'GET',
+    level: 'bucket',
+    with: ['versions'],
+    run: listObjectVersions,
+  },
   { name: 'ListObjectsV2', method: 'GET', level: 'bucket', with: ['list-type=2'], run: listObjectsV2 },
   { name: 'ListObjects', method: 'GET', level: 'bucket', reads: ['list-type'], run: listObjectsV1 },
   { name: 'HeadBucket', method: 'HEAD', level: 'bucket', run: headBucket },
+  {
+    name: 'PutBucketVersioning',
+    method: 'PUT',
+    level: 'bucket',
+    with: ['versioning'],
+    run: putBucketVersioning,
+  },
   { name: 'CreateBucket', method: 'PUT', level: 'bucket', run: createBucket },
   { name: 'DeleteBucket', method: 'DELETE', level: 'bucket', run: deleteBucket },
   { name: 'DeleteObjects', method: 'POST', level: 'bucket', with: ['delete'], run: deleteObjects },
-  { name: 'GetObjectTagging', method: 'GET', level: 'object', with: ['tagging'], run: getObjectTagging },
+  {
+    name: 'GetObjectTagging',
+    method: 'GET',
+    level: 'object',
+    with: ['tagging'],
+    reads: ['versionId'],
+    run: getObjectTagging,
+  },
   { name: 'ListParts', method: 'GET', level: 'object', with: ['uploadId'], run: listParts },
-  { name: 'GetObject', method: 'GET', level: 'object', reads: ['partNumber'], run: getObject },
-  { name: 'HeadObject', method: 'HEAD', level: 'object', reads: ['partNumber'], run: headObject },
-  { name: 'PutObjectTagging', method: 'PUT', level: 'object', with: ['tagging'], run: putObjectTagging },
+  { name: 'GetObject', method: 'GET', level: 'object', reads: ['partNumber', 'versionId'], run: getObject },
+  {
+    name: 'HeadObject',
+    method: 'HEAD',
+    level: 'object',
+    reads: ['partNumber', 'versionId'],
+    run: headObject,
+  },
+  {
+    name: 'PutObjectTagging',
+    method: 'PUT',
+    level: 'object',
+    with: ['tagging'],
+    reads: ['versionId'],
+    run: putObjectTagging,
+  },
   {
     name: 'UploadPartCopy',
     method: 'PUT',
@@ -107,9 +147,10 @@ export const OPERATIONS: readonly Route[] = [
     method: 'DELETE',
     level: 'object',
     with: ['tagging'],
+    reads: ['versionId'],
     run: deleteObjectTagging,
   },
-  { name: 'DeleteObject', method: 'DELETE', level: 'object', run: deleteObject },
+  { name: 'DeleteObject', method: 'DELETE', level: 'object', reads: ['versionId'], run: deleteObject },
 ];
 
 /**
@@ -146,7 +187,6 @@ export const NOT_OFFERED: Readonly<Record<Level, readonly string[]>> = {
     'search',
     'session',
     'tagging',
-    'versions',
     'website',
   ],
   object: [
@@ -159,6 +199,5 @@ export const NOT_OFFERED: Readonly<Record<Level, readonly string[]>> = {
     'retention',
     'select',
     'torrent',
-    'versionId',
   ],
 };

@@ -4,15 +4,14 @@ import type { ByteRange, ByteSource } from '../data-client.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { type Stretch, stretchesOf } from './byte-range.js';
-import { findObject } from './find-object.js';
+import { findObject, type FoundObject, type ObjectName } from './find-object.js';
 import type { Front, S3Request } from './operation.js';
 import { refuseForeignData } from './write-object.js';
 
 /** How often an object is looked up again when it was replaced between looking it up and reading its data. */
 export const MAX_LOOKUPS = 5;
 
-export interface OpenedData<T> {
-  readonly object: ObjectValue;
+export interface OpenedData<T> extends FoundObject {
   /** What `choose` said about it. */
   readonly choice: T;
   /** The caller closes it. */
@@ -27,15 +26,16 @@ export interface OpenedData<T> {
 export async function openObject<T extends { readonly range: ByteRange | undefined }>(
   front: Front,
   request: S3Request,
-  name: { readonly bucket: string; readonly key: string },
-  choose: (object: ObjectValue) => T,
+  name: ObjectName,
+  choose: (object: ObjectValue, versionId: string | undefined) => T,
 ): Promise<OpenedData<T>> {
   for (let lookup = 1; ; lookup += 1) {
-    const object = await findObject(front, request, name);
-    const choice = choose(object);
+    const found = await findObject(front, request, name);
+    const { object, versionId } = found;
+    const choice = choose(object, versionId);
     const stretches = stretchesOf(locationsOf(object), choice.range);
     try {
-      return { object, choice, bytes: await openStretches(front, request, stretches) };
+      return { ...found, choice, bytes: await openStretches(front, request, stretches) };
     } catch (err) {
       if (!isErrorType(err, 'ObjNotFound') || lookup === MAX_LOOKUPS) throw err;
     }

@@ -1,0 +1,52 @@
+/** A version of an object, by the id that a client gives. */
+import type { BucketAttributes } from '../bucket-attributes.js';
+import type { ObjectValue } from '../object-value.js';
+import { decodeVersionId, NULL_VERSION } from '../version-id.js';
+import type { Front, S3Request } from './operation.js';
+import { existing } from './current-object.js';
+
+export interface FoundVersion {
+  readonly value: ObjectValue;
+  /** How the metadata module knows it; `undefined`: as the current value alone. */
+  readonly storedAs: string | undefined;
+}
+
+/**
+ * The version, a delete marker too; `undefined` when there is none.
+ * @param current the current value of the key
+ * @throws S3Error InvalidArgument for what is no version id
+ */
+export async function findVersion(
+  front: Front,
+  { reqUids }: Pick<S3Request, 'reqUids'>,
+  { bucket, key, versionId }: { readonly bucket: string; readonly key: string; readonly versionId: string },
+  current: ObjectValue | undefined,
+): Promise<FoundVersion | undefined> {
+  const get = async (id: string): Promise<FoundVersion | undefined> => {
+    const options = { versionId: id, getDeleteMarker: true } as const;
+    const value = await front.metadata.getObject(bucket, key, options, reqUids);
+    return value && { value, storedAs: id };
+  };
+  const id = decodeVersionId(versionId);
+  if (id !== NULL_VERSION) {
+    const found = await get(id);
+    return found?.value.isNull === true ? undefined : found;
+  }
+  if (!current) return get(NULL_VERSION);
+  if (isNullVersion(current)) {
+    const storedAs = current.isNull2 === true ? NULL_VERSION : current.versionId;
+    return { value: current, storedAs };
+  }
+  return get(current.nullVersionId ?? NULL_VERSION);
+}
+
+export function isNullVersion({ isNull, versionId }: ObjectValue): boolean {
+  return isNull === true || versionId === undefined;
+}
+
+/** What a condition of a request is about: an object, not a marker. */
+export function existingVersion(found: FoundVersion | undefined): ObjectValue | undefined {
+  return existing(found?.value);
+}
+
+export type BucketVersioning = BucketAttributes['versioningConfiguration'];
