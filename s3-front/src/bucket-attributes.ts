@@ -48,6 +48,7 @@ export interface BucketAttributes {
   readonly versioningConfiguration: { readonly Status: 'Enabled' | 'Suspended' } | null;
   readonly serverSideEncryption: object | null;
   readonly objectLockEnabled: boolean;
+  readonly tags?: readonly { readonly Key: string; readonly Value: string }[];
   readonly [member: string]: unknown;
 }
 

@@ -8,6 +8,11 @@ const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
 /** Seven days, the longest life of a presigned URL. */
 const MAX_EXPIRES_SECONDS = 604_800;
 
+const VERSION_2_REFUSED =
+  `Signature version 2 is not offered: sign with ${ALGORITHM}. For the AWS command line, run ` +
+  '"aws configure set default.s3.signature_version s3v4"; for boto3, give the client ' +
+  'Config(signature_version="s3v4"); for s3cmd, set signature_v2 = False';
+
 export interface SignatureParameters {
   readonly accessKey: string;
   readonly region: string;
@@ -39,7 +44,7 @@ export function readSignature(headers: IncomingHttpHeaders, query: Query): Signa
   }
   if (presigned) return fromQuery(headers, query);
   if (query.has('Signature') || query.has('AWSAccessKeyId')) {
-    throw new S3Error('InvalidRequest', `Signature version 2 is not offered: sign with ${ALGORITHM}`);
+    throw new S3Error('InvalidRequest', VERSION_2_REFUSED);
   }
   throw new S3Error('AccessDenied', 'The request is not signed; this endpoint serves no anonymous users');
 }
@@ -47,7 +52,12 @@ export function readSignature(headers: IncomingHttpHeaders, query: Query): Signa
 function fromHeader(authorization: string, headers: IncomingHttpHeaders): SignatureParameters {
   const [algorithm, ...rest] = authorization.trim().split(/[ \t]+/);
   if (algorithm !== ALGORITHM) {
-    throw new S3Error('InvalidRequest', `The authorization mechanism is not offered: sign with ${ALGORITHM}`);
+    throw new S3Error(
+      'InvalidRequest',
+      algorithm === 'AWS'
+        ? VERSION_2_REFUSED
+        : `The authorization mechanism is not offered: sign with ${ALGORITHM}`,
+    );
   }
   const fields = new Map<string, string>();
   for (const field of rest.join('').split(',')) {

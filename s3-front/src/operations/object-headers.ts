@@ -27,14 +27,20 @@ const REFUSED = [
   /^x-amz-write-offset-bytes$/,
 ];
 
+/** Where the owner of the bucket and that of the object are one, they mean the same. */
+const KEPT_ACLS = ['private', 'bucket-owner-full-control'];
+
 /** @throws S3Error NotImplemented, InvalidStorageClass */
 export function refuseUnkeptPromises(headers: IncomingHttpHeaders): void {
   const refused = Object.keys(headers).find(name => REFUSED.some(pattern => pattern.test(name)));
   if (refused !== undefined) {
     throw new S3Error('NotImplemented', `This endpoint does not offer ${refused}; CloudServer may`);
   }
-  if ((headers['x-amz-acl'] ?? 'private') !== 'private') {
-    throw new S3Error('NotImplemented', 'This endpoint has one user, so x-amz-acl must be private');
+  if (!KEPT_ACLS.includes(String(headers['x-amz-acl'] ?? 'private'))) {
+    throw new S3Error(
+      'NotImplemented',
+      `All is for the owner alone here, so x-amz-acl must be ${KEPT_ACLS.join(' or ')}`,
+    );
   }
   if ((headers['x-amz-storage-class'] ?? 'STANDARD') !== 'STANDARD') throw new S3Error('InvalidStorageClass');
 }

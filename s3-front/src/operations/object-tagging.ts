@@ -3,7 +3,7 @@ import { S3Error } from '../s3-errors.js';
 import { findObject, objectNamed } from './find-object.js';
 import { findVersion } from './find-version.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
-import { parseTagging, taggingXml } from './tag-set.js';
+import { MAX_OBJECT_TAGS, parseTagging, taggingXml } from './tag-set.js';
 import { holdObject, versionHeader, versionIdOf } from './write-object.js';
 
 /** Ten tags of the longest kind, each character six bytes of XML, with room for their elements. */
@@ -16,7 +16,7 @@ export const getObjectTagging: Operation = async (front, request) => {
 };
 
 export const putObjectTagging: Operation = async (front, request) => {
-  const tags = parseTagging(await request.body().text(MAX_TAGGING_BYTES));
+  const tags = parseTagging(await request.body().text(MAX_TAGGING_BYTES), MAX_OBJECT_TAGS);
   return { status: 200, headers: await replaceTags(front, request, tags, 's3:ObjectTagging:Put') };
 };
 

@@ -49,6 +49,7 @@ export interface S3Response {
   readonly body?: string | ByteSource;
 }
 
+/** Answers a request; errors are thrown. */
 export type Operation = (front: Front, request: S3Request) => Promise<S3Response>;
 
 export function xmlResponse(body: string): S3Response {

@@ -1,4 +1,6 @@
 /** Every operation of S3 that the front offers, one row each. README's list is written from it. */
+import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './access-control.js';
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './bucket-tagging.js';
 import { abortMultipartUpload } from '../multipart/abort-upload.js';
 import { completeMultipartUpload } from '../multipart/complete-upload.js';
 import { createMultipartUpload } from '../multipart/create-upload.js';
@@ -17,9 +19,11 @@ import { deleteBucket } from './delete-bucket.js';
 import { deleteObject } from './delete-object.js';
 import { deleteObjects } from './delete-objects.js';
 import { getObject, headObject } from './get-object.js';
+import { getObjectAttributes } from './get-object-attributes.js';
 import { listBuckets } from './list-buckets.js';
 import { listObjectVersions } from './list-object-versions.js';
 import { listObjectsV1, listObjectsV2 } from './list-objects.js';
+import { NOT_CONFIGURED } from './not-configured.js';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './object-tagging.js';
 import type { Operation } from './operation.js';
 import { putObject } from './put-object.js';
@@ -44,6 +48,18 @@ export interface Route {
 /** Of several rows that fit a request, the first is meant. */
 export const OPERATIONS: readonly Route[] = [
   { name: 'ListBuckets', method: 'GET', level: 'service', run: listBuckets },
+  ...NOT_CONFIGURED,
+  { name: 'GetBucketAcl', method: 'GET', level: 'bucket', with: ['acl'], run: getBucketAcl },
+  { name: 'PutBucketAcl', method: 'PUT', level: 'bucket', with: ['acl'], run: putBucketAcl },
+  { name: 'GetBucketTagging', method: 'GET', level: 'bucket', with: ['tagging'], run: getBucketTagging },
+  { name: 'PutBucketTagging', method: 'PUT', level: 'bucket', with: ['tagging'], run: putBucketTagging },
+  {
+    name: 'DeleteBucketTagging',
+    method: 'DELETE',
+    level: 'bucket',
+    with: ['tagging'],
+    run: deleteBucketTagging,
+  },
   { name: 'GetBucketLocation', method: 'GET', level: 'bucket', with: ['location'], run: getBucketLocation },
   {
     name: 'GetBucketVersioning',
@@ -86,6 +102,30 @@ export const OPERATIONS: readonly Route[] = [
     with: ['tagging'],
     reads: ['versionId'],
     run: getObjectTagging,
+  },
+  {
+    name: 'GetObjectAcl',
+    method: 'GET',
+    level: 'object',
+    with: ['acl'],
+    reads: ['versionId'],
+    run: getObjectAcl,
+  },
+  {
+    name: 'PutObjectAcl',
+    method: 'PUT',
+    level: 'object',
+    with: ['acl'],
+    reads: ['versionId'],
+    run: putObjectAcl,
+  },
+  {
+    name: 'GetObjectAttributes',
+    method: 'GET',
+    level: 'object',
+    with: ['attributes'],
+    reads: ['versionId'],
+    run: getObjectAttributes,
   },
   { name: 'ListParts', method: 'GET', level: 'object', with: ['uploadId'], run: listParts },
   { name: 'GetObject', method: 'GET', level: 'object', reads: ['partNumber', 'versionId'], run: getObject },
@@ -161,43 +201,17 @@ export const NOT_OFFERED: Readonly<Record<Level, readonly string[]>> = {
   service: [],
   bucket: [
     'abac',
-    'accelerate',
-    'acl',
     'analytics',
-    'cors',
-    'encryption',
     'intelligent-tiering',
     'inventory',
-    'lifecycle',
-    'logging',
     'metadataConfiguration',
     'metadataInventoryTable',
     'metadataJournalTable',
     'metadataTable',
     'metrics',
-    'notification',
-    'object-lock',
-    'ownershipControls',
-    'policy',
-    'policyStatus',
-    'publicAccessBlock',
     'quota',
-    'replication',
-    'requestPayment',
     'search',
     'session',
-    'tagging',
-    'website',
   ],
-  object: [
-    'acl',
-    'attributes',
-    'encryption',
-    'legal-hold',
-    'renameObject',
-    'restore',
-    'retention',
-    'select',
-    'torrent',
-  ],
+  object: ['encryption', 'renameObject', 'restore', 'select', 'torrent'],
 };

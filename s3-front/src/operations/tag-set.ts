@@ -3,14 +3,16 @@ import type { Tags } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { buildXml, childrenOf, parseXml, textOf } from '../xml.js';
 
-const MAX_TAGS = 10;
+/** Of an object. */
+export const MAX_OBJECT_TAGS = 10;
+export const MAX_BUCKET_TAGS = 50;
 /** In UTF-16 units, as S3 counts. */
 const MAX_KEY_LENGTH = 128;
 const MAX_VALUE_LENGTH = 256;
 const ALLOWED = /^[\p{L}\p{N}\p{Z}+\-=._:/@]*$/u;
 
 /** @throws S3Error MalformedXML, InvalidTag, BadRequest */
-export function parseTagging(xml: string): Tags {
+export function parseTagging(xml: string, maxTags: number): Tags {
   const [tagSet, second] = childrenOf(parseXml(xml, 'Tagging'), 'TagSet');
   if (tagSet === undefined || second !== undefined) {
     throw new S3Error('MalformedXML', 'The XML must have one element TagSet in Tagging');
@@ -23,6 +25,7 @@ export function parseTagging(xml: string): Tags {
       }
       return [key, value];
     }),
+    maxTags,
   );
 }
 
@@ -35,6 +38,7 @@ export function parseTaggingHeader(header: string): Tags {
       if (more.length > 0) throw new S3Error('InvalidArgument', 'x-amz-tagging must be like a=b&c=d');
       return [key, value];
     }),
+    MAX_OBJECT_TAGS,
   );
 }
 
@@ -48,9 +52,9 @@ function decodePart(text: string): string {
   }
 }
 
-function checkTags(pairs: readonly (readonly [string, string])[]): Tags {
-  if (pairs.length > MAX_TAGS) {
-    throw new S3Error('BadRequest', `An object must not have more than ${MAX_TAGS} tags`);
+function checkTags(pairs: readonly (readonly [string, string])[], maxTags: number): Tags {
+  if (pairs.length > maxTags) {
+    throw new S3Error('BadRequest', `There must not be more than ${maxTags} tags`);
   }
   const tags = new Map<string, string>();
   for (const [key, value] of pairs) {
