@@ -1,6 +1,5 @@
 import { DEFAULT_ACCOUNT } from '@zenko-modules/common/accounts';
 
-/** The one account of the front: CloudServer's default account, the owner of `accessKey1` in its own files. */
 export interface Account {
   readonly canonicalId: string;
   readonly displayName: string;
@@ -8,6 +7,7 @@ export interface Account {
   readonly accountId: string;
 }
 
+/** CloudServer's default account, the owner of `accessKey1` in its own files. */
 export const ACCOUNT: Account = {
   canonicalId: DEFAULT_ACCOUNT.canonicalID,
   displayName: DEFAULT_ACCOUNT.name,

@@ -21,7 +21,7 @@ export const FRONT_SETTINGS = {
   ...STOP_SETTINGS,
   S3AUTH_CONFIG: optional(
     text,
-    "file of accounts in CloudServer's form, whose keys all sign for the one account of s3-front; read again when it changes. S3_ACCESS_KEY is not taken then, unless it is one of them",
+    "file of accounts in CloudServer's form (authdata.json), each with its keys and its own buckets; without ids, and for services, the default account is meant; read again when it changes. S3_ACCESS_KEY is not taken then, unless it is one of them",
   ),
   S3_PROBE_PORT: setting(port, '4046', 'port of the health and metrics pages of s3-front'),
   S3_MAX_OBJECT_BYTES: setting(
@@ -29,6 +29,11 @@ export const FRONT_SETTINGS = {
     '5368709120',
     'largest object that s3-front takes in one request; the default is the limit of S3',
   ),
+  S3_TLS_CERT_FILE: optional(
+    text,
+    'file with the certificate of s3-front and what it is signed by (PEM), for HTTPS; read again when it changes',
+  ),
+  S3_TLS_KEY_FILE: optional(text, 'file with the key of that certificate (PEM)'),
   S3_UPLOAD_MAX_AGE: setting(
     parsed('a number with a unit, such as 90s, 30m, 12h or 7d; without a unit, seconds', parseAge),
     '7d',

@@ -5,7 +5,6 @@ import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
 import { StartError } from '@zenko-modules/common/start-error';
-import { ACCOUNT } from './account.js';
 import { keysOf } from './auth/keys.js';
 import { USERS_BUCKET } from './bucket-attributes.js';
 import { DataClient } from './data-client.js';
@@ -23,7 +22,7 @@ const PREPARE_RETRY_MS = 1000;
 
 /**
  * Serves S3. The modules need not be there yet: until they are, requests are answered ServiceUnavailable.
- * @throws StartError when a port cannot be bound
+ * @throws StartError when a port cannot be bound, or a file that a setting names cannot be used
  */
 export async function startFront(settings: FrontSettings, log: Logger): Promise<Running> {
   const keys = keysOf(settings);
@@ -32,7 +31,6 @@ export async function startFront(settings: FrontSettings, log: Logger): Promise<
   });
   const front: Front = {
     settings,
-    account: ACCOUNT,
     keys,
     locks: new KeyedLocks(),
     metadata: new MetadataClient({

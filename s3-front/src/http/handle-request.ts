@@ -3,12 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Logger } from '@zenko-modules/common/logger';
 import { originForm } from '@zenko-modules/common/origin-form';
 import { authenticate } from '../auth/authenticate.js';
+import { accountOf } from '../auth/keys.js';
 import { headersFromQuery } from '../auth/signature-parameters.js';
 import { RequestBody } from '../body/request-body.js';
 import type { FrontMetrics } from '../front-metrics.js';
 import type { Front } from '../operations/operation.js';
 import { routeOf } from '../operations/route.js';
 import { S3Error, toS3Error } from '../s3-errors.js';
+import { endpointOf, isForBrowser, landingPage } from './landing-page.js';
 import { parseTarget } from './request-target.js';
 import { type Exchange, respond, respondError } from './respond.js';
 
@@ -58,9 +60,15 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
   const { message, response, ids } = exchange;
   const method = message.method ?? 'GET';
   const target = parseTarget(message.url ?? '/');
+  if (isForBrowser(message, target)) {
+    progress.operation = 'page';
+    await respond(exchange, landingPage(endpointOf(message)));
+    return;
+  }
+  const keys = await front.keys();
   const authentication = await authenticate(
     { method, target, headers: message.headers, rawHeaders: message.rawHeaders },
-    await front.keys(),
+    keys,
   );
   const presigned = authentication.expiresSeconds !== undefined;
   const headers = presigned ? { ...headersFromQuery(target.query), ...message.headers } : message.headers;
@@ -79,6 +87,7 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
     headers,
     message,
     authentication,
+    account: accountOf(keys, authentication.accessKey),
     reqUids: ids.reqUids,
     log,
     body: compute => new RequestBody({ message, authentication, onStart, compute }),

@@ -1,9 +1,11 @@
 /** The HTTP server before the operations: connections, time limits, and an orderly end. */
 import http from 'node:http';
-import type { Socket } from 'node:net';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
 import { listen } from '@zenko-modules/common/listen';
 import { sleep } from '@zenko-modules/common/deadline';
 import { S3Error } from '../s3-errors.js';
+import { certificateFiles, followCertificate, readCertificate } from './certificate.js';
 import { handleRequest, type Handler } from './handle-request.js';
 import { requestIds } from './request-ids.js';
 import { errorXml } from './respond.js';
@@ -21,7 +23,7 @@ export interface S3Server {
   close(graceMs: number): Promise<void>;
 }
 
-/** @throws StartError when S3_PORT cannot be bound */
+/** @throws StartError when S3_PORT cannot be bound, or the certificate cannot be used */
 export async function startS3Server(handler: Handler): Promise<S3Server> {
   const { settings } = handler.front;
   const inFlight = new Map<http.ServerResponse, Promise<void>>();
@@ -37,12 +39,22 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
     inFlight.set(response, handled);
     if (!server.listening) response.shouldKeepAlive = false;
   };
-  const server = http.createServer({
+  const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEADERS_MS,
     // Uploads may be slow and large: what counts is that they go on.
     requestTimeout: 0,
-  });
+  };
+  const stop = new AbortController();
+  const files = certificateFiles(settings);
+  const certificate = files && (await readCertificate(files));
+  const server = certificate
+    ? https.createServer({ ...options, ...certificate })
+    : http.createServer(options);
+  const following =
+    files && certificate && server instanceof https.Server
+      ? followCertificate(server, files, certificate, handler.log, stop.signal)
+      : undefined;
   server.timeout = settings.S3_IDLE_TIMEOUT_MS;
   server.on('request', (message: http.IncomingMessage, response: http.ServerResponse) =>
     handle(message, response, false),
@@ -58,9 +70,9 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
     close: async graceMs => {
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
       for (const response of inFlight.keys()) response.shouldKeepAlive = false;
-      const stop = new AbortController();
       await Promise.race([closed, sleep(graceMs, stop.signal)]);
       stop.abort();
+      await following;
       server.closeAllConnections();
       await closed;
       await Promise.all(inFlight.values());
@@ -69,7 +81,7 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
 }
 
 /** Answers what is not HTTP, or has too long a head. */
-function refuse(err: NodeJS.ErrnoException, socket: Socket): void {
+function refuse(err: NodeJS.ErrnoException, socket: Duplex): void {
   if (err.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

@@ -8,6 +8,7 @@ import {
   type ObjectChecksum,
   type ObjectValue,
 } from '../object-value.js';
+import { endpointOf } from '../http/landing-page.js';
 import { checksumElements } from '../operations/checksum-elements.js';
 import { checkWriteConditions, etagOf } from '../operations/conditions.js';
 import { creationTimeOf, existing } from '../operations/current-object.js';
@@ -55,7 +56,7 @@ export const completeMultipartUpload: Operation = async (front, request) => {
   const { bucket, key } = request;
   const response = xmlResponse(
     buildXml('CompleteMultipartUploadResult', {
-      Location: `http://${request.headers.host ?? ''}/${bucket}/${escapeUriPath(key)}`,
+      Location: `${endpointOf(request.message)}/${bucket}/${escapeUriPath(key)}`,
       Bucket: bucket,
       Key: key,
       ETag: etagOf(value),
@@ -127,7 +128,7 @@ async function storeObject(
     await new UploadStore(front, request.reqUids).put(name.bucket, marked);
     return putCurrent(front, request, key, held, members => {
       value = newObjectValue({
-        account: front.account,
+        account: request.account,
         key,
         size: sizeOfParts(parts),
         md5: multipartEtag(parts.map(({ part }) => part['content-md5'])),

@@ -19,7 +19,7 @@ export const createMultipartUpload: Operation = async (front, request) => {
   const upload = await front.locks.shared(name, async () => {
     const bucket = await findWritableBucket(front, request);
     const begun = newUpload({
-      account: front.account,
+      account: request.account,
       bucket: name,
       key,
       headers: content,

@@ -96,7 +96,7 @@ async function storePart(
   number: number,
   data: PartData,
 ): Promise<Part> {
-  const { account } = front;
+  const { account } = request;
   const store = new UploadStore(front, request.reqUids);
   const part = newPart({ account, uploadId: name.uploadId, number, ...data });
   const stored = data.dataKey === undefined ? [] : [{ key: data.dataKey }];

@@ -116,7 +116,7 @@ async function storeCopy(
     const now = new Date();
     return putCurrent(front, request, key, held, members => {
       value = newObjectValue({
-        account: front.account,
+        account: request.account,
         key,
         size: source['content-length'],
         md5: source['content-md5'],

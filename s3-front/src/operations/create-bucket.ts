@@ -27,7 +27,7 @@ export const createBucket: Operation = async (front, request) => {
   const location = await readLocation(request);
   await front.locks.exclusive(name, async () => {
     const existing = await clearTheWay(front, request);
-    await finishCreation(front, request, existing ?? newBucket(name, location, front.account), !existing);
+    await finishCreation(front, request, existing ?? newBucket(name, location, request.account), !existing);
   });
   return { status: 200, headers: { location: `/${name}` } };
 };
@@ -36,7 +36,7 @@ export const createBucket: Operation = async (front, request) => {
 async function clearTheWay(front: Front, request: S3Request): Promise<BucketAttributes | undefined> {
   const existing = await front.metadata.getBucket(request.bucket, request.reqUids);
   if (!existing) return undefined;
-  if (existing.owner !== front.account.canonicalId) throw new S3Error('BucketAlreadyExists');
+  if (existing.owner !== request.account.canonicalId) throw new S3Error('BucketAlreadyExists');
   if (existing.deleted) {
     await finishDeletion(front, request);
     return undefined;
@@ -47,11 +47,11 @@ async function clearTheWay(front: Front, request: S3Request): Promise<BucketAttr
 
 async function finishCreation(
   front: Front,
-  { bucket: name, reqUids }: S3Request,
+  { account, bucket: name, reqUids }: S3Request,
   bucket: BucketAttributes,
   isNew: boolean,
 ): Promise<void> {
-  const { metadata, account } = front;
+  const { metadata } = front;
   if (isNew) await metadata.putBucket(bucket, reqUids);
   await metadata.ensureUsersBucket(reqUids);
   await metadata.putUsersBucketEntry(usersBucketKey(account, name), usersBucketEntry(), reqUids);

@@ -25,8 +25,11 @@ export const deleteBucket: Operation = async (front, request) => {
 };
 
 /** The second half, also of a deletion that stopped after its first. */
-export async function finishDeletion(front: Front, { bucket: name, reqUids }: S3Request): Promise<void> {
-  await front.metadata.deleteUsersBucketEntry(usersBucketKey(front.account, name), reqUids);
+export async function finishDeletion(
+  front: Front,
+  { account, bucket: name, reqUids }: S3Request,
+): Promise<void> {
+  await front.metadata.deleteUsersBucketEntry(usersBucketKey(account, name), reqUids);
   await front.metadata.deleteBucket(name, reqUids);
 }
 

@@ -106,7 +106,7 @@ function putDeleteMarker(
 ) {
   return putCurrent(front, request, key, held, members =>
     newObjectValue({
-      account: front.account,
+      account: request.account,
       key,
       size: 0,
       md5: EMPTY_MD5,

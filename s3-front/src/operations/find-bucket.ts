@@ -11,9 +11,9 @@ export async function findBucket(
 ): Promise<BucketAttributes> {
   const bucket = await front.metadata.getBucket(name, request.reqUids);
   if (!bucket || bucket.transient || bucket.deleted) throw new S3Error('NoSuchBucket');
-  if (bucket.owner !== front.account.canonicalId) throw new S3Error('AccessDenied');
+  if (bucket.owner !== request.account.canonicalId) throw new S3Error('AccessDenied');
   const expectedOwner = request.headers['x-amz-expected-bucket-owner'];
-  if (expectedOwner !== undefined && expectedOwner !== front.account.accountId) {
+  if (expectedOwner !== undefined && expectedOwner !== request.account.accountId) {
     throw new S3Error('AccessDenied', 'The bucket does not belong to x-amz-expected-bucket-owner');
   }
   return bucket;

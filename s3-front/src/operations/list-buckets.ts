@@ -12,8 +12,7 @@ import { type Operation, xmlResponse } from './operation.js';
 const MAX_BUCKETS = 10_000;
 
 /** ListBuckets, from the list that CloudServer keeps for each account. */
-export const listBuckets: Operation = async (front, { query, reqUids }) => {
-  const { account, metadata } = front;
+export const listBuckets: Operation = async ({ metadata }, { account, query, reqUids }) => {
   const prefix = query.get('prefix') ?? '';
   const maxBuckets = readMaxBuckets(query.get('max-buckets'));
   const token = query.get('continuation-token');

@@ -15,7 +15,6 @@ import type { MetadataClient } from '../metadata-client.js';
 /** What all requests share. */
 export interface Front {
   readonly settings: FrontSettings;
-  readonly account: Account;
   readonly keys: Keys;
   readonly metadata: MetadataClient;
   readonly data: DataClient;
@@ -31,6 +30,8 @@ export interface S3Request {
   readonly headers: IncomingHttpHeaders;
   readonly message: IncomingMessage;
   readonly authentication: Authentication;
+  /** Whose key signed it. */
+  readonly account: Account;
   /** Follows the request into the modules' logs. */
   readonly reqUids: string;
   readonly log: Logger;

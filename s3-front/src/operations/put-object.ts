@@ -30,7 +30,7 @@ export const putObject: Operation = async (front, request) => {
       checkWriteConditions(headers, existing(held.current));
       return putCurrent(front, request, key, held, members =>
         newObjectValue({
-          account: front.account,
+          account: request.account,
           key,
           size: body.size,
           md5: body.md5,
