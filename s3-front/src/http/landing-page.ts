@@ -46,7 +46,7 @@ function page(endpoint: string): string {
 <title>s3-front at ${host}</title>
 <style>
   :root { color-scheme: light dark; }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 3rem auto; padding: 0 1rem; }
   h1 { font-size: 1.6rem; margin-bottom: 0; }
   h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
   pre { overflow-x: auto; padding: .8rem 1rem; border-radius: .4rem; background: rgba(127, 127, 127, .15); }
