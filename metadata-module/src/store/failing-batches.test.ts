@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import type { MetadataStore } from '../metadata-store.js';
 import { type Batch, faultyLevel } from '../testing/faulty-level.js';
-import { contentOf, replayed } from '../testing/model/run.js';
+import { contentOf, replayed } from '../testing/model/stored.js';
 import { BUCKET, collect, openStore, PLAIN, VERSIONED } from '../testing/open-store.js';
 import { propertyOptions } from '../testing/seed.js';
 

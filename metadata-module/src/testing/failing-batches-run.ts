@@ -11,7 +11,7 @@ import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import type { MetadataStore } from '../metadata-store.js';
 import { type FaultyLevel, withFaults } from './faulty-level.js';
 import type { LevelKind } from './level-place.js';
-import { contentOf, replayed } from './model/run.js';
+import { contentOf, replayed } from './model/stored.js';
 import { NumberedKey, numberIn, type Watch } from './numbered-key.js';
 import { BUCKET, openStore, PLAIN } from './open-store.js';
 

@@ -8,7 +8,7 @@ import { isErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { leveldown } from '../leveldowns/leveldown-binding.js';
 import { MetadataStore } from '../metadata-store.js';
-import { contentOf, replayed } from './model/run.js';
+import { contentOf, replayed } from './model/stored.js';
 import { BUCKET, PLAIN } from './open-store.js';
 
 const root = process.argv[2] ?? '';

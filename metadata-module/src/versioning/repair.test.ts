@@ -6,7 +6,7 @@ import type { MetadataStore } from '../metadata-store.js';
 import { faultyLevel } from '../testing/faulty-level.js';
 import { MEMDOWN } from '../testing/level-place.js';
 import { recordKey } from '../record-log/record.js';
-import { contentOf, replayed } from '../testing/model/run.js';
+import { contentOf, replayed } from '../testing/model/stored.js';
 import { BUCKET, collect, openStore, PLAIN, VERSIONED } from '../testing/open-store.js';
 
 async function open(t: TestContext, repairDelayMs = 3_600_000): Promise<MetadataStore> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { MetadataStore } from '../metadata-store.js';
 import { MEMDOWN } from '../testing/level-place.js';
-import { contentOf, replayed } from '../testing/model/run.js';
+import { contentOf, replayed } from '../testing/model/stored.js';
 import { BUCKET, openStore, PLAIN, VERSIONED } from '../testing/open-store.js';
 
 async function open(t: TestContext): Promise<MetadataStore> {

@@ -50,7 +50,10 @@ export type Call = PutCall | GetCall | DelCall | ListCall;
 
 export type Outcome =
   | { readonly answer: string | undefined }
+  /** Refused by the rules. */
   | { readonly error: string }
+  /** The store failed: what the call changes may have been written or not. */
+  | { readonly failed: string }
   | { readonly entries: readonly (readonly [string, string])[] };
 
 /** Key and value of every entry, database by database. */

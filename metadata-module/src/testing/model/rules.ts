@@ -22,6 +22,8 @@ type Json = Readonly<Record<string, unknown>>;
 export interface Seen {
   /** What the client saw: new ids are taken from it, all else must agree with the rules. */
   readonly outcome: Outcome;
+  /** The new ids in masters of a key that no client was told of, in the order in which they were written. */
+  readonly untoldId?: (db: string, key: string) => string | undefined;
   /** The ids of the place holders that were written for a key, in that order; one is taken by each that the rules ask for. */
   readonly placeHolderId: (db: string, key: string) => string | undefined;
 }
@@ -41,7 +43,7 @@ export class Rules {
     return new Rules(this.#databases);
   }
 
-  /** Carries a call out; false when the rules do not allow what was seen. */
+  /** Carries a call out, also one that failed; false when the rules do not allow what was seen. */
   allows(call: Call, seen: Seen): boolean {
     const db = call.db.join('#');
     let entries = this.#databases.get(db);
@@ -80,7 +82,7 @@ class Step {
     }
     if (versionId === undefined || versionId === '') {
       if (objectOf(value) === undefined) return this.#fails('InvalidArgument');
-      const id = this.#newId();
+      const id = this.#newId(key);
       if (id === undefined) return false;
       const stored = JSON.stringify({ ...objectOf(value), versionId: id });
       this.#entries.set(key, stored);
@@ -211,8 +213,9 @@ class Step {
     if (newest.isNull) this.#entries.delete(newest.stored);
   }
 
-  #newId(): string | undefined {
-    const { outcome } = this.#seen;
+  #newId(key: string): string | undefined {
+    const { outcome, untoldId } = this.#seen;
+    if ('failed' in outcome) return untoldId?.(this.#db, key);
     return 'answer' in outcome && outcome.answer !== undefined && NEW_ID.test(outcome.answer)
       ? outcome.answer
       : undefined;
@@ -220,7 +223,7 @@ class Step {
 
   #answers(versionId: string | undefined): boolean {
     const { outcome } = this.#seen;
-    return 'answer' in outcome && outcome.answer === versionId;
+    return 'failed' in outcome || ('answer' in outcome && outcome.answer === versionId);
   }
 
   #gets(value: string | undefined): boolean {

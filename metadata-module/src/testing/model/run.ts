@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict';
 import { isErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
-import type { LogItem } from '../../record-log/record.js';
-import { Database, rawRange } from '../../store/key-space.js';
+import { LEVEL_ERRORS, LevelError } from '../../leveldowns/plugin.js';
 import { MetadataStore } from '../../metadata-store.js';
+import { Database } from '../../store/key-space.js';
 import { INFINITE_VERSION_ID } from '../../versioning/version-id.js';
+import { type FaultyLevel, withFaults } from '../faulty-level.js';
 import type { LevelPlace } from '../level-place.js';
-import { type Call, canonical, type Content, type IdRef, type Outcome } from './calls.js';
-import { Rules, type Seen } from './rules.js';
-import { finish, type Step } from './scripts.js';
+import type { Call, IdRef, Outcome } from './calls.js';
+import { explain, type MadeCall, WrittenIds } from './explain.js';
+import { Readers } from './readers.js';
+import { Rules } from './rules.js';
+import { type BatchFault, finish, type Step } from './scripts.js';
+import { canonicalContent, contentOf, recordsOf, replayed, show } from './stored.js';
 
 const IDS = { past: '98999999999999999999RG001  7', future: '10000000000000999999RG001  7' } as const;
 
@@ -24,10 +28,15 @@ export async function runScript(place: LevelPlace, script: readonly Step[]): Pro
   }
 }
 
+type CallsStep = Extract<Step, { step: 'calls' }>;
+
 class ScriptRun {
   readonly #place: LevelPlace;
   readonly #issued: string[] = [];
+  /** The errors of batches that have failed in the step that is under way. */
+  readonly #injected: Error[] = [];
   #rules = new Rules();
+  #level: FaultyLevel | undefined;
   #store: MetadataStore | undefined;
   #clockShift = 0;
   #seenRecords = 0;
@@ -37,8 +46,10 @@ class ScriptRun {
   }
 
   async open(): Promise<void> {
+    const level = await this.#place.level();
+    if (this.#level?.level !== level) this.#level = withFaults(level);
     this.#store = await MetadataStore.open({
-      level: await this.#place.level(),
+      level: this.#level.level,
       log: silentLogger(),
       maxRecords: 1_000_000,
       systemTime: () => Date.now() + this.#clockShift,
@@ -59,7 +70,7 @@ class ScriptRun {
         this.#clockShift += step.ms;
         return;
       case 'calls':
-        return this.#calls(step.drafts.map(draft => finish(draft, ref => this.#resolve(ref))));
+        return this.#calls(step);
     }
   }
 
@@ -76,33 +87,77 @@ class ScriptRun {
     assert.equal(this.#opened.store.openIterators, 0, 'open iterators');
   }
 
-  async #calls(calls: readonly Call[]): Promise<void> {
+  async #calls({ drafts, faults }: CallsStep): Promise<void> {
+    const calls = drafts.map(draft => finish(draft, ref => this.#resolve(ref)));
+    const readers = faults && new Readers(this.#opened, this.#seenRecords + 1);
+    this.#injected.length = 0;
+    this.#failBatches(faults ?? []);
     const outcomes = await Promise.all(calls.map(call => this.#make(call)));
     await this.#opened.databases.idle();
-    const placeHolders = await this.#newPlaceHolders();
-    const steps = calls.map((call, index) => ({ call, outcome: outcomes[index] as Outcome }));
-    const stored = show(canonicalContent(await contentOf(this.#opened)));
-    const found = orders(steps).find(order => {
-      const rules = this.#rules.copy();
-      const ids = new Map([...placeHolders].map(([key, list]) => [key, [...list]]));
-      const placeHolderId: Seen['placeHolderId'] = (db, key) => ids.get(`${db} ${key}`)?.shift();
-      if (!order.every(({ call, outcome }) => rules.allows(call, { outcome, placeHolderId }))) return false;
-      if (show(canonicalContent(rules.content)) !== stored) return false;
-      this.#rules = rules;
-      return true;
-    });
+    this.#failBatches([]);
+    const failing = this.#injected.length > 0;
+    if (failing) await this.#recover();
+    const seen = await readers?.finish();
+    const made = calls.map((call, index) => ({ call, outcome: outcomes[index] as Outcome }));
+    const records = await recordsOf(this.#opened, this.#seenRecords + 1);
+    const ids = new WrittenIds(records, this.#known(made));
+    const after = canonicalContent(await contentOf(this.#opened));
+    const sights = seen?.sights ?? [];
+    const rules = explain({ before: this.#rules, made, failing, ids, after, sights });
     assert.ok(
-      found,
-      `no order of these calls agrees with the rules: ${JSON.stringify(steps)}\nbefore: ${show(this.#rules.content)}\nafter: ${stored}`,
+      rules,
+      [
+        `no order of these calls agrees with the rules: ${JSON.stringify(made)}`,
+        `batches that failed: ${JSON.stringify(faults)}`,
+        `before: ${show(this.#rules.content)}`,
+        `after: ${show(after)}`,
+        `seen by readers beside: ${JSON.stringify(sights)}`,
+      ].join('\n'),
     );
-    this.#noteIds(steps);
+    if (seen) {
+      assert.deepEqual(seen.records, records.slice(0, seen.records.length), 'the log as it was followed');
+      assert.ok(failing || seen.failures === 0, 'readers are refused when nothing has failed');
+    }
+    this.#rules = rules;
+    this.#seenRecords += records.length;
+    this.#noteIds(made, ids);
+  }
+
+  /** Lets the next batches fail as the faults say, and those after them succeed. */
+  #failBatches(faults: readonly (BatchFault | null)[]): void {
+    assert.ok(this.#level);
+    const left = [...faults];
+    this.#level.faultOf = () => {
+      const fault = left.shift();
+      if (!fault) return undefined;
+      const error =
+        fault.error === 'broken'
+          ? new Error('IO error: disk on fire')
+          : new LevelError(LEVEL_ERRORS.unavailable, 'gone');
+      this.#injected.push(error);
+      return { error, applied: fault.applied };
+    };
+  }
+
+  /** What was read while a batch had failed holds afterwards. */
+  async #recover(): Promise<void> {
+    const before = await contentOf(this.#opened);
+    await this.#opened.ready();
+    assert.deepEqual(await contentOf(this.#opened), before, 'after recovery, and before');
+  }
+
+  /** The ids that a client may know already. */
+  #known(steps: readonly MadeCall[]): ReadonlySet<string> {
+    const answers = steps.flatMap(({ outcome }) => ('answer' in outcome ? [outcome.answer ?? ''] : []));
+    return new Set([...this.#issued, ...Object.values(IDS), INFINITE_VERSION_ID, ...answers]);
   }
 
   /** Every new id sorts before all that were answered earlier, also over restarts and a clock that jumps back. */
-  #noteIds(steps: readonly { call: Call; outcome: Outcome }[]): void {
-    const fresh = steps.flatMap(({ call, outcome }) =>
+  #noteIds(made: readonly MadeCall[], ids: WrittenIds): void {
+    const answered = made.flatMap(({ call, outcome }) =>
       call.call === 'put' && !call.versionId && 'answer' in outcome && outcome.answer ? [outcome.answer] : [],
     );
+    const fresh = [...answered, ...ids.untold];
     const newestBefore = this.#issued.at(-1) ?? INFINITE_VERSION_ID;
     for (const id of fresh) assert.ok(id < newestBefore, `${id} sorts before ${newestBefore}`);
     assert.equal(new Set(fresh).size, fresh.length);
@@ -147,21 +202,11 @@ class ScriptRun {
       }
     } catch (err) {
       if (isErrorType(err, 'ObjNotFound', 'InvalidArgument')) return { error: err.type };
+      // Only what was done to the store excuses a failure.
+      if (this.#injected.length > 0 && isErrorType(err, 'ServiceUnavailable', 'InternalError'))
+        return { failed: err.message };
       throw err;
     }
-  }
-
-  async #newPlaceHolders(): Promise<Map<string, string[]>> {
-    const ids = new Map<string, string[]>();
-    for (const { db, entries } of await recordsOf(this.#opened, this.#seenRecords + 1)) {
-      this.#seenRecords += 1;
-      const [{ key, value }] = entries;
-      if (value?.startsWith('{"isPHD":true')) {
-        const { versionId } = JSON.parse(value) as { versionId: string };
-        ids.set(`${db} ${key}`, [...(ids.get(`${db} ${key}`) ?? []), versionId]);
-      }
-    }
-    return ids;
   }
 
   #resolve(ref: IdRef): string {
@@ -174,81 +219,4 @@ class ScriptRun {
     assert.ok(this.#store);
     return this.#store;
   }
-}
-
-/** Every order in which calls that were made at the same time may have been carried out. */
-function orders<T>(items: readonly T[]): T[][] {
-  if (items.length <= 1) return [[...items]];
-  return items.flatMap((item, index) =>
-    orders([...items.slice(0, index), ...items.slice(index + 1)]).map(rest => [item, ...rest]),
-  );
-}
-
-async function recordsOf(store: MetadataStore, startSeq: number): Promise<LogItem[]> {
-  const { info, log } = await store.recordLog.read({ startSeq });
-  const items: LogItem[] = [];
-  for (let next = await log.next(); !next.done; next = await log.next()) {
-    assert.ok(!('damaged' in next.value));
-    items.push(next.value);
-  }
-  if (info.start !== null && info.end !== null) {
-    assert.equal(info.start, startSeq);
-    assert.equal(items.length, info.end - info.start + 1);
-  } else {
-    assert.equal(items.length, 0);
-  }
-  return items;
-}
-
-/** All that is stored but what the module keeps for itself. */
-export async function contentOf(store: MetadataStore): Promise<Content> {
-  const content = new Map<string, Map<string, string>>();
-  for await (const { key: storeKey, value } of store.store.entries(rawRange({}))) {
-    const [, db = '', key = ''] = /^!([^!]*)!([^]*)$/.exec(storeKey) ?? [];
-    if (db.startsWith('..recordLogs')) continue;
-    const entries = content.get(db) ?? new Map<string, string>();
-    content.set(db, entries.set(key, value));
-  }
-  return content;
-}
-
-/** What an empty store holds after the log has been applied to it. */
-export async function replayed(store: MetadataStore): Promise<Content> {
-  const content = new Map<string, Map<string, string>>();
-  let before = '';
-  for (const { timestamp, db, entries } of await recordsOf(store, 1)) {
-    assert.ok(timestamp >= before, 'timestamps never run backwards');
-    before = timestamp;
-    const [{ type, key, value }] = entries;
-    const target = content.get(db) ?? new Map<string, string>();
-    content.set(db, target);
-    if (type === 'put') target.set(key, value ?? '');
-    else target.delete(key);
-  }
-  return sorted(content);
-}
-
-/** Databases and keys in one order, empty databases left out, values in one form. */
-function canonicalContent(content: Content): Content {
-  return new Map(
-    [...sorted(content)].map(([db, entries]) => [
-      db,
-      new Map([...entries].map(([key, value]) => [key, canonical(value)])),
-    ]),
-  );
-}
-
-function sorted(content: Content): Content {
-  const order = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
-    Buffer.compare(Buffer.from(a), Buffer.from(b));
-  return new Map(
-    [...content]
-      .filter(([, entries]) => entries.size > 0)
-      .sort(order)
-      .map(([db, entries]) => [db, new Map([...entries].sort(order))]),
-  );
-}
-
-function show(content: Content): string {
-  return JSON.stringify([...content].map(([db, entries]) => [db, [...entries]]));
 }

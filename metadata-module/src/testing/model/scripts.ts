@@ -2,8 +2,20 @@
 import fc from 'fast-check';
 import type { Call, DelCall, GetCall, IdRef, ListCall, PutCall } from './calls.js';
 
+/** What becomes of a batch. */
+export interface BatchFault {
+  /** The store must be opened again after `broken`; of `unavailable` it knows by itself. */
+  readonly error: 'broken' | 'unavailable';
+  readonly applied: boolean;
+}
+
 export type Step =
-  | { readonly step: 'calls'; readonly drafts: readonly DraftText[] }
+  | {
+      readonly step: 'calls';
+      readonly drafts: readonly DraftText[];
+      /** Of the first batches that the calls lead to; `null` for one that does not fail. */
+      readonly faults?: readonly (BatchFault | null)[];
+    }
   /** The module stops and starts again. */
   | { readonly step: 'restart' }
   /** The system's clock jumps by so many milliseconds. */
@@ -95,14 +107,23 @@ const draft = fc.oneof(
   { weight: 2, arbitrary: list },
 ) as fc.Arbitrary<DraftText>;
 
-/** @param clients the most calls that are made at the same time. */
-export function scripts(clients: number): fc.Arbitrary<readonly Step[]> {
+const fault = fc.option(
+  fc.record({ error: fc.constantFrom('broken' as const, 'unavailable' as const), applied: fc.boolean() }),
+  { nil: null, freq: 2 },
+);
+
+/**
+ * @param clients the most calls that are made at the same time.
+ * @param failing batches may fail.
+ */
+export function scripts(clients: number, failing = false): fc.Arbitrary<readonly Step[]> {
   const step: fc.Arbitrary<Step> = fc.oneof(
     {
       weight: 20,
       arbitrary: fc.record({
         step: fc.constant('calls' as const),
         drafts: fc.array(draft, { minLength: 1, maxLength: clients }),
+        ...(failing && { faults: fc.array(fault, { maxLength: 4 }) }),
       }),
     },
     { weight: 1, arbitrary: fc.constant({ step: 'restart' } as const) },
