@@ -179,6 +179,8 @@ async function sendPieces(exchange: Exchange, blob: OpenBlob, length: number): P
     if (exchange.bytesOut < length) await written(res, piece);
     else await ended(res, piece);
   }
+  // An empty blob has no last piece to end with.
+  if (length === 0) res.end();
 }
 
 /** Resolves when the system has taken the piece, or the connection has closed. */
