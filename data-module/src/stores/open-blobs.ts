@@ -1,35 +1,36 @@
 /** Blobs that are being read, whatever they are read from. */
 import { Readable } from 'node:stream';
 import { CatalogueError } from '@zenko-modules/common/errors';
-import type { ByteRange, OpenBlob } from '../data-store.js';
+import { type ByteRange, type OpenBlob, SMALL_BYTES } from '../data-store.js';
 
 /** How many bytes of a blob of `size` bytes `range` is. */
 export function lengthOf(range: ByteRange | undefined, size: number): number {
   return range === undefined ? size : range.end - range.start + 1;
 }
 
-/** One whose bytes are at hand. */
-export class SmallBlob implements OpenBlob {
+/** One whose bytes are all in memory. */
+export class HeldBlob implements OpenBlob {
   readonly size: number;
   readonly range: ByteRange | undefined;
-  readonly bytes: Buffer;
-  #isGiven = false;
+  readonly bytes: Buffer | undefined;
+  #left: Buffer | undefined;
 
-  /** @param bytes those of `range` */
-  constructor(size: number, range: ByteRange | undefined, bytes: Buffer) {
+  /** @param held the bytes of `range` */
+  constructor(size: number, range: ByteRange | undefined, held: Buffer) {
     this.size = size;
     this.range = range;
-    this.bytes = bytes;
+    this.bytes = held.length <= SMALL_BYTES ? held : undefined;
+    this.#left = held.length > 0 ? held : undefined;
   }
 
   next(): Promise<Buffer | undefined> {
-    const bytes = this.#isGiven || this.bytes.length === 0 ? undefined : this.bytes;
-    this.#isGiven = true;
-    return Promise.resolve(bytes);
+    const held = this.#left;
+    this.#left = undefined;
+    return Promise.resolve(held);
   }
 
   close(): void {
-    this.#isGiven = true;
+    this.#left = undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reading blobs out of files. */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { type ByteRange, type ChooseRange, type OpenBlob, SMALL_BYTES } from '../../data-store.js';
-import { lengthOf, SmallBlob } from '../open-blobs.js';
+import { lengthOf, HeldBlob } from '../open-blobs.js';
 import { BufferPool } from './buffer-pool.js';
 import type { OpenFile } from './file-calls.js';
 
@@ -28,7 +28,7 @@ export async function openBlobFile(file: OpenFile, choose: ChooseRange): Promise
     const bytes = Buffer.from(buffer.subarray(range?.start ?? 0, range === undefined ? read : range.end + 1));
     pieces.give(buffer);
     file.close();
-    return new SmallBlob(read, range, bytes);
+    return new HeldBlob(read, range, bytes);
   } catch (err) {
     file.close();
     throw err;
@@ -46,7 +46,7 @@ async function openLargeFile(file: OpenFile, choose: ChooseRange, first: Buffer)
   const read = length === 0 ? 0 : await file.read(bytes, length, range?.start ?? 0);
   if (read !== length) throw truncated(length - read);
   file.close();
-  return new SmallBlob(size, range, bytes);
+  return new HeldBlob(size, range, bytes);
 }
 
 class LargeBlob implements OpenBlob {

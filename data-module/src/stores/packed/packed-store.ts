@@ -24,7 +24,7 @@ import { decodeData, recordBytes } from './record-format.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentWriter } from './segment-writer.js';
 import { newBlobKey } from '../blob-key.js';
-import { SmallBlob, streamOf } from '../open-blobs.js';
+import { HeldBlob, streamOf } from '../open-blobs.js';
 
 const PACKED_KEY = /^[0-9a-f]{40}$/;
 
@@ -167,7 +167,7 @@ export class PackedStore implements MovableStore {
     if (found.length === LOST) throw damaged();
     const range = choose(found.length);
     const data = await this.#read(key, found);
-    return new SmallBlob(
+    return new HeldBlob(
       data.length,
       range,
       range === undefined ? data : data.subarray(range.start, range.end + 1),
