@@ -72,6 +72,8 @@ export interface DiskStoreOptions {
   readonly timeoutMs?: number;
   readonly used?: UsedVolumes | undefined;
   readonly allowEmpty?: boolean;
+  /** Whether the volume's folders are made at once, which saves each upload a look; a volume of few blobs needs few. */
+  readonly folders?: 'all' | 'as needed';
 }
 
 /**
@@ -82,12 +84,18 @@ export interface DiskStoreOptions {
 export async function openDiskStore(
   folder: string,
   log: Logger,
-  { worker = ALONE, timeoutMs = DEFAULT_TIMEOUT_MS, used, allowEmpty = false }: DiskStoreOptions = {},
+  {
+    worker = ALONE,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    used,
+    allowEmpty = false,
+    folders = 'all',
+  }: DiskStoreOptions = {},
 ): Promise<DiskStore> {
   const calls = new FileCalls(timeoutMs);
   try {
     const idBefore = await used?.idAt(folder);
-    const volume = await Volume.open(folder, calls, () => {
+    const volume = await Volume.open(folder, calls, folders, () => {
       if (idBefore === undefined || allowEmpty) return Promise.resolve();
       throw new StartError(
         `${folder} is empty, but was a volume with blobs before: is its disk mounted? ` +

@@ -24,17 +24,24 @@ export class Volume {
   }
 
   /**
-   * Gives the folder an id when it has none, and makes all its folders, durably.
+   * Gives the folder an id when it has none, and makes its folders, durably: all of them, or, for a volume that gets few
+   * blobs, only that of uploads; the others are made when they are missing.
    * @param onEmpty is told, before anything is made, when there is no sign that the folder has ever been a volume
    */
-  static async open(folder: string, calls: FileCalls, onEmpty: () => Promise<void>): Promise<Volume> {
+  static async open(
+    folder: string,
+    calls: FileCalls,
+    folders: 'all' | 'as needed',
+    onEmpty: () => Promise<void>,
+  ): Promise<Volume> {
     const names = new Set(await readdir(folder));
     if (!names.has(VOLUME_ID_FILE)) {
       const isVolume = names.has(UPLOADS_FOLDER) || [...names].some(name => /^\d+$/.test(name));
       if (!isVolume) await onEmpty();
       await writeId(folder);
     }
-    for (const name of [UPLOADS_FOLDER, ...Array.from({ length: FOLDERS }, (_, index) => String(index))]) {
+    const count = folders === 'all' ? FOLDERS : 0;
+    for (const name of [UPLOADS_FOLDER, ...Array.from({ length: count }, (_, index) => String(index))]) {
       // At once: thousands of calls that each wait for a thread take many times as long, and nothing else goes on yet.
       if (!names.has(name)) mkdirSync(path.join(folder, name), { recursive: true });
     }

@@ -88,7 +88,10 @@ export async function openPackedStore(
     const { blobs, segments, indexBytes } = catalog.figures();
     log.info({ folder, blobs, segments, indexBytes, damaged, seconds }, 'the packed store is open');
     const maxBlobBytes = options.PACKED_MAX_BLOB_BYTES;
-    const largeStore = await openDiskStore(large, log, { timeoutMs: options.DISK_TIMEOUT_MS });
+    const largeStore = await openDiskStore(large, log, {
+      timeoutMs: options.DISK_TIMEOUT_MS,
+      folders: 'as needed',
+    });
     return new PackedStore({
       calls,
       owner,
