@@ -16,12 +16,12 @@ import { RecordLog } from './record-log/record-log.js';
 import { RecordWaiters } from './record-log/record-waiters.js';
 import { Retention } from './record-log/retention.js';
 import { CommitQueue, type CommitObserver } from './store/commit-queue.js';
-import { LevelStore, type LevelStoreOptions } from './store/level-store.js';
+import { OpenLevel, type OpenLevelOptions } from './store/open-level.js';
 import { MonotonicClock } from './store/monotonic-clock.js';
 import { Recovery } from './store/recovery.js';
 import { resumeRepairs } from './versioning/lost-repairs.js';
 import { VersionIds } from './versioning/version-id.js';
-import { VersionedStore } from './versioning/versioned-store.js';
+import { VersionedDatabases } from './versioning/versioned-databases.js';
 
 export interface MetadataStoreOptions {
   readonly level: LevelDown;
@@ -39,14 +39,14 @@ export interface MetadataStoreOptions {
   /** A store that cannot be opened again for so long is lost; a minute unless a test is in a hurry. */
   readonly giveUpMs?: number;
   /** Deadlines of the LevelDOWN's calls, where a test is in a hurry. */
-  readonly deadlines?: Pick<LevelStoreOptions, 'batchMs' | 'stepMs' | 'drainMs'>;
+  readonly deadlines?: Pick<OpenLevelOptions, 'batchMs' | 'stepMs' | 'drainMs'>;
   /** Milliseconds since the epoch. */
   readonly systemTime?: () => number;
 }
 
 interface Parts {
-  readonly store: LevelStore;
-  readonly databases: VersionedStore;
+  readonly store: OpenLevel;
+  readonly databases: VersionedDatabases;
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
   readonly retention: Retention;
@@ -76,7 +76,7 @@ export class MetadataStore {
   /** Opens the LevelDOWN and all that is kept in it. Rejects with the LevelDOWN's own error when that fails. */
   static async open(options: MetadataStoreOptions): Promise<MetadataStore> {
     const { level, log, uuidFolder, maxRecords, observer, onLost, repairDelayMs, giveUpMs } = options;
-    const store = await LevelStore.open(level, { ...options.deadlines, ...(onLost && { onLost }) });
+    const store = await OpenLevel.open(level, { ...options.deadlines, ...(onLost && { onLost }) });
     try {
       await refuseUnfinishedCopy(key => store.get(key));
       const clock = new MonotonicClock(0, options.systemTime);
@@ -88,7 +88,7 @@ export class MetadataStore {
       const commits = new CommitQueue({ store, recordLog, recovery, log, observers });
       const readers = await LogReaders.open(store, commits);
       const retention = new Retention({ recordLog, readers, commits, maxRecords, log });
-      const databases = new VersionedStore({
+      const databases = new VersionedDatabases({
         store,
         commits,
         recovery,
@@ -119,7 +119,7 @@ export class MetadataStore {
     }
   }
 
-  get store(): LevelStore {
+  get store(): OpenLevel {
     return this.#parts.store;
   }
 
@@ -127,7 +127,7 @@ export class MetadataStore {
     return this.#parts.recordLog;
   }
 
-  get databases(): VersionedStore {
+  get databases(): VersionedDatabases {
     return this.#parts.databases;
   }
 
@@ -193,7 +193,7 @@ export class MetadataStore {
 }
 
 interface Checked extends Pick<MetadataStoreOptions, 'uuidFolder' | 'acceptLoss' | 'log'> {
-  readonly store: LevelStore;
+  readonly store: OpenLevel;
   readonly recordLog: RecordLog;
   readonly uuid: string;
 }

@@ -1,12 +1,12 @@
 /** Whether two stores hold the same, entry by entry. */
 import { StartError } from '@zenko-modules/common/start-error';
-import type { StoredEntry } from '../leveldowns/level-calls.js';
+import type { ByteEntry } from '../leveldowns/level-calls.js';
 import { Digest, type Totals } from './digest.js';
 
 /** Reads both to the end. @throws StartError that names the first key that differs. */
 export async function compare(
-  source: AsyncIterator<StoredEntry>,
-  target: AsyncIterator<StoredEntry>,
+  source: AsyncIterator<ByteEntry>,
+  target: AsyncIterator<ByteEntry>,
   onEntry: () => void,
 ): Promise<{ readonly source: Totals; readonly target: Totals }> {
   const digests = [new Digest(), new Digest()] as const;
@@ -27,7 +27,7 @@ export async function compare(
   return { source: digests[0].totals(), target: digests[1].totals() };
 }
 
-type Step = IteratorResult<StoredEntry, unknown>;
+type Step = IteratorResult<ByteEntry, unknown>;
 
 function differ(one: Step, other: Step): string | undefined {
   if (one.done === true)
@@ -41,6 +41,6 @@ function differ(one: Step, other: Step): string | undefined {
     : `the value of key ${name(one.value)} differs`;
 }
 
-function name({ key }: StoredEntry): string {
+function name({ key }: ByteEntry): string {
   return JSON.stringify(key.toString());
 }

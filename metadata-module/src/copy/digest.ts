@@ -1,6 +1,6 @@
 /** Number, size and SHA-256 of entries in their order. */
 import { createHash } from 'node:crypto';
-import type { StoredEntry } from '../leveldowns/level-calls.js';
+import type { ByteEntry } from '../leveldowns/level-calls.js';
 
 export interface Totals {
   readonly entries: number;
@@ -14,7 +14,7 @@ export class Digest {
   #entries = 0;
   #bytes = 0;
 
-  add({ key, value }: StoredEntry): void {
+  add({ key, value }: ByteEntry): void {
     const lengths = Buffer.allocUnsafe(8);
     lengths.writeUInt32BE(key.length, 0);
     lengths.writeUInt32BE(value.length, 4);

@@ -1,6 +1,6 @@
 /** Entries from one store into another: streaming, with one batch being read while another is written. */
 import type { AbstractIteratorOptions } from 'abstract-leveldown';
-import { readEntries, writeBatch, type StoredEntry } from '../leveldowns/level-calls.js';
+import { readEntries, writeBatch, type ByteEntry } from '../leveldowns/level-calls.js';
 import type { LevelDown } from '../leveldowns/plugin.js';
 import { type CopyState, isLeftOut, putState } from './copy-state.js';
 
@@ -11,7 +11,7 @@ const BATCH_ENTRIES = 1000;
 export async function* entriesOf(
   level: LevelDown,
   range: AbstractIteratorOptions<Buffer> = {},
-): AsyncGenerator<StoredEntry, undefined> {
+): AsyncGenerator<ByteEntry, undefined> {
   for await (const entry of readEntries(level, range)) if (!isLeftOut(entry.key)) yield entry;
 }
 
@@ -47,7 +47,7 @@ export async function transfer({
   signal,
 }: TransferOptions): Promise<CopyState> {
   let reached = state;
-  let batch: StoredEntry[] = [];
+  let batch: ByteEntry[] = [];
   let bytes = 0;
   let writing: Promise<void> = Promise.resolve();
   const flush = async (): Promise<void> => {

@@ -6,7 +6,7 @@ import { StartError } from '@zenko-modules/common/start-error';
 import { replaceFile } from './replace-file.js';
 import { Database } from '../store/key-space.js';
 import type { CommitQueue } from '../store/commit-queue.js';
-import type { LevelStore } from '../store/level-store.js';
+import type { OpenLevel } from '../store/open-level.js';
 import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
 
 const FILE = 'uuid';
@@ -42,7 +42,7 @@ export async function readUuidFile(folder: string): Promise<string | undefined> 
 }
 
 /** For stores elsewhere: several machines may run over one of them, one after the other. */
-export async function uuidInStore(store: LevelStore, commits: CommitQueue): Promise<string> {
+export async function uuidInStore(store: OpenLevel, commits: CommitQueue): Promise<string> {
   const known = await store.get(UUID_KEY);
   if (known !== undefined) return known;
   const uuid = randomUUID();

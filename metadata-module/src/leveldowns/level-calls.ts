@@ -1,12 +1,12 @@
 /** The calls of an abstract-leveldown store as promises, with keys and values as bytes. */
 import type { AbstractBatch, AbstractIteratorOptions, AbstractLevelDOWN } from 'abstract-leveldown';
 
-export interface StoredEntry {
+export interface ByteEntry {
   readonly key: Buffer;
   readonly value: Buffer;
 }
 
-export type StoredOperation =
+export type ByteOperation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: Buffer };
 
@@ -49,11 +49,11 @@ export function getValue(level: AbstractLevelDOWN, key: Buffer | string): Promis
 export async function* readEntries(
   level: AbstractLevelDOWN,
   range: AbstractIteratorOptions<Buffer | string> = {},
-): AsyncGenerator<StoredEntry, undefined> {
+): AsyncGenerator<ByteEntry, undefined> {
   const iterator = level.iterator(range);
   try {
     for (;;) {
-      const entry = await new Promise<StoredEntry | undefined>((resolve, reject) => {
+      const entry = await new Promise<ByteEntry | undefined>((resolve, reject) => {
         iterator.next((err: Error | null | undefined, key: unknown, value: unknown) => {
           if (err) reject(err);
           else resolve(key === undefined ? undefined : { key: key as Buffer, value: value as Buffer });

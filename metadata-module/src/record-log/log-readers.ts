@@ -9,7 +9,7 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import { z } from 'zod';
 import type { CommitQueue } from '../store/commit-queue.js';
 import { Database } from '../store/key-space.js';
-import type { LevelStore } from '../store/level-store.js';
+import type { OpenLevel } from '../store/open-level.js';
 import { RECORD_LOG_NAME, RECORD_LOGS_DATABASE } from './record.js';
 
 const READERS = new Database([RECORD_LOGS_DATABASE, RECORD_LOG_NAME, 'readers']);
@@ -34,7 +34,7 @@ export class LogReaders {
     this.#commits = commits;
   }
 
-  static async open(store: LevelStore, commits: CommitQueue): Promise<LogReaders> {
+  static async open(store: OpenLevel, commits: CommitQueue): Promise<LogReaders> {
     const readers = new LogReaders(commits);
     for await (const { key, value } of store.entries(READERS.rangeOf({}))) {
       const { nextSeq } = storedReader.parse(JSON.parse(value));

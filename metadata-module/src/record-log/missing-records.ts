@@ -1,6 +1,6 @@
 /** What was acknowledged and is not in the store: the newest records and the data must agree at a start. */
 import { Database } from '../store/key-space.js';
-import type { LevelStore } from '../store/level-store.js';
+import type { OpenLevel } from '../store/open-level.js';
 import type { Acknowledged } from '../deployment/newest-record.js';
 import type { LogItem } from './record.js';
 import type { RecordLog } from './record-log.js';
@@ -15,7 +15,7 @@ const NAMED = 10;
  * written by another daemon, which may leave out numbers, and need not keep a log at all: it is not judged.
  */
 export async function findMissing(
-  store: LevelStore,
+  store: OpenLevel,
   recordLog: RecordLog,
   known: Acknowledged | undefined,
 ): Promise<string[]> {
@@ -42,7 +42,7 @@ export async function findMissing(
 }
 
 async function disagreements(
-  store: LevelStore,
+  store: OpenLevel,
   newest: ReadonlyMap<string, { readonly seq: number; readonly item: LogItem }>,
 ): Promise<string[]> {
   const lines = await Promise.all(

@@ -6,7 +6,7 @@
  * loses some. A reader gets past them all the same, see `read`.
  */
 import type { KeyRange } from '../store/key-space.js';
-import type { Entry, LevelStore, StoreOperation } from '../store/level-store.js';
+import type { TextEntry, OpenLevel, TextOperation } from '../store/open-level.js';
 import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import type { MonotonicClock } from '../store/monotonic-clock.js';
 import {
@@ -50,18 +50,18 @@ export interface RecordRead {
 }
 
 export class RecordLog {
-  readonly #store: LevelStore;
+  readonly #store: OpenLevel;
   readonly #clock: MonotonicClock;
   #first = 1;
   #last = 0;
 
-  private constructor(store: LevelStore, clock: MonotonicClock) {
+  private constructor(store: OpenLevel, clock: MonotonicClock) {
     this.#store = store;
     this.#clock = clock;
   }
 
   /** The log as the store holds it; moves `clock` past its last record. */
-  static async open(store: LevelStore, clock: MonotonicClock): Promise<RecordLog> {
+  static async open(store: OpenLevel, clock: MonotonicClock): Promise<RecordLog> {
     const log = new RecordLog(store, clock);
     await log.recover();
     return log;
@@ -105,11 +105,11 @@ export class RecordLog {
   }
 
   /** The records of `changes`, numbered on from the last committed one. */
-  recordsOf(changes: readonly Change[]): StoreOperation[] {
+  recordsOf(changes: readonly Change[]): TextOperation[] {
     const timestamp = new Date(this.#clock.now()).toISOString();
     let seq = this.#last;
     return changes.flatMap(({ db, operations }) =>
-      operations.map((operation): StoreOperation => {
+      operations.map((operation): TextOperation => {
         seq += 1;
         return { type: 'put', key: recordKey(seq), value: recordValue(db, operation, timestamp) };
       }),
@@ -176,7 +176,7 @@ export class RecordLog {
     }
   }
 
-  async #edge(range: KeyRange): Promise<Entry | undefined> {
+  async #edge(range: KeyRange): Promise<TextEntry | undefined> {
     for await (const entry of this.#store.entries(RECORD_LOG.rangeOf({ ...range, limit: 1 }))) {
       return entry;
     }
@@ -194,12 +194,12 @@ const NOTHING: RecordRead = {
  * number that is missing (pruned meanwhile, or never written by another daemon); its next read begins after it.
  */
 class LogItems implements AsyncIterator<LogItem | DamagedItem> {
-  readonly #entries: AsyncIterator<Entry>;
+  readonly #entries: AsyncIterator<TextEntry>;
   readonly #onDamaged: (err: unknown) => void;
-  #first: Entry | undefined;
+  #first: TextEntry | undefined;
   #next: number;
 
-  constructor(first: Entry, entries: AsyncIterator<Entry>, onDamaged: (err: unknown) => void) {
+  constructor(first: TextEntry, entries: AsyncIterator<TextEntry>, onDamaged: (err: unknown) => void) {
     this.#entries = entries;
     this.#onDamaged = onDamaged;
     this.#first = first;
@@ -213,7 +213,7 @@ class LogItems implements AsyncIterator<LogItem | DamagedItem> {
     return { done: false, value: this.#parse(entry) };
   }
 
-  #parse({ key, value }: Entry): LogItem | DamagedItem {
+  #parse({ key, value }: TextEntry): LogItem | DamagedItem {
     try {
       return parseRecord(key, value);
     } catch (err) {
@@ -228,7 +228,7 @@ class LogItems implements AsyncIterator<LogItem | DamagedItem> {
     return { done: true, value: undefined };
   }
 
-  async #entry(): Promise<Entry | undefined> {
+  async #entry(): Promise<TextEntry | undefined> {
     const first = this.#first;
     this.#first = undefined;
     if (first !== undefined) return first;

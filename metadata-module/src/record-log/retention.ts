@@ -1,7 +1,7 @@
 /** Deletes the oldest records: the log keeps the newest, and all that a registered reader has not read. */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { CommitQueue } from '../store/commit-queue.js';
-import type { StoreOperation } from '../store/level-store.js';
+import type { TextOperation } from '../store/open-level.js';
 import type { LogReaders } from './log-readers.js';
 import { recordKey } from './record.js';
 import type { RecordLog } from './record-log.js';
@@ -77,7 +77,7 @@ export class Retention {
       const { first } = recordLog;
       const next = Math.min(this.#limit(endSeq) + 1, first + CHUNK);
       if (next <= first || this.#closed) return pruned;
-      const deletions = Array.from({ length: next - first }, (_, index): StoreOperation => ({
+      const deletions = Array.from({ length: next - first }, (_, index): TextOperation => ({
         type: 'del',
         key: recordKey(first + index),
       }));

@@ -2,7 +2,7 @@
 import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/common/rpc/service';
 import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
 import type { DiskUsage } from '../deployment/disk-usage.js';
-import type { VersionedStore } from '../versioning/versioned-store.js';
+import type { VersionedDatabases } from '../versioning/versioned-databases.js';
 import {
   checkDatabase,
   checkDeleteOptions,
@@ -14,7 +14,7 @@ import {
 } from './arguments.js';
 
 export interface MetadataServiceOptions {
-  readonly databases: VersionedStore;
+  readonly databases: VersionedDatabases;
   /** The deployment's id. */
   readonly uuid: string;
   readonly diskUsage: () => Promise<DiskUsage>;

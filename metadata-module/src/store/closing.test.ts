@@ -7,7 +7,7 @@ import { LEVEL_ERRORS } from '../leveldowns/plugin.js';
 import { faultyLevel } from '../testing/faulty-level.js';
 import { holdIterators } from '../testing/held-iterators.js';
 import { LEVELDOWN } from '../testing/level-place.js';
-import { LevelStore } from './level-store.js';
+import { OpenLevel } from './open-level.js';
 
 const DEADLINE_MS = 10_000;
 const never = new Promise<never>(() => undefined);
@@ -15,7 +15,7 @@ const isUnavailable = (err: unknown): boolean => isErrorType(err, 'ServiceUnavai
 
 test('from the moment in which closing begins no call reaches the LevelDOWN; those under way are waited for', async () => {
   const faulty = await faultyLevel();
-  const store = await LevelStore.open(faulty.level);
+  const store = await OpenLevel.open(faulty.level);
   const order: string[] = [];
   let release: (() => void) | undefined;
   faulty.held = new Promise(resolve => (release = resolve));
@@ -45,7 +45,7 @@ test('an iterator that is open when the store is closed rejects, also when the L
       if (step === 2) closed = store.close();
       return Promise.resolve(step === 2 ? lie : undefined);
     });
-    const store = await LevelStore.open(level);
+    const store = await OpenLevel.open(level);
     await store.batch(['a', 'b', 'c'].map(key => ({ type: 'put', key, value: '' })));
     const entries = store.entries({});
     await entries.next();
@@ -64,7 +64,7 @@ test('an iterator that is open when the store is closed rejects, also when the L
 
 test('a reader that had returned, or had read all, is not told of a later close', async () => {
   const { level } = await faultyLevel();
-  const store = await LevelStore.open(level);
+  const store = await OpenLevel.open(level);
   await store.batch([{ type: 'put', key: 'a', value: '' }]);
   const [left, read] = [store.entries({}), store.entries({})];
   await left.return();
@@ -76,7 +76,7 @@ test('a reader that had returned, or had read all, is not told of a later close'
 
 test('leveldown is opened again under readers of every kind, again and again, and answers each of them', async t => {
   const place = await LEVELDOWN.place(t);
-  const store = await LevelStore.open(await place.level());
+  const store = await OpenLevel.open(await place.level());
   const value = 'x'.repeat(700);
   const keys = Array.from({ length: 1000 }, (_, n) => `k${String(n).padStart(4, '0')}`);
   await store.batch(keys.map(key => ({ type: 'put', key, value })));
@@ -119,7 +119,7 @@ test('leveldown is opened again under readers of every kind, again and again, an
 test('an iterator whose step never ends does not hold up a close, and its reader is told', async () => {
   const { level } = await faultyLevel();
   holdIterators(level, () => never);
-  const store = await LevelStore.open(level, { drainMs: 20 });
+  const store = await OpenLevel.open(level, { drainMs: 20 });
   const entries = store.entries({});
   const step = assert.rejects(entries.next(), isUnavailable);
   await withDeadline(store.close(), DEADLINE_MS, 'closing');
@@ -130,7 +130,7 @@ test('an iterator whose step never ends does not hold up a close, and its reader
 
 test('a LevelDOWN that takes too long to open is not told twice, and used when it is open', async () => {
   const faulty = await faultyLevel();
-  const store = await LevelStore.open(faulty.level, { stepMs: 30 });
+  const store = await OpenLevel.open(faulty.level, { stepMs: 30 });
   const open = faulty.level.open.bind(faulty.level);
   let [calls, opening] = [0, 0];
   Object.assign(faulty.level, {
@@ -160,7 +160,7 @@ test('a LevelDOWN that takes too long to open is not told twice, and used when i
 
 test('a store that is closed while it is being opened again ends closed', async () => {
   const faulty = await faultyLevel();
-  const store = await LevelStore.open(faulty.level);
+  const store = await OpenLevel.open(faulty.level);
   const open = faulty.level.open.bind(faulty.level);
   Object.assign(faulty.level, { open: (done: (err?: Error) => void) => setTimeout(() => open(done), 20) });
   const reopened = store.reopen().catch(() => undefined);

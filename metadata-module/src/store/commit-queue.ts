@@ -13,7 +13,7 @@ import type { Change, RecordLog } from '../record-log/record-log.js';
 import type { KeyOperation } from '../record-log/record.js';
 import { LEVEL_ERRORS } from '../leveldowns/plugin.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
-import type { LevelStore, StoreOperation } from './level-store.js';
+import type { OpenLevel, TextOperation } from './open-level.js';
 import type { Recovery } from './recovery.js';
 
 /** One batch holds at most about this many bytes, unless one commit alone is larger. */
@@ -27,7 +27,7 @@ const MAX_QUEUED_COMMITS = 50_000;
 export type CommitObserver = (commits: number, seconds: number) => void;
 
 export interface CommitQueueOptions {
-  readonly store: LevelStore;
+  readonly store: OpenLevel;
   readonly recordLog: RecordLog;
   readonly recovery: Recovery;
   readonly log: Logger;
@@ -37,7 +37,7 @@ export interface CommitQueueOptions {
 interface Pending {
   readonly change: Change;
   /** The change's operations, or ones that are not of any database, with the store's keys. */
-  readonly operations: readonly StoreOperation[];
+  readonly operations: readonly TextOperation[];
   readonly bytes: number;
   readonly signal: Cancellation | undefined;
   readonly resolve: () => void;
@@ -45,7 +45,7 @@ interface Pending {
 }
 
 export class CommitQueue {
-  readonly #store: LevelStore;
+  readonly #store: OpenLevel;
   readonly #recordLog: RecordLog;
   readonly #recovery: Recovery;
   readonly #log: Logger;
@@ -76,7 +76,7 @@ export class CommitQueue {
   }
 
   /** The same for what belongs to the module itself and is no change of any database: it is not logged. */
-  commitUnlogged(operations: readonly StoreOperation[]): Promise<void> {
+  commitUnlogged(operations: readonly TextOperation[]): Promise<void> {
     return this.#enqueue({ db: '', operations: [] }, operations, undefined);
   }
 
@@ -88,7 +88,7 @@ export class CommitQueue {
 
   #enqueue(
     change: Change,
-    operations: readonly StoreOperation[],
+    operations: readonly TextOperation[],
     signal: Cancellation | undefined,
   ): Promise<void> {
     if (this.#closed)
@@ -168,7 +168,7 @@ export class CommitQueue {
   }
 }
 
-function sizeOf(operations: readonly StoreOperation[]): number {
+function sizeOf(operations: readonly TextOperation[]): number {
   let bytes = 0;
   for (const operation of operations) {
     bytes += operation.key.length + (operation.type === 'put' ? operation.value.length : 0) + 64;

@@ -4,7 +4,7 @@ import type { CatalogueError } from '@zenko-modules/common/errors';
 import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import { fromLevelError } from './level-errors.js';
 
-export interface Entry {
+export interface TextEntry {
   readonly key: string;
   readonly value: string;
 }
@@ -23,7 +23,7 @@ export interface IteratorHooks {
  * the range, or when the reader has returned, and at no other time: an iterator that the store had to end
  * rejects with ServiceUnavailable, whose cause is a LEVEL_ITERATOR_ENDED.
  */
-export class EntryIterator implements AsyncIterableIterator<Entry> {
+export class EntryIterator implements AsyncIterableIterator<TextEntry> {
   readonly #iterator: AbstractIterator<unknown, unknown>;
   readonly #hooks: IteratorHooks;
   /** Read already: keys and values in turn, the next key last. */
@@ -46,7 +46,7 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
     return this;
   }
 
-  next(): Promise<IteratorResult<Entry, undefined>> {
+  next(): Promise<IteratorResult<TextEntry, undefined>> {
     const value = this.atHand();
     if (value) return Promise.resolve({ done: false, value });
     this.#steps += 1;
@@ -57,12 +57,12 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
   }
 
   /** The next entry if it was read already, and nobody waits for one before it. */
-  atHand(): Entry | undefined {
+  atHand(): TextEntry | undefined {
     if (this.#steps > 0 || this.#ended !== undefined) return undefined;
     return this.#pop();
   }
 
-  async return(): Promise<IteratorResult<Entry, undefined>> {
+  async return(): Promise<IteratorResult<TextEntry, undefined>> {
     await this.#endAfter(this.#last);
     return { done: true, value: undefined };
   }
@@ -82,7 +82,7 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
     this.#giveUp?.();
   }
 
-  async #step(): Promise<IteratorResult<Entry, undefined>> {
+  async #step(): Promise<IteratorResult<TextEntry, undefined>> {
     try {
       return await this.#nextStep();
     } finally {
@@ -90,7 +90,7 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
     }
   }
 
-  async #nextStep(): Promise<IteratorResult<Entry, undefined>> {
+  async #nextStep(): Promise<IteratorResult<TextEntry, undefined>> {
     this.#assertWhole();
     if (this.#ended) return { done: true, value: undefined };
     try {
@@ -112,7 +112,7 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
     if (this.#interruption) throw this.#interruption;
   }
 
-  #read(): Promise<Entry | undefined> {
+  #read(): Promise<TextEntry | undefined> {
     return new Promise((resolve, reject) => {
       this.#giveUp = () => reject(new Error('the store is closed'));
       this.#iterator.next((err: Error | null | undefined, key: unknown, value: unknown) => {
@@ -127,7 +127,7 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
     });
   }
 
-  #pop(): Entry | undefined {
+  #pop(): TextEntry | undefined {
     const key = this.#ahead.pop();
     const value = this.#ahead.pop();
     if (key === undefined || value === undefined) return undefined;

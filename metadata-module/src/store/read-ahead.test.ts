@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { LEVELDOWN } from '../testing/level-place.js';
-import { LevelStore } from './level-store.js';
+import { OpenLevel } from './open-level.js';
 
 const KEYS = Array.from({ length: 5000 }, (_, n) => `k${String(n).padStart(6, '0')}`);
 
-async function open(t: TestContext): Promise<LevelStore> {
-  const store = await LevelStore.open(await (await LEVELDOWN.place(t)).level());
+async function open(t: TestContext): Promise<OpenLevel> {
+  const store = await OpenLevel.open(await (await LEVELDOWN.place(t)).level());
   t.after(() => store.close());
   const pad = 'x'.repeat(100);
   await store.batch(KEYS.map(key => ({ type: 'put', key, value: key + pad })));

@@ -11,7 +11,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { LEVEL_ERRORS } from '../leveldowns/plugin.js';
 import type { RecordLog } from '../record-log/record-log.js';
 import { levelErrorCode } from './level-errors.js';
-import type { LevelStore } from './level-store.js';
+import type { OpenLevel } from './open-level.js';
 
 /** After a failed attempt, this long every call is refused without another one. */
 const PAUSE_MS = 500;
@@ -19,7 +19,7 @@ const PAUSE_MS = 500;
 export const GIVE_UP_MS = 60_000;
 
 export interface RecoveryOptions {
-  readonly store: LevelStore;
+  readonly store: OpenLevel;
   readonly recordLog: RecordLog;
   readonly log: Logger;
   /** Told once when the store does not come back: the process must end. */

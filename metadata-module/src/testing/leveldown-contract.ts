@@ -13,7 +13,7 @@ import {
   openLevel,
   readEntries,
   writeBatch,
-  type StoredOperation,
+  type ByteOperation,
 } from '../leveldowns/level-calls.js';
 import type { LevelDown } from '../leveldowns/plugin.js';
 import type { LevelKind, LevelPlace } from './level-place.js';
@@ -21,12 +21,12 @@ import { propertyOptions } from './seed.js';
 
 type Body = (t: TestContext, kind: LevelKind) => Promise<void>;
 
-const put = (key: string | Buffer, value: string | Buffer): StoredOperation => ({
+const put = (key: string | Buffer, value: string | Buffer): ByteOperation => ({
   type: 'put',
   key: Buffer.from(key),
   value: Buffer.from(value),
 });
-const del = (key: string | Buffer): StoredOperation => ({ type: 'del', key: Buffer.from(key) });
+const del = (key: string | Buffer): ByteOperation => ({ type: 'del', key: Buffer.from(key) });
 
 const TESTS: Readonly<Record<string, Body>> = {
   'a batch is all there when it is acknowledged': async (t, kind) => {
@@ -48,7 +48,7 @@ const TESTS: Readonly<Record<string, Body>> = {
     await opened(t, kind, async level => {
       await writeBatch(level, [put('a', '1')]);
       const nothing = JSON.parse('null') as Buffer; // what the types forbid
-      const bad: StoredOperation = { type: 'put', key: Buffer.from('c'), value: nothing };
+      const bad: ByteOperation = { type: 'put', key: Buffer.from('c'), value: nothing };
       await assert.rejects(writeBatch(level, [put('a', '2'), put('b', '2'), bad]));
       assert.deepEqual(await all(level), [['a', '1']]);
     });
@@ -108,7 +108,7 @@ const TESTS: Readonly<Record<string, Body>> = {
       bytes,
       fc.constantFrom(...['a', 'a\0', 'a\0b', 'b', 'é', '😀', '\uffff'].map(k => Buffer.from(k))),
     );
-    const operation: fc.Arbitrary<StoredOperation> = fc.oneof(
+    const operation: fc.Arbitrary<ByteOperation> = fc.oneof(
       fc.record({ type: fc.constant('put' as const), key, value: bytes }),
       fc.record({ type: fc.constant('del' as const), key }),
     );

@@ -1,7 +1,7 @@
 /** A key with one writer, whose values are numbers that grow: what a reader may see of it is a range. */
 import assert from 'node:assert/strict';
 import type { Random } from '@zenko-modules/common/testing/random';
-import type { VersionedStore } from '../versioning/versioned-store.js';
+import type { VersionedDatabases } from '../versioning/versioned-databases.js';
 import { BUCKET, PLAIN, VERSIONED } from './open-store.js';
 
 export function numberIn(value: string): number {
@@ -40,7 +40,7 @@ export class NumberedKey {
   }
 
   /** A put, or two versions of which the newer one is deleted, so that the older one must take its place. */
-  async change(databases: VersionedStore, random: Random): Promise<string> {
+  async change(databases: VersionedDatabases, random: Random): Promise<string> {
     if (random.integer(0, 1) === 0) {
       await this.#put(databases, random.integer(0, 1) === 0);
       return 'change';
@@ -54,7 +54,7 @@ export class NumberedKey {
     return 'change';
   }
 
-  async #put(databases: VersionedStore, versioned: boolean): Promise<string | undefined> {
+  async #put(databases: VersionedDatabases, versioned: boolean): Promise<string | undefined> {
     this.#n += 1;
     const n = this.#n;
     this.#high = n;

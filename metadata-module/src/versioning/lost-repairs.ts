@@ -6,7 +6,7 @@ import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { RecordLog } from '../record-log/record-log.js';
 import { Database } from '../store/key-space.js';
-import type { VersionedStore } from './versioned-store.js';
+import type { VersionedDatabases } from './versioned-databases.js';
 import { isPlaceHolder } from './version-value.js';
 
 /** So long, by the clock of the log, a module may stop and start again and never live long enough for a repair. */
@@ -17,7 +17,7 @@ const PAUSE_MS = 1000;
 
 export interface LostRepairsOptions {
   readonly recordLog: RecordLog;
-  readonly databases: VersionedStore;
+  readonly databases: VersionedDatabases;
   readonly log: Logger;
   /** Ends the search. */
   readonly signal: AbortSignal;

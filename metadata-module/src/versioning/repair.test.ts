@@ -86,6 +86,21 @@ test('a repair does not undo a write that came before it', async t => {
   }
 });
 
+test('a deletion that fails and was applied all the same leaves no place holder for ever', async t => {
+  const faulty = await faultyLevel();
+  const store = await openStore(t, { level: faulty.level, repairDelayMs: 500 });
+  await store.databases.put(BUCKET, 'k', '{"n":1}', VERSIONED);
+  const versionId = await store.databases.put(BUCKET, 'k', '{"n":2}', VERSIONED);
+  let batches = 0;
+  faulty.faultOf = () => {
+    batches += 1;
+    return batches === 1 ? { error: new Error('IO error'), applied: true } : undefined;
+  };
+  await assert.rejects(store.databases.del(BUCKET, 'k', { versionId }));
+  await untilRepaired(store);
+  assert.match((await stored(store, 'k')) ?? '', /"n":1/);
+});
+
 test('a repair that fails is tried again', async t => {
   const faulty = await faultyLevel();
   const store = await openStore(t, { level: faulty.level, repairDelayMs: 30 });

@@ -11,24 +11,24 @@ import {
   openLevel,
   readEntries,
   writeBatch,
-  type StoredEntry,
-  type StoredOperation,
+  type ByteEntry,
+  type ByteOperation,
 } from '../level-calls.js';
 import { JsonDown } from './json-down.js';
 
 interface Model {
-  entries: readonly StoredEntry[];
+  entries: readonly ByteEntry[];
 }
 interface Real {
   readonly store: JsonDown;
-  readonly open: { readonly iterator: AsyncGenerator<StoredEntry>; readonly expected: StoredEntry[] }[];
+  readonly open: { readonly iterator: AsyncGenerator<ByteEntry>; readonly expected: ByteEntry[] }[];
 }
 type Command = fc.AsyncCommand<Model, Real>;
 
 const bytes = (minLength: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength, maxLength: 2, max: 255 }).map(array => Buffer.from(array));
 const bound = fc.option(bytes(1), { nil: undefined });
-const operation: fc.Arbitrary<StoredOperation> = fc.oneof(
+const operation: fc.Arbitrary<ByteOperation> = fc.oneof(
   fc.record({ type: fc.constant('put' as const), key: bytes(1), value: bytes(0) }),
   fc.record({ type: fc.constant('del' as const), key: bytes(1) }),
 );
@@ -42,10 +42,7 @@ const range = fc.record({
 });
 type Range = typeof range extends fc.Arbitrary<infer R> ? R : never;
 
-function apply(
-  entries: readonly StoredEntry[],
-  operations: readonly StoredOperation[],
-): readonly StoredEntry[] {
+function apply(entries: readonly ByteEntry[], operations: readonly ByteOperation[]): readonly ByteEntry[] {
   const map = new Map(entries.map(entry => [entry.key.toString('latin1'), entry]));
   for (const change of operations) {
     if (change.type === 'put')
@@ -55,7 +52,7 @@ function apply(
   return [...map.values()].sort((a, b) => Buffer.compare(a.key, b.key));
 }
 
-function select(entries: readonly StoredEntry[], { gt, gte, lt, lte, reverse, limit }: Range): StoredEntry[] {
+function select(entries: readonly ByteEntry[], { gt, gte, lt, lte, reverse, limit }: Range): ByteEntry[] {
   const found = entries.filter(
     ({ key }) =>
       (gt === undefined || Buffer.compare(key, gt) > 0) &&
@@ -71,8 +68,8 @@ function defined(options: Range): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-async function collect(entries: AsyncGenerator<StoredEntry>): Promise<StoredEntry[]> {
-  const found: StoredEntry[] = [];
+async function collect(entries: AsyncGenerator<ByteEntry>): Promise<ByteEntry[]> {
+  const found: ByteEntry[] = [];
   for await (const entry of entries) found.push(entry);
   return found;
 }

@@ -1,7 +1,7 @@
 /** Batches by number, and what a store holds after them: a half-done, lost or repeated one shows. */
 import assert from 'node:assert/strict';
 import { writeBatch } from '../../level-calls.js';
-import type { StoreOperation } from '../../../store/level-store.js';
+import type { TextOperation } from '../../../store/open-level.js';
 import type { LevelDown } from '../../plugin.js';
 
 const KEYS = 40;
@@ -11,16 +11,16 @@ const DELS = 5;
 const CYCLE = KEYS * 2;
 
 /** Puts some keys, deletes others, and counts. */
-export function batchOf(number: number): StoreOperation[] {
+export function batchOf(number: number): TextOperation[] {
   const value = String(number);
   return [
     { type: 'put', key: 'count', value },
-    ...Array.from({ length: PUTS }, (_, i): StoreOperation => ({
+    ...Array.from({ length: PUTS }, (_, i): TextOperation => ({
       type: 'put',
       key: keyOf(number * 3 + i),
       value,
     })),
-    ...Array.from({ length: DELS }, (_, i): StoreOperation => ({
+    ...Array.from({ length: DELS }, (_, i): TextOperation => ({
       type: 'del',
       key: keyOf(number * 3 + PUTS + i),
     })),

@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { faultyLevel } from '../testing/faulty-level.js';
-import { type Entry, LevelStore } from './level-store.js';
+import { type TextEntry, OpenLevel } from './open-level.js';
 
 const DEADLINE_MS = 10_000;
 
 type Next = (callback: (err?: Error | null, key?: string, value?: string) => void) => void;
 
 interface Leaving {
-  readonly store: LevelStore;
-  readonly entries: AsyncIterableIterator<Entry>;
+  readonly store: OpenLevel;
+  readonly entries: AsyncIterableIterator<TextEntry>;
   /** What the reader was about to be given. */
-  readonly step: Promise<IteratorResult<Entry>>;
+  readonly step: Promise<IteratorResult<TextEntry>>;
   readonly left: Promise<unknown>;
 }
 
@@ -28,7 +28,7 @@ async function leaveDuring(t: TestContext, next: Next): Promise<Leaving> {
     };
     Object.assign(level, { iterator: (range: object) => Object.assign(iterator(range), { next: held }) });
   });
-  const store = await LevelStore.open(level);
+  const store = await OpenLevel.open(level);
   t.after(() => withDeadline(store.close(), DEADLINE_MS, 'closing the store'));
   const entries = store.entries({});
   const step = withDeadline(entries.next(), DEADLINE_MS, 'the step');

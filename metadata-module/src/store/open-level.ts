@@ -16,16 +16,16 @@ import { JointReader } from './joint-reader.js';
 import type { ByteRange } from './key-space.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
 
-export type { Entry } from './entry-iterator.js';
+export type { TextEntry } from './entry-iterator.js';
 
-export type StoreOperation =
+export type TextOperation =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
   | { readonly type: 'del'; readonly key: string };
 
 /** Only `open` lets calls through to the LevelDOWN. */
 export type StoreStatus = 'open' | 'closing' | 'closed' | 'opening';
 
-export interface LevelStoreOptions {
+export interface OpenLevelOptions {
   /** Told when this process has lost the store, to another one say, and must end. */
   readonly onLost?: (err: Error) => void;
   /** How long a LevelDOWN may take for a batch: one that never answers must be looked after by a supervisor. */
@@ -44,10 +44,10 @@ const LITTLE_AHEAD_BYTES = 16 * 1024;
 
 const DEFAULTS = { onLost: () => undefined, batchMs: 60_000, stepMs: 20_000, drainMs: 5000 } as const;
 
-export class LevelStore {
+export class OpenLevel {
   readonly #level: LevelDown;
   readonly #reader: JointReader;
-  readonly #options: Required<LevelStoreOptions>;
+  readonly #options: Required<OpenLevelOptions>;
   readonly #iterators = new Set<EntryIterator>();
   readonly #underWay = new Set<Promise<unknown>>();
   #status: StoreStatus = 'open';
@@ -58,16 +58,16 @@ export class LevelStore {
   #closed: Promise<void> | undefined;
   #entriesRead = 0;
 
-  private constructor(level: LevelDown, options: LevelStoreOptions) {
+  private constructor(level: LevelDown, options: OpenLevelOptions) {
     this.#level = level;
     this.#reader = new JointReader(level);
     this.#options = { ...DEFAULTS, ...options };
   }
 
   /** Opens `level`. Rejects with its own error, for the plug-in to explain. */
-  static async open(level: LevelDown, options: LevelStoreOptions = {}): Promise<LevelStore> {
+  static async open(level: LevelDown, options: OpenLevelOptions = {}): Promise<OpenLevel> {
     await call(done => level.open(done));
-    return new LevelStore(level, options);
+    return new OpenLevel(level, options);
   }
 
   /** Iterators that have not ended yet. */
@@ -95,7 +95,7 @@ export class LevelStore {
   }
 
   /** All or nothing, and on stable storage when it resolves. Rejects with the LevelDOWN's own error. */
-  async batch(operations: readonly StoreOperation[]): Promise<void> {
+  async batch(operations: readonly TextOperation[]): Promise<void> {
     this.#assertOpen();
     const written = this.#track(call(done => void this.#level.batch(operations, { sync: true }, done)));
     try {

@@ -8,8 +8,8 @@ import type { Cancellation, ItemIterator } from '@zenko-modules/common/rpc/servi
 import type { CommitQueue } from '../store/commit-queue.js';
 import { KeyLock } from '../store/key-lock.js';
 import { type Database, type KeyRange, rawRange } from '../store/key-space.js';
-import type { Entry, EntryIterator } from '../store/entry-iterator.js';
-import type { LevelStore } from '../store/level-store.js';
+import type { TextEntry, EntryIterator } from '../store/entry-iterator.js';
+import type { OpenLevel } from '../store/open-level.js';
 import type { Recovery } from '../store/recovery.js';
 import type { DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
 import { deleteReadsMaster, planDelete } from './plan-delete.js';
@@ -20,8 +20,8 @@ import type { VersionIds } from './version-id.js';
 import { nullKey, versionKey, versionRange } from './version-key.js';
 import { isPlaceHolder } from './version-value.js';
 
-export interface VersionedStoreOptions {
-  readonly store: LevelStore;
+export interface VersionedDatabasesOptions {
+  readonly store: OpenLevel;
   readonly commits: CommitQueue;
   readonly recovery: Recovery;
   readonly versionIds: VersionIds;
@@ -30,8 +30,8 @@ export interface VersionedStoreOptions {
   readonly repairDelayMs?: number;
 }
 
-export class VersionedStore {
-  readonly #store: LevelStore;
+export class VersionedDatabases {
+  readonly #store: OpenLevel;
   readonly #commits: CommitQueue;
   readonly #recovery: Recovery;
   readonly #versionIds: VersionIds;
@@ -39,7 +39,7 @@ export class VersionedStore {
   readonly #lock = new KeyLock();
   readonly #repairs: RepairSchedule;
 
-  constructor(options: VersionedStoreOptions) {
+  constructor(options: VersionedDatabasesOptions) {
     this.#store = options.store;
     this.#commits = options.commits;
     this.#recovery = options.recovery;
@@ -78,10 +78,12 @@ export class VersionedStore {
     signal?: Cancellation,
   ): Promise<string | undefined> {
     const request = { key, options };
-    const plan = await this.#change(database, key, signal, deleteReadsMaster(request), master =>
-      planDelete(request, master, () => this.#versionIds.next()),
-    );
-    if (plan.leavesPlaceHolder) this.#repairs.add(database, key);
+    const plan = await this.#change(database, key, signal, deleteReadsMaster(request), master => {
+      const planned = planDelete(request, master, () => this.#versionIds.next());
+      // Now, and not when it is written: a batch that failed may have been applied all the same.
+      if (planned.leavesPlaceHolder) this.#repairs.add(database, key);
+      return planned;
+    });
     return plan.versionId;
   }
 
@@ -101,7 +103,7 @@ export class VersionedStore {
   }
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
-  async list(database: Database, range: KeyRange): Promise<ItemIterator<Entry>> {
+  async list(database: Database, range: KeyRange): Promise<ItemIterator<TextEntry>> {
     await this.#recovery.readable();
     return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) => ({
       key: database.nameOf(key),
@@ -197,7 +199,7 @@ export class VersionedStore {
 }
 
 /** The same iterator with another form of its items. */
-function mapped<T>(entries: EntryIterator, form: (entry: Entry) => T): ItemIterator<T> {
+function mapped<T>(entries: EntryIterator, form: (entry: TextEntry) => T): ItemIterator<T> {
   return {
     next: async () => {
       const step = await entries.next();
