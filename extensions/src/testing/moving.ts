@@ -16,8 +16,19 @@ export interface Mover {
   readonly look: (key: string) => Promise<HeadObjectCommandOutput>;
 }
 
-export function moverThrough(port: number, from: string, to: string): Mover {
-  const mover = new ObjectMover(overrides => testS3Client(port, overrides), silentLogger());
+/** @param prepare is given each client before it is used */
+export function moverThrough(
+  port: number,
+  from: string,
+  to: string,
+  prepare: (client: S3Client) => void = () => undefined,
+): Mover {
+  const prepared = (overrides?: S3ClientConfig): S3Client => {
+    const client = testS3Client(port, overrides);
+    prepare(client);
+    return client;
+  };
+  const mover = new ObjectMover(prepared, silentLogger());
   const signal = AbortSignal.timeout(60_000);
   const look = (Key: string): Promise<HeadObjectCommandOutput> => mover.look({ Bucket: from, Key }, signal);
   return {

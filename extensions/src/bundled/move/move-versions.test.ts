@@ -1,118 +1,158 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { silentLogger } from '@zenko-modules/common/logger';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { runFilter } from '../../framework/contract/queue-populator-extension.js';
 import { SortByTypePopulator } from '../sortByType/populator.js';
 import { SortByTypeProcessor } from '../sortByType/processor.js';
 import { validateSortByTypeConfig } from '../sortByType/config.js';
 import { failureKind } from '../../framework/processor/failures.js';
+import { startFaultyProxy } from '../../testing/faulty-proxy.js';
 import { moverThrough, testS3Client } from '../../testing/moving.js';
-import { VersionedS3 } from '../../testing/versioned-s3.js';
+import { followChanges } from '../../testing/recorded-changes.js';
+import { putEntry, putObject, startStack } from '../../testing/stack.js';
+import { bodiesOf, createVersionedBucket, tagsOfVersions } from '../../testing/versions.js';
 
-interface Setup {
-  readonly s3: VersionedS3;
-  readonly port: number;
-  readonly move: (key: string, overwrite?: boolean) => Promise<void>;
+const ContentType = 'text/plain';
+const marker = undefined;
+
+/** Each request asks for the deletion of whatever is there, as on a server that knows no conditions of deletions. */
+function withoutConditionsOfDeletions(client: S3Client): void {
+  client.middlewareStack.add(
+    next => args => {
+      const { method, headers } = args.request as { method: string; headers: Record<string, string> };
+      if (method === 'DELETE') delete headers['if-match'];
+      return next(args);
+    },
+    { step: 'build' },
+  );
 }
 
-async function setUp(t: test.TestContext): Promise<Setup> {
-  const s3 = new VersionedS3();
-  for (const bucket of ['incoming', 'texts']) s3.buckets.set(bucket, new Map());
-  const port = await s3.start(t);
-  return { s3, port, move: moverThrough(port, 'incoming', 'texts').move };
-}
+test('moving out of and into buckets with versions', async t => {
+  const { metadata, s3, s3Port } = await startStack(t, await temporaryFolder(t));
+  for (const bucket of ['incoming', 'texts']) await createVersionedBucket(s3, bucket);
+  const { move } = moverThrough(s3Port, 'incoming', 'texts');
+  const put = (key: string, Body: string, Tagging?: string): Promise<void> =>
+    putObject(s3, 'incoming', key, { Body, ContentType, Tagging });
+  const incoming = (key: string): Promise<(string | undefined)[]> => bodiesOf(s3, 'incoming', key);
+  const texts = (key: string): Promise<(string | undefined)[]> => bodiesOf(s3, 'texts', key);
 
-const TEXT = { headers: { 'content-type': 'text/plain' } };
-const kindsOf = (s3: VersionedS3, bucket: string, key: string): string[] =>
-  (s3.buckets.get(bucket)?.get(key) ?? []).map(({ isMarker, body }) => (isMarker ? 'marker' : body));
-
-test('the current version is moved, and a delete marker covers what stays', async t => {
-  const { s3, move } = await setUp(t);
-  s3.put('incoming', 'k', 'old', TEXT);
-  s3.put('incoming', 'k', 'new', { ...TEXT, tags: { a: 'b' } });
-  await move('k');
-  assert.deepEqual(kindsOf(s3, 'incoming', 'k'), ['marker', 'new', 'old']);
-  assert.equal(s3.current('texts', 'k')?.body, 'new');
-  assert.deepEqual(s3.current('texts', 'k')?.tags, { a: 'b' });
-  await assert.rejects(move('k'), (err: unknown) => failureKind(err) === 'gone');
-  assert.deepEqual(kindsOf(s3, 'incoming', 'k'), ['marker', 'new', 'old']);
-});
-
-test('what moving writes gives rise to no further move', async t => {
-  const { s3, port } = await setUp(t);
-  const config = validateSortByTypeConfig({}, { buckets: ['incoming'], targets: { text: 'texts' } });
-  const logger = silentLogger();
-  const populator = new SortByTypePopulator({ config, logger });
-  const processor = new SortByTypeProcessor({
-    config,
-    backbeatConfig: {} as never,
-    logger,
-    createS3Client: overrides => testS3Client(port, overrides),
-    publish: () => Promise.resolve(),
+  await t.test('the current version is moved, and a delete marker covers what stays', async () => {
+    await put('current', 'old');
+    await put('current', 'new', 'a=b');
+    await move('current');
+    assert.deepEqual(await incoming('current'), [marker, 'new', 'old']);
+    assert.deepEqual(await texts('current'), ['new']);
+    assert.deepEqual(await tagsOfVersions(s3, 'texts', 'current'), [{ a: 'b' }]);
+    await assert.rejects(move('current'), (err: unknown) => failureKind(err) === 'gone');
+    assert.deepEqual(await incoming('current'), [marker, 'new', 'old']);
   });
-  s3.put('incoming', 'k', 'first', TEXT);
-  s3.put('incoming', 'k', 'second', TEXT);
-  const outcomes: string[] = [];
-  for (const entry of s3.log) {
-    for (const { key, value } of await runFilter(populator, entry)) {
-      const message = { topic: 't', partition: 0, offset: '0', timestamp: 0, headers: {}, key, value };
-      const done = processor.processEntry(message, AbortSignal.timeout(30_000));
-      outcomes.push(await done.then(() => 'moved', failureKind));
-      assert.ok(outcomes.length < 10);
+
+  await t.test('what moving writes gives rise to no further move', async () => {
+    const changes = followChanges(metadata);
+    await changes.next();
+    const config = validateSortByTypeConfig({}, { buckets: ['incoming'], targets: { text: 'texts' } });
+    const logger = silentLogger();
+    const populator = new SortByTypePopulator({ config, logger });
+    const processor = new SortByTypeProcessor({
+      config,
+      backbeatConfig: {} as never,
+      logger,
+      createS3Client: overrides => testS3Client(s3Port, overrides),
+      publish: () => Promise.resolve(),
+    });
+    await put('sorted', 'first');
+    await put('sorted', 'second');
+    const outcomes: string[] = [];
+    for (let entries = await changes.next(); entries.length > 0; entries = await changes.next()) {
+      for (const entry of entries) {
+        for (const { key, value } of await runFilter(populator, entry)) {
+          const message = { topic: 't', partition: 0, offset: '0', timestamp: 0, headers: {}, key, value };
+          const done = processor.processEntry(message, AbortSignal.timeout(30_000));
+          outcomes.push(await done.then(() => 'moved', failureKind));
+          assert.ok(outcomes.length < 10);
+        }
+      }
     }
+    // The message of the first version found the second, which leaves nothing for its own.
+    assert.deepEqual(outcomes, ['moved', 'gone']);
+    assert.deepEqual(await incoming('sorted'), [marker, 'second', 'first']);
+    assert.deepEqual(await texts('sorted'), ['second']);
+  });
+
+  for (const [key, server, prepare] of [
+    ['compared', 'a server that compares', undefined],
+    ['uncompared', 'a server that does not compare', withoutConditionsOfDeletions],
+  ] as const) {
+    const name = `a version that comes just before the deletion stays the current one, on ${server}`;
+    await t.test(name, async () => {
+      const proxy = await startFaultyProxy(t, s3Port);
+      const through = moverThrough(proxy.port, 'incoming', 'texts', prepare);
+      await put(key, 'first');
+      let came = false;
+      const deletions: string[] = [];
+      proxy.fault = async (method, url) => {
+        if (method !== 'DELETE' || !url.startsWith(`/incoming/${key}`)) return undefined;
+        deletions.push(url.includes('versionId=') ? 'of a version' : 'of what is current');
+        if (!came) await put(key, 'second');
+        came = true;
+        return undefined;
+      };
+      await assert.rejects(through.move(key), /was written again while it was moved/);
+      // Where it was not compared, the marker is taken back.
+      const expected = prepare ? ['of what is current', 'of a version'] : ['of what is current'];
+      assert.deepEqual(deletions, expected);
+      assert.deepEqual(await incoming(key), ['second', 'first']);
+      assert.deepEqual(await texts(key), [], 'the outdated copy is taken back');
+      await through.move(key);
+      assert.deepEqual(await texts(key), ['second']);
+      assert.deepEqual(await incoming(key), [marker, 'second', 'first']);
+    });
   }
-  // The message of the first version found the second, which leaves nothing for its own.
-  assert.deepEqual(outcomes, ['moved', 'gone']);
-  assert.deepEqual(kindsOf(s3, 'incoming', 'k'), ['marker', 'second', 'first']);
-  assert.deepEqual(kindsOf(s3, 'texts', 'k'), ['second']);
-});
 
-for (const comparesAtDeletion of [true, false]) {
-  const server = comparesAtDeletion ? 'a server that compares' : 'a server that does not compare';
-  test(`a version that comes just before the deletion stays the current one, on ${server}`, async t => {
-    const { s3, move } = await setUp(t);
-    s3.comparesAtDeletion = comparesAtDeletion;
-    s3.put('incoming', 'k', 'first', TEXT);
-    let came = false;
-    s3.before = (method, url) => {
-      if (method !== 'DELETE' || !url.startsWith('/incoming/k') || came) return;
-      came = true;
-      s3.put('incoming', 'k', 'second', TEXT);
-    };
-    await assert.rejects(move('k'), /was written again while it was moved/);
-    assert.deepEqual(kindsOf(s3, 'incoming', 'k'), ['second', 'first']);
-    assert.deepEqual(kindsOf(s3, 'texts', 'k'), [], 'the outdated copy is taken back');
-    await move('k');
-    assert.equal(s3.current('texts', 'k')?.body, 'second');
-    assert.deepEqual(kindsOf(s3, 'incoming', 'k'), ['marker', 'second', 'first']);
+  await t.test('an object over 5 GiB is refused for good, and nothing is touched', async () => {
+    await put('large', 'in truth small');
+    const get = { rpcArgs: ['large', {}], subLevel: ['incoming'] };
+    const value = JSON.parse(String(await metadata.rpc.call('get', get))) as Record<string, unknown>;
+    const size = { 'content-length': 5 * 1024 ** 3 + 1 };
+    await putEntry(metadata, 'incoming', 'large', { ...value, ...size }, { versioning: true });
+    const before = await metadata.rpc.call('get', get);
+    await assert.rejects(move('large'), {
+      name: 'PermanentError',
+      message: 'incoming/large is larger than the 5 GiB that S3 copies at once',
+    });
+    assert.equal(await metadata.rpc.call('get', get), before);
+    assert.deepEqual(await texts('large'), []);
   });
-}
 
-test('an object over 5 GiB is refused for good, and nothing is touched', async t => {
-  const { s3, move } = await setUp(t);
-  const size = 5 * 1024 ** 3;
-  const sized = (bytes: number) => ({ headers: { ...TEXT.headers, 'content-length': String(bytes) } });
-  s3.put('incoming', 'large', 'in truth small', sized(size + 1));
-  await assert.rejects(move('large'), {
-    name: 'PermanentError',
-    message: 'incoming/large is larger than the 5 GiB that S3 copies at once',
-  });
-  assert.deepEqual(kindsOf(s3, 'incoming', 'large'), ['in truth small']);
-  assert.deepEqual(kindsOf(s3, 'texts', 'large'), []);
-});
-
-test('a copy whose ETag differs, as that of an upload in parts may, is compared by its bytes', async t => {
-  const { s3, move } = await setUp(t);
-  const parts = { headers: { ...TEXT.headers, etag: '"0123456789abcdef0123456789abcdef-2"' } };
-  s3.put('incoming', 'k', 'in parts', parts);
-  await move('k');
-  assert.deepEqual(kindsOf(s3, 'incoming', 'k'), ['marker', 'in parts']);
-  // As an attempt that was killed after its copy leaves it.
-  s3.put('incoming', 'left', 'in parts', parts);
-  s3.put('texts', 'left', 'in parts', TEXT);
-  await move('left');
-  assert.deepEqual(kindsOf(s3, 'texts', 'left'), ['in parts']);
-  s3.put('incoming', 'other', 'in parts', parts);
-  s3.put('texts', 'other', 'in PARTS', TEXT);
-  await assert.rejects(move('other'), { name: 'PermanentError' });
+  await t.test(
+    'a copy whose ETag differs, as that of an upload in parts may, is compared by its bytes',
+    async () => {
+      const putInParts = async (Key: string, Body: string): Promise<void> => {
+        const upload = { Bucket: 'incoming', Key };
+        const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...upload, ContentType }));
+        const part = { ...upload, UploadId, PartNumber: 1, Body };
+        const { ETag } = await s3.send(new UploadPartCommand(part));
+        const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+        await s3.send(new CompleteMultipartUploadCommand({ ...upload, UploadId, MultipartUpload }));
+      };
+      await putInParts('parts', 'in parts');
+      await move('parts');
+      assert.deepEqual(await incoming('parts'), [marker, 'in parts']);
+      // As an attempt that was killed after its copy leaves it.
+      await putInParts('left', 'in parts');
+      await putObject(s3, 'texts', 'left', { Body: 'in parts', ContentType });
+      await move('left');
+      assert.deepEqual(await texts('left'), ['in parts']);
+      await putInParts('other', 'in parts');
+      await putObject(s3, 'texts', 'other', { Body: 'in PARTS', ContentType });
+      await assert.rejects(move('other'), { name: 'PermanentError' });
+    },
+  );
 });
