@@ -37,6 +37,8 @@ export interface TcpProxy {
   readonly delayAnswers: (ms: number) => void;
   /** From now on new connections are reset as soon as they are made, or served again. */
   readonly refuse: (refuse: boolean) => void;
+  /** From now on not another byte passes, on open and on new connections alike; or new ones are served again. */
+  readonly standStill: (still: boolean) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function startTcpProxy(t: Pick<TestContext, 'after'>, target: numbe
     harmed: 0,
     delayMs: 0,
     refusing: false,
+    still: false,
     held: new Set(),
   };
   let accepted = 0;
@@ -61,6 +64,7 @@ export async function startTcpProxy(t: Pick<TestContext, 'after'>, target: numbe
       return;
     }
     const pair = new Pair(client, target, state);
+    if (state.still) pair.suffer('stall');
     pairs.add(pair);
     client.once('close', () => pairs.delete(pair));
   });
@@ -95,6 +99,10 @@ export async function startTcpProxy(t: Pick<TestContext, 'after'>, target: numbe
     refuse: refuse => {
       state.refusing = refuse;
     },
+    standStill: still => {
+      state.still = still;
+      if (still) for (const pair of pairs) pair.suffer('stall');
+    },
     close: closeOnce,
   };
 }
@@ -105,6 +113,7 @@ interface State {
   harmed: number;
   delayMs: number;
   refusing: boolean;
+  still: boolean;
   readonly held: Set<Pair>;
 }
 
