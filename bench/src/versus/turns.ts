@@ -16,6 +16,8 @@ import type { Teardown } from '../measure.js';
 
 const DEFAULT_TURNS = 5;
 const TICKS_PER_SECOND = 100;
+/** In place of a figure of what one of the two cannot do. */
+const NOT_AVAILABLE = 'n/a';
 
 export interface VersusArguments {
   /** Absolute paths of the two checkouts, which are built. */
@@ -56,6 +58,8 @@ export interface Side {
 
 export interface Row<S extends Side> {
   readonly name: string;
+  /** Whether a side can do this at all; where it cannot, `n/a` is shown for it. Default: it can. */
+  readonly can?: (side: S) => boolean;
   /** Does the work on one side; resolves with how many operations that were. */
   readonly run: (side: S) => Promise<number>;
   /** Tidies up; what it takes is not measured. */
@@ -96,6 +100,7 @@ export async function compare<S extends Side>(
   for (let turn = 0; turn < turns; turn += 1) {
     for (const [index, row] of rows.entries()) {
       for (const which of turn % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+        if (row.can?.(sides[which]) === false) continue;
         samples[index]?.[which].push(await sample(row, sides[which]));
         await row.after?.(sides[which]);
       }
@@ -171,10 +176,12 @@ export function median(values: readonly number[]): number {
 }
 
 function spread(ratios: readonly number[]): string {
+  if (!ratios.every(Number.isFinite) || ratios.length === 0) return NOT_AVAILABLE;
   return `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)})`;
 }
 
 function shown(value: number): string {
+  if (Number.isNaN(value)) return NOT_AVAILABLE;
   return value < 100 ? value.toFixed(1) : value.toFixed(0);
 }
 
