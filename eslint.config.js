@@ -41,4 +41,8 @@ export default tseslint.config(
       ),
     },
   },
+  {
+    files: ['extensions/fixtures/**/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly', module: 'writable' } },
+  },
 );

@@ -6,3 +6,6 @@ export { QueuePopulatorExtension } from './framework/contract/queue-populator-ex
 export { PermanentError } from './framework/contract/processor-errors.js';
 export { describeObject } from './framework/contract/object-event.js';
 export { parseEntry } from './framework/contract/queue-populator-extension.js';
+export { getAccountCredentials } from './framework/backbeat/account-credentials.js';
+export { BackbeatConsumer } from './framework/backbeat/backbeat-consumer.js';
+export { BackbeatProducer } from './framework/backbeat/backbeat-producer.js';

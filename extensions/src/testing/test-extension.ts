@@ -10,6 +10,7 @@ import { readSettings } from '@zenko-modules/common/settings';
 import { QUEUE_SETTINGS, CONFIG_SETTINGS } from '../framework/extension-settings.js';
 import { activate, loadExtension } from '../framework/loader/load-extensions.js';
 import { callProcessor } from '../framework/processor/attempt.js';
+import { isBackbeatProcessor } from '../framework/processor/backbeat-processor.js';
 import { createPublish } from '../framework/processor/publish.js';
 import { checkTopicName } from '../framework/queue/queue.js';
 import { s3OfExtension } from '../framework/s3/s3-of-extension.js';
@@ -44,6 +45,11 @@ export async function testExtension(
   const work = async (value: string, key: string): Promise<readonly Publication[]> => {
     const Processor = extension.queueProcessor;
     if (!Processor) throw new Error(`extension "${extension.name}" has no queueProcessor`);
+    if (isBackbeatProcessor(Processor)) {
+      throw new Error(
+        `the queueProcessor of "${extension.name}" has start(): only the processor command runs it`,
+      );
+    }
     const published: Publication[] = [];
     const s3 = s3OfExtension(settings, backbeatConfig, loaded.section);
     const processor = new Processor({

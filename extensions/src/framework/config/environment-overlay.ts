@@ -160,7 +160,8 @@ function objectAt(parent: JsonObject, name: string): JsonObject {
   return made;
 }
 
-function simplify(name: string): string {
+/** What is left of a name where the environment cannot tell more. */
+export function simplify(name: string): string {
   return name.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
 }
 

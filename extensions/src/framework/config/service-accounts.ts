@@ -32,7 +32,7 @@ export function credentialsOf(
   config: BackbeatConfig,
   settings: ConfigSettings,
 ): Credentials {
-  const wanted = auth ?? replicationAuth(config);
+  const wanted = serviceAuthOf(auth, config);
   const { SERVICE_ACCOUNTS, SERVICE_ACCOUNTS_FILE, S3_ACCESS_KEY, S3_SECRET_KEY } = settings;
   if (!wanted || SERVICE_ACCOUNTS === undefined) {
     const unused = wanted ? `, for ${wanted.account} (SERVICE_ACCOUNTS_FILE is not set)` : '';
@@ -53,6 +53,14 @@ export function credentialsOf(
     }
   };
   return { source: `account ${account}`, current };
+}
+
+/** The account that an extension signs with: its section's, else the one of `extensions.replication.source.auth`. */
+export function serviceAuthOf(
+  auth: AuthSection | undefined,
+  config: BackbeatConfig,
+): AuthSection | undefined {
+  return auth ?? replicationAuth(config);
 }
 
 function keysOf(name: string, accounts: readonly StoredAccount[]): KeyPair {

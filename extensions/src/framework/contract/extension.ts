@@ -26,7 +26,10 @@ export interface Extension {
   readonly configFields?: readonly string[];
   /** Made once per populator: a class that extends `QueuePopulatorExtension`. */
   readonly queuePopulatorExtension?: new (context: PopulatorContext<never>) => EntryFilter;
-  /** Made once per processor. */
+  /**
+   * Made once per processor. A class with a method `start` is in Backbeat's form: see
+   * `processor/backbeat-processor.ts`.
+   */
   readonly queueProcessor?: new (context: ProcessorContext<never>) => QueueProcessor;
 }
 

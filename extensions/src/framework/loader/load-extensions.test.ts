@@ -186,12 +186,37 @@ test('several folders, a folder that is an extension, and compiled defaults are 
   assert.ok(!off.active.has('two'));
 });
 
+test('an extension is found by its folder, when its name is no word or only its folder has a section', async t => {
+  const folder = await folderOf(t, {
+    'spoken/index.mjs': minimal('an extension of ours'),
+    'by-folder/index.mjs': minimal('byName'),
+    'other/index.mjs': minimal('named'),
+    'helloWorld/index.mjs': minimal('mine'),
+  });
+  const sections = { spoken: { topic: 's' }, 'by-folder': {}, other: { topic: 'o' }, named: { topic: 'n' } };
+  const env = {
+    EXTENSIONS_PATH: folder,
+    BACKBEAT_CONFIG: JSON.stringify({ extensions: { ...sections, helloWorld: {} } }),
+    EXTENSIONS_BY_FOLDER_TOPIC: 'f',
+    EXTENSIONS_MINE_TOPIC: 'm',
+  };
+  const loaded = await load(env);
+  const topics = [...loaded.active].map(([name, { section }]) => [name, section.topic]);
+  assert.deepEqual(Object.fromEntries(topics), {
+    helloWorld: 'backbeat-hello-world',
+    spoken: 's',
+    'by-folder': 'f',
+    named: 'n',
+    mine: 'm',
+  });
+});
+
 test('what is no extension is refused in one line that names the file and the field', async t => {
   const cases: [string, RegExp][] = [
     ['export default 5;', /its index must export an object/],
     ['export default { version: "1" };', /name: expected a text/],
     ['export default { name: "x" };', /version: expected a text/],
-    ['export default { name: "a b", version: "1" };', /name: expected letters/],
+    ['export default { name: "", version: "1" };', /name: expected a text/],
     ['export default { name: "x", version: "1" };', /expected a queuePopulatorExtension, a queueProcessor/],
     [
       'export default { name: "x", version: "1", queueProcessor: 5 };',

@@ -17,6 +17,7 @@ import {
   extensionSection,
   readConfiguration,
 } from '../config/backbeat-config.js';
+import { simplify } from '../config/environment-overlay.js';
 import type { Extension, ExtensionApi, ExtensionFactory } from '../contract/extension.js';
 import { describeObject } from '../contract/object-event.js';
 import { PermanentError } from '../contract/processor-errors.js';
@@ -25,6 +26,7 @@ import type { ConfigSettings, QueueSettings } from '../extension-settings.js';
 import { BUNDLED } from '../../bundled/index.js';
 
 const API: ExtensionApi = { QueuePopulatorExtension, PermanentError, describeObject, parseEntry, s3 };
+const EXTENSION_NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const INDEX_FILES = ['index.js', 'index.mjs', 'index.cjs'];
 
 /** An extension that runs, with its section as its validator returned it. */
@@ -45,7 +47,10 @@ export async function loadExtensions(
   settings: ConfigSettings & Pick<QueueSettings, 'KAFKA_HOSTS'>,
   env: Environment,
 ): Promise<LoadedExtensions> {
-  const own = await loadFolders(settings.EXTENSIONS_PATH);
+  const loaded = await loadFolders(settings.EXTENSIONS_PATH);
+  const named = [...BUNDLED, ...loaded.map(({ extension }) => extension), ...otherNamesOf(loaded)];
+  const { extensions } = readConfiguration(settings, env, named).config;
+  const own = loaded.map(({ extension, folder }) => knownAs(extension, folder, extensions));
   const known = new Map<string, Extension>();
   for (const extension of [...BUNDLED, ...own]) {
     if (known.has(extension.name)) {
@@ -64,6 +69,27 @@ export async function loadExtensions(
   }
   const inactive = [...known.keys()].filter(name => !active.has(name));
   return { ...configuration, config, active, inactive };
+}
+
+/** An extension of EXTENSIONS_PATH, and the name of its folder. */
+interface InFolder {
+  readonly extension: Extension;
+  readonly folder: string;
+}
+
+/** Folders that may be what the configuration calls an extension. */
+function otherNamesOf(loaded: readonly InFolder[]): { name: string }[] {
+  const names = [...BUNDLED, ...loaded.map(({ extension }) => extension)].map(({ name }) => simplify(name));
+  return loaded
+    .filter(({ folder }) => !names.includes(simplify(folder)))
+    .map(({ folder }) => ({ name: folder }));
+}
+
+/** Backbeat finds an extension by its folder: so do we when the configuration has a section for that, and none for its name. */
+function knownAs(extension: Extension, folder: string, sections: BackbeatConfig['extensions']): Extension {
+  const isOther = BUNDLED.every(({ name }) => name !== folder) && EXTENSION_NAME.test(folder);
+  const byFolder = isOther && sections[folder] !== undefined && sections[extension.name] === undefined;
+  return byFolder ? { ...extension, name: folder } : extension;
 }
 
 /** The configuration as if it switched `wanted` on. @throws StartError when there is no extension of such a name. */
@@ -135,8 +161,8 @@ function unwrap(answer: unknown): unknown {
   return answer.value;
 }
 
-async function loadFolders(folders: string | undefined): Promise<Extension[]> {
-  const found: Extension[] = [];
+async function loadFolders(folders: string | undefined): Promise<InFolder[]> {
+  const found: InFolder[] = [];
   for (const folder of (folders ?? '').split(path.delimiter).filter(Boolean)) {
     const absolute = path.resolve(folder);
     // A folder that is an extension, or one that holds some.
@@ -145,7 +171,7 @@ async function loadFolders(folders: string | undefined): Promise<Extension[]> {
     if (indexes.length === 0) {
       throw new StartError(`EXTENSIONS_PATH: no extension in ${absolute}: expected <name>/index.js`);
     }
-    for (const file of indexes) found.push(await loadExtension(file));
+    for (const file of indexes) found.push({ extension: await loadExtension(file), folder: folderOf(file) });
   }
   return found;
 }
@@ -194,7 +220,18 @@ export async function loadExtension(file: string): Promise<Extension> {
   } catch (err) {
     throw new StartError(`extension ${file} cannot be made: ${messageOf(err)}`, { cause: err });
   }
-  return withClasses(checkExtension(file, extension), file);
+  return withClasses(checkExtension(file, byFolder(extension, folderOf(file))), file);
+}
+
+/** Backbeat's extensions may have any text as a name, because their folder's is what they are found by. */
+function byFolder(extension: unknown, folder: string): unknown {
+  if (!isObject(extension) || typeof extension.name !== 'string' || extension.name === '') return extension;
+  const isUsable = EXTENSION_NAME.test(extension.name) || !EXTENSION_NAME.test(folder);
+  return isUsable ? extension : { ...extension, name: folder };
+}
+
+function folderOf(file: string): string {
+  return path.basename(path.dirname(file));
 }
 
 /**
@@ -234,7 +271,7 @@ function checkExtension(file: string, extension: unknown): Extension {
     if (typeof extension[field] !== 'string' || extension[field] === '') refuse(`${field}: expected a text`);
   }
   const { name } = extension as { name: string };
-  if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(name)) {
+  if (!EXTENSION_NAME.test(name)) {
     refuse(`name: expected letters, digits, hyphens and underscores, a letter first`);
   }
   for (const field of ['configValidator', 'queuePopulatorExtension', 'queueProcessor']) {

@@ -1,10 +1,12 @@
 /** The processor of one extension as a process: what it opens, in which order, and how it ends. */
 import type { Running } from '@zenko-modules/common/daemon';
-import { withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
 import type { Environment } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
+import type { BackbeatHost } from '../backbeat/host.js';
+import { authSection, check } from '../config/backbeat-config.js';
+import { serviceAuthOf } from '../config/service-accounts.js';
 import type { QueueProcessor } from '../contract/extension.js';
 import { createProcessorMetrics } from '../extension-metrics.js';
 import type { ProcessorSettings } from '../extension-settings.js';
@@ -12,16 +14,16 @@ import { findActive, groupOf, loadExtensions } from '../loader/load-extensions.j
 import { tellConfiguration } from '../loader/tell-configuration.js';
 import { createBacklogMetrics, createBacklogs, createLagMetric } from '../queue/backlog-metrics.js';
 import { openQueue } from '../queue/open-queue.js';
-import { type Consumer, failedTopicOf } from '../queue/queue.js';
+import { failedTopicOf } from '../queue/queue.js';
 import { s3OfExtension } from '../s3/s3-of-extension.js';
-import { type AttemptLimits, settleMs } from './attempt.js';
-import { MessageWorker } from './message-worker.js';
+import type { AttemptLimits } from './attempt.js';
+import { isBackbeatProcessor, startBackbeatProcessor, stopBackbeatProcessor } from './backbeat-processor.js';
+import { Consumers } from './consumers.js';
 import { createPublish } from './publish.js';
 import { redriveGroupOf } from './redrive.js';
 
-/** Parts of STOP_GRACE_MS after which attempts are told to end, and after which they are waited for no longer. */
+/** Part of STOP_GRACE_MS after which attempts are told to end. */
 const TELL_AFTER = 0.5;
-const GIVE_UP_AFTER = 0.9;
 
 /** Listens at once; processes when the queue is there. */
 export async function startProcessor(
@@ -41,31 +43,21 @@ export async function startProcessor(
   const queue = await openQueue(settings, extensions.kafkaHosts, log);
   const registry = createRegistry();
   const group = groupOf(active);
-  const gate = { isPaused: false };
   const metrics = createProcessorMetrics(registry, () => ({
-    oldestSeconds: () => worker.underWay.oldestSeconds,
-    isPaused: () => gate.isPaused,
+    oldestSeconds: () => consumers.oldestSeconds,
+    isPaused: () => consumers.isPaused,
   }));
   const s3 = s3OfExtension(settings, extensions.config, section);
   log.info({ s3: s3.endpoint, credentials: s3.credentialsSource }, 'objects are reached through S3');
-  const processor = new Processor({
-    config: active.config as never,
-    backbeatConfig: extensions.config,
-    logger: log.child({ extension: extension.name }),
-    createS3Client: s3.createClient,
-    publish: createPublish(queue, metrics),
-  });
-  const limits = limitsOf(processor, settings);
-  const worker = new MessageWorker({
+  const consumers = new Consumers({
     extension: extension.name,
-    processor,
     queue,
     retry: {
       maxAttempts: section.queueProcessor?.maxAttempts ?? settings.PROCESSOR_MAX_ATTEMPTS,
       minPauseMs: settings.PROCESSOR_RETRY_MIN_MS,
       maxPauseMs: Math.max(settings.PROCESSOR_RETRY_MAX_MS, settings.PROCESSOR_RETRY_MIN_MS),
     },
-    limits,
+    limitsOf: processor => limitsOf(processor, settings),
     askS3: s3.ask,
     metrics,
     log,
@@ -76,19 +68,40 @@ export async function startProcessor(
   createBacklogMetrics(registry, backlogs, [own, parked]);
   createLagMetric(registry, backlogs, own);
   const pause = (paused: boolean): void => {
-    gate.isPaused = paused;
-    if (paused) consumer.pause();
-    else consumer.resume();
+    consumers.pause(paused);
     log.info(paused ? 'paused: no other message is taken' : 'resumed');
   };
-  const consumer = await queue.consume({
-    topic: section.topic,
-    group,
-    concurrency: section.queueProcessor?.concurrency ?? settings.PROCESSOR_CONCURRENCY,
-    handle: (message, signal) => worker.work(message, signal),
-    onLost: count => metrics.lost.inc(count),
-    settleMs: settleMs(limits),
-  });
+  const concurrency = section.queueProcessor?.concurrency ?? settings.PROCESSOR_CONCURRENCY;
+  let end: () => Promise<void>;
+  if (isBackbeatProcessor(Processor)) {
+    const host: BackbeatHost = {
+      consume: (wanted, processor) =>
+        consumers.add({ ...wanted, concurrency: wanted.concurrency ?? concurrency }, processor),
+      publish: (topic, messages) => queue.publish(topic, messages),
+      partitions: async topic => (await queue.progress(topic, group)).map(({ partition }) => partition),
+      credentials: auth => s3.keysOf(check('authConfig', authSection.optional(), auth)),
+    };
+    const parameters = [
+      extensions.config.kafka,
+      active.config,
+      serviceAuthOf(section.auth, extensions.config),
+      s3.place,
+    ] as const;
+    const processor = await startBackbeatProcessor(extension.name, Processor, [...parameters], host, err =>
+      log.error({ err }, 'the processor says that it cannot work'),
+    );
+    end = () => stopBackbeatProcessor(processor);
+  } else {
+    const processor = new Processor({
+      config: active.config as never,
+      backbeatConfig: extensions.config,
+      logger: log.child({ extension: extension.name }),
+      createS3Client: s3.createClient,
+      publish: createPublish(queue, metrics),
+    });
+    await consumers.add({ ...own, concurrency }, processor);
+    end = async () => processor.close?.();
+  }
   const probes = await startProbeServer({
     address: settings.LISTEN_ADDRESS,
     port: settings.PROCESSOR_PROBE_PORT,
@@ -96,7 +109,7 @@ export async function startProcessor(
     registry,
     ready: async () => {
       await queue.ready();
-      const { trouble } = worker.underWay;
+      const { trouble } = consumers;
       if (trouble !== undefined) throw new Error(trouble);
     },
     commands: { '/_/pause': () => pause(true), '/_/resume': () => pause(false) },
@@ -104,28 +117,13 @@ export async function startProcessor(
   return {
     ports: { PROCESSOR_PROBE_PORT: probes.port },
     close: async () => {
-      await closeConsumer(consumer, worker, settings.STOP_GRACE_MS);
-      await processor.close?.();
+      await consumers.close(settings.STOP_GRACE_MS);
+      await end();
       s3.destroy();
       await queue.close();
       await probes.close();
     },
   };
-}
-
-/** Resolves when no message is being worked on any more. Rejects with those that are, shortly before the process has to end. */
-async function closeConsumer(consumer: Consumer, worker: MessageWorker, graceMs: number): Promise<void> {
-  const closing = consumer.close();
-  try {
-    await withDeadline(closing, graceMs * GIVE_UP_AFTER, 'closing the consumer');
-  } catch (err) {
-    const left = worker.underWay.list();
-    if (left.length === 0) throw err;
-    const names = left.map(({ key, seconds }) => `${key} (${seconds} s)`).join(', ');
-    throw new Error(`the time is over, and these messages are still being worked on: ${names}`, {
-      cause: err,
-    });
-  }
 }
 
 function limitsOf(processor: QueueProcessor, settings: ProcessorSettings): AttemptLimits {

@@ -28,9 +28,21 @@ export interface S3Target {
   readonly credentials: Credentials;
 }
 
-/** The URL that the sections give together, later ones going before earlier ones. */
-export function endpointOf(...sections: readonly S3Section[]): string {
+/** Where S3 is. */
+export interface S3Place {
+  readonly host: string;
+  readonly port: number;
+  readonly transport: 'http' | 'https';
+}
+
+/** What the sections give together, later ones going before earlier ones. */
+export function placeOf(...sections: readonly S3Section[]): S3Place {
   const { host = '127.0.0.1', port = 8000, transport = 'http' } = Object.assign({}, ...sections) as S3Section;
+  return { host, port, transport };
+}
+
+/** Its URL. */
+export function endpointOf({ host, port, transport }: S3Place): string {
   return `${transport}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
