@@ -9,3 +9,4 @@ export { parseEntry } from './framework/contract/queue-populator-extension.js';
 export { getAccountCredentials } from './framework/backbeat/account-credentials.js';
 export { BackbeatConsumer } from './framework/backbeat/backbeat-consumer.js';
 export { BackbeatProducer } from './framework/backbeat/backbeat-producer.js';
+export { DeleteOpQueueEntry, ObjectQueueEntry, QueueEntry } from './framework/backbeat/queue-entries.js';

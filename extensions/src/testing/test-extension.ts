@@ -3,6 +3,7 @@ import { silentLogger } from '@zenko-modules/common/logger';
 import { readConfiguration } from '../framework/config/backbeat-config.js';
 import {
   type LogEntry,
+  logEntry,
   type Publication,
   runFilter,
 } from '../framework/contract/queue-populator-extension.js';
@@ -77,7 +78,12 @@ export async function testExtension(
   return {
     config,
     filter: async entry =>
-      filter ? runFilter(filter, { timestamp: new Date().toISOString(), ...entry }) : [],
+      filter
+        ? runFilter(
+            filter,
+            logEntry(entry.type, entry.bucket, entry.key, entry.value, new Date().toISOString()),
+          )
+        : [],
     process: (value, key = '') => work(value, key),
   };
 }

@@ -13,10 +13,25 @@ export interface LogEntry {
   readonly bucket: string;
   /** The key in the database, which for a version is `<object key>\0<version id>`. `describeObject` tells them apart. */
   readonly key: string;
-  /** The value as it was stored, JSON in general; `undefined` for a deletion. */
-  readonly value: string | undefined;
+  /** The value as it was stored, JSON in general; a deletion has none. */
+  readonly value?: string | undefined;
   /** When the change was written, ISO 8601. */
   readonly timestamp: string;
+  /** The same time, where Backbeat's extensions look for it. Messages that were published before lack it. */
+  readonly overheadFields?: { readonly commitTimestamp: string; readonly opTimestamp: string };
+}
+
+/** The entry of one change as filters get it. */
+export function logEntry(
+  type: LogEntry['type'],
+  bucket: string,
+  key: string,
+  value: string | undefined,
+  timestamp: string,
+): LogEntry {
+  const overheadFields = { commitTimestamp: timestamp, opTimestamp: timestamp };
+  if (value === undefined) return { type, bucket, key, timestamp, overheadFields };
+  return { type, bucket, key, value, timestamp, overheadFields };
 }
 
 export interface PopulatorContext<Config = unknown> {

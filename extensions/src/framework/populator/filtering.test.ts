@@ -51,6 +51,15 @@ const never = new AbortController().signal;
 const valuesOf = (outgoing: Outgoing | undefined, topic = 't'): string[] =>
   (outgoing?.get(topic) ?? []).map(({ value }) => value);
 
+test('a deletion reaches a filter without a value, and each entry has the time where Backbeat has it', async () => {
+  const seen: LogEntry[] = [];
+  const timestamp = '2026-01-01T00:00:00.000Z';
+  const item = { timestamp, db: 'b', entries: [{ type: 'del', key: 'a' } as const] };
+  await filtering(entry => seen.push(entry)).run({ ...batchOf(), items: [item] }, never);
+  const overheadFields = { commitTimestamp: timestamp, opTimestamp: timestamp };
+  assert.deepEqual(seen, [{ type: 'del', bucket: 'b', key: 'a', timestamp, overheadFields }]);
+});
+
 test('a filter that fails for a passing reason loses nothing, publishes once, and keeps the order', async () => {
   let failures = 2;
   const outgoing = await filtering(({ key }) => {
@@ -73,6 +82,10 @@ test('a filter that keeps failing has its entry parked with what a person needs 
     bucket: 'b',
     key: 'b\0v1',
     value: '{}',
+    overheadFields: {
+      commitTimestamp: '2026-01-01T00:00:00.000Z',
+      opTimestamp: '2026-01-01T00:00:00.000Z',
+    },
     timestamp: '2026-01-01T00:00:00.000Z',
   });
   const { 'failed-at': failedAt = '', ...headers } = parked.headers ?? {};

@@ -9,6 +9,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import {
   type EntryFilter,
   type LogEntry,
+  logEntry,
   type Publication,
   startFilter,
 } from '../contract/queue-populator-extension.js';
@@ -66,7 +67,7 @@ export class Filtering {
       if (!item) continue;
       const { db, timestamp } = item;
       for (const { type, key, value } of item.entries) {
-        const entry: LogEntry = { type, bucket: db, key, value, timestamp };
+        const entry = logEntry(type, db, key, value, timestamp);
         try {
           // Most filters are synchronous: those cost no promise and no timer.
           const found = startFilter(this.#options.named.filter, entry);
