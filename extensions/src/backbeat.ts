@@ -10,3 +10,5 @@ export { getAccountCredentials } from './framework/backbeat/account-credentials.
 export { BackbeatConsumer } from './framework/backbeat/backbeat-consumer.js';
 export { BackbeatProducer } from './framework/backbeat/backbeat-producer.js';
 export { DeleteOpQueueEntry, ObjectQueueEntry, QueueEntry } from './framework/backbeat/queue-entries.js';
+export * as configItems from './framework/backbeat/config-joi.js';
+export { constants } from './framework/backbeat/constants.js';
