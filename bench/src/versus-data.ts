@@ -1,6 +1,7 @@
 /**
  * The data module of two checkouts, each with its disk store, beside each other:
  * `node bench/dist/versus-data.js THIS OTHER [--turns N]`. The load is made by `wrk -t1`. See `versus/turns.ts`.
+ * With BENCH_BACKEND=packed the first has its packed store instead.
  */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -20,19 +21,21 @@ const READ_COUNT: Readonly<Record<number, number>> = { [KiB]: 2000, [MiB]: 100, 
 
 interface DataSide extends Side {
   readonly url: string;
+  readonly backend: string;
   readonly folder: string;
   /** By size: a file with the paths of the blobs that are there to be read. */
   readonly targets: Map<number, string>;
 }
 
-async function start(teardown: Teardown, checkout: string): Promise<DataSide> {
+async function start(teardown: Teardown, checkout: string, backend: string): Promise<DataSide> {
   let folder = '';
   const { pid, ports } = await startOf(teardown, checkout, 'data-module/dist/main.js', made => {
     folder = made;
-    return { DATA_DIR: made, DATA_PORT: '0', DATA_PROBE_PORT: '0' };
+    return { DATA_DIR: made, DATA_BACKEND: backend, DATA_PORT: '0', DATA_PROBE_PORT: '0' };
   });
   const side = {
     pid,
+    backend,
     folder,
     url: `http://127.0.0.1:${ports.DATA_PORT ?? 0}`,
     targets: new Map<number, string>(),
@@ -90,7 +93,8 @@ function get(name: string, size: number, connections: number, range?: string): R
   };
 }
 
-async function removeWritten({ folder, targets }: DataSide): Promise<void> {
+async function removeWritten({ backend, folder, targets }: DataSide): Promise<void> {
+  if (backend !== 'disk') return;
   const kept = new Set<string>();
   for (const file of targets.values())
     for (const location of (await readFile(file, 'utf8')).split('\n')) kept.add(path.basename(location));
@@ -116,7 +120,10 @@ const args = versusArguments();
 const teardown = new Teardown();
 try {
   const [one, other] = args.checkouts;
-  const sides = [await start(teardown, one), await start(teardown, other)] as const;
+  const sides = [
+    await start(teardown, one, process.env.BENCH_BACKEND ?? 'disk'),
+    await start(teardown, other, 'disk'),
+  ] as const;
   await compare(sides, ROWS, args);
 } finally {
   await teardown.run();
