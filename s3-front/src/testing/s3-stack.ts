@@ -57,6 +57,8 @@ export async function startStack(
   let ownEnv: Environment = {};
   const start = async (room: Room): Promise<DaemonProcess> => {
     const env: Record<string, string> = { DATA_DIR: folder, LOG_LEVEL: 'info' };
+    // One process, so that a signal concerns all of it; and it logs successes.
+    if (room === 'data-module') Object.assign(env, { DATA_WORKERS: '1', LOG_LEVEL: 'debug' });
     for (const name of [...PORTS[room], 'DATA_PORT', 'METADATA_PORT']) env[name] = String(ports[name] ?? 0);
     const daemon = await startDaemon(t, {
       entry: entry(room),

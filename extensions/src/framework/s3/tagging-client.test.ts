@@ -82,7 +82,7 @@ const refusals: Answer[] = [
   { status: 503, body: errorBody('SlowDown') },
   { status: 500, body: errorBody('InternalError') },
   { status: 501, body: errorBody('NotImplemented') },
-  ...[403, 404, 429, 500, 503].map(status => ({ status })),
+  ...[403, 429, 500, 503].map(status => ({ status })),
 ];
 for (const answer of refusals) {
   const name = /<Code>(.*)<\/Code>/.exec(answer.body ?? '')?.[1] ?? 'no body';
@@ -95,6 +95,13 @@ for (const answer of refusals) {
     assert.deepEqual(traits(await rejection(tagging.put(OBJECT, Tagging.TagSet, live()))), traits(putBySdk));
   });
 }
+
+test('a 404 that names no error says nothing of the object', async t => {
+  for (const body of ['', 'this port speaks socket.io\n', '<html></html>']) {
+    const { tagging } = await setUp(t, always({ status: 404, body }));
+    assert.equal(failureKind(await rejection(tagging.get(OBJECT, live()))), 'other', body);
+  }
+});
 
 test("a proxy's page for 502 is S3 being away", async t => {
   const { tagging } = await setUp(t, always({ status: 502, body: '<html><br>Bad gateway</html>' }));

@@ -26,6 +26,9 @@ export interface TaggedObject {
   readonly VersionId?: string;
 }
 
+/** An answer that names no error may be another server's: a 404 of that kind says nothing of the object. */
+const NAMELESS = 'Unknown';
+
 export interface RequestOptions {
   readonly abortSignal: AbortSignal;
 }
@@ -132,10 +135,9 @@ function tagsIn(text: string): readonly Tag[] | undefined {
 function failureIn(response: HttpResponse, text: string): S3ServiceException {
   const error = childOf(parse(text), 'Error');
   const [code, message] = [childOf(error, 'Code'), childOf(error, 'Message')];
-  const nameless = response.statusCode === 404 ? 'NotFound' : 'Unknown';
   return failure(
     response,
-    typeof code === 'string' && code !== '' ? code : nameless,
+    typeof code === 'string' && code !== '' ? code : NAMELESS,
     typeof message === 'string' && message !== '' ? message : `S3 answered ${response.statusCode}`,
   );
 }
