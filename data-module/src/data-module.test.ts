@@ -122,8 +122,12 @@ test('the probes answer, metrics count, and each request is one log line with it
   const headers = { 'x-scal-request-uids': 'one:two:three' };
   const stored = await fetch(url, { method: 'PUT', body: 'hello', headers });
   const location = stored.headers.get('location') ?? '';
+  // A request is measured and logged when its answer has ended, which its client may see earlier.
+  await daemon.printed(/"status":201/);
   await fetch(new URL(location, url), { headers }).then(res => res.text());
+  await daemon.printed(/"status":200/);
   await fetch(`${url}/abcd`, { headers }).then(res => res.text());
+  await daemon.printed(/"status":404/);
 
   const metrics = await (await fetch(probe('/metrics'))).text();
   assert.match(metrics, /^data_http_requests_total\{method="PUT",status="201"\} 1$/m);
