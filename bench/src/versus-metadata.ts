@@ -2,8 +2,8 @@
  * The metadata module of two checkouts beside each other: `node bench/dist/versus-metadata.js THIS OTHER [--turns N]`.
  * One client for both: see `versus/turns.ts`.
  */
-import { RpcClient, type RpcStream } from '@zenko-modules/common/rpc/client';
-import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, type RpcStream } from '@zenko-modules/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { Teardown } from './measure.js';
 import { compare, forSeconds, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
 

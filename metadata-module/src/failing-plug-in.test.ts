@@ -5,7 +5,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '@zenko-modules/common/deadline';
-import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { clientOf, Load, readBucket, replay, Writer } from './testing/load.js';

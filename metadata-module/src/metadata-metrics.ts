@@ -1,5 +1,5 @@
 /** Every metric of the metadata module. */
-import type { RpcObserver } from '@zenko-modules/common/rpc/connection';
+import type { RpcObserver } from '@zenko-modules/rpc/connection';
 import { createRegistry } from '@zenko-modules/common/probe-server';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CommitObserver } from './store/commit-queue.js';

@@ -6,7 +6,7 @@ import { withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type ProbeServer, startProbeServer } from '@zenko-modules/common/probe-server';
-import { type RpcServer, startRpcServer } from '@zenko-modules/common/rpc/server';
+import { type RpcServer, startRpcServer } from '@zenko-modules/rpc/server';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';

@@ -1,7 +1,7 @@
 /** All that the module keeps over one LevelDOWN: databases with versions, the record log, the deployment's id. */
 import { withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
-import type { RpcService } from '@zenko-modules/common/rpc/service';
+import type { RpcService } from '@zenko-modules/rpc/service';
 import { refuseUnfinishedCopy } from './copy/copy-state.js';
 import type { DiskUsage } from './deployment/disk-usage.js';
 import { metadataService } from './services/metadata-service.js';

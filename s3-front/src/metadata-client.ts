@@ -2,8 +2,8 @@
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
-import { RpcClient, type RpcStream } from '@zenko-modules/common/rpc/client';
-import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, type RpcStream } from '@zenko-modules/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import {
   type BucketAttributes,
   METASTORE,

@@ -8,8 +8,8 @@ import {
 } from '@aws-sdk/client-s3';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { RpcClient } from '@zenko-modules/common/rpc/client';
-import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient } from '@zenko-modules/rpc/client';
+import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { type DaemonProcess, startDaemon } from '@zenko-modules/common/testing/daemon-process';
 import { freePort } from '@zenko-modules/common/testing/test-server';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
-import { RPC_LIMITS } from '@zenko-modules/common/rpc/limits';
+import { RPC_LIMITS } from '@zenko-modules/rpc/limits';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { checkRecordWait } from '../services/await-records.js';
 import { type WireAnswer, WireClient } from '../testing/socket-io-clients.js';

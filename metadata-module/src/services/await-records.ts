@@ -1,5 +1,5 @@
 /** The arguments of `awaitRecords`, checked at the door. */
-import { RPC_LIMITS } from '@zenko-modules/common/rpc/limits';
+import { RPC_LIMITS } from '@zenko-modules/rpc/limits';
 import { z } from 'zod';
 import { check, optionalMember, options, wholeNumber } from './arguments.js';
 

@@ -1,6 +1,6 @@
 /** The calls of namespace /MDFile/metadata. */
-import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/common/rpc/service';
-import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/rpc/service';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import type { DiskUsage } from '../deployment/disk-usage.js';
 import type { VersionedDatabases } from '../versioning/versioned-databases.js';
 import {

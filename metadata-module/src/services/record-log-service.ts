@@ -10,8 +10,8 @@
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/common/rpc/service';
-import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/rpc/service';
+import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import type { LogReaders } from '../record-log/log-readers.js';
 import { RECORD_LOG_NAME } from '../record-log/record.js';
 import type { RecordLog } from '../record-log/record-log.js';

@@ -7,7 +7,7 @@
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import type { Cancellation } from '@zenko-modules/common/rpc/service';
+import type { Cancellation } from '@zenko-modules/rpc/service';
 import type { Database } from './key-space.js';
 import type { Change, RecordLog } from '../record-log/record-log.js';
 import type { KeyOperation } from '../record-log/record.js';

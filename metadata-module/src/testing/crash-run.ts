@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '@zenko-modules/common/deadline';
-import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { type DaemonProcess, startDaemon } from '@zenko-modules/common/testing/daemon-process';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { sleep } from '@zenko-modules/common/deadline';
 import { type ErrorType, isErrorType } from '@zenko-modules/common/errors';
-import { RpcClient, type RpcStream } from '@zenko-modules/common/rpc/client';
+import { RpcClient, type RpcStream } from '@zenko-modules/rpc/client';
 import type { DaemonProcess } from '@zenko-modules/common/testing/daemon-process';
 import type { LogItem } from '../record-log/record.js';
 

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type { TestContext } from 'node:test';
 import { withDeadline } from '@zenko-modules/common/deadline';
-import type { CallArguments, WireError } from '@zenko-modules/common/rpc/wire';
+import type { CallArguments, WireError } from '@zenko-modules/rpc/wire';
 
 const DEADLINE_MS = 60_000;
 

@@ -1,7 +1,7 @@
 /** The metadata module in the test's own process, on ports of the system's choice. */
 import type { TestContext } from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
-import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { readSettings } from '@zenko-modules/common/settings';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startMetadataModule } from '../metadata-module.js';

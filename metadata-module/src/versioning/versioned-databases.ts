@@ -4,7 +4,7 @@
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import type { Cancellation, ItemIterator } from '@zenko-modules/common/rpc/service';
+import type { Cancellation, ItemIterator } from '@zenko-modules/rpc/service';
 import type { CommitQueue } from '../store/commit-queue.js';
 import { KeyLock } from '../store/key-lock.js';
 import { type Database, type KeyRange, rawRange } from '../store/key-space.js';

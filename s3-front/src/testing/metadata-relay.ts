@@ -5,10 +5,10 @@
 import type { TestContext } from 'node:test';
 import { CatalogueError, type ErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
-import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
-import { startRpcServer } from '@zenko-modules/common/rpc/server';
-import { type RpcCall, StreamResult } from '@zenko-modules/common/rpc/service';
-import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
+import { startRpcServer } from '@zenko-modules/rpc/server';
+import { type RpcCall, StreamResult } from '@zenko-modules/rpc/service';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 
 export interface RelayedCall {
   readonly name: 'get' | 'put' | 'del' | 'createReadStream';

@@ -1,5 +1,5 @@
-import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
-import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
+import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 
 export interface LogItem {
   readonly timestamp: string;

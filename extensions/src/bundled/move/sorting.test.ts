@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { sleep } from '@zenko-modules/common/deadline';
-import { RpcStream } from '@zenko-modules/common/rpc/client';
+import { RpcStream } from '@zenko-modules/rpc/client';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startFaultyProxy } from '../../testing/faulty-proxy.js';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { io, type Socket } from 'socket.io-client';
 import { type MetadataProcess, putEntry, startMetadata } from '../../testing/stack.js';
 

@@ -4,7 +4,7 @@
  */
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
-import { type RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
+import { type RpcClient, RpcStream } from '@zenko-modules/rpc/client';
 import { z } from 'zod';
 import { type Cursor, LOG_START } from './cursor.js';
 import { fingerprint, type LogItem, parseItem, sizeOf } from './record-log-item.js';

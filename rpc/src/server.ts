@@ -6,8 +6,8 @@
  */
 import http from 'node:http';
 import { Server, type Namespace, type Socket } from 'socket.io';
-import { CatalogueError, toCatalogueError } from '../errors.js';
-import { listen } from '../listen.js';
+import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
+import { listen } from '@zenko-modules/common/listen';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
 import { countBodies, countFrames } from './incoming-bytes.js';
 import { JointWrites } from './joint-writes.js';

@@ -1,5 +1,5 @@
 /** Takes apart what arrives as a `call` event. Nothing about it is certain. */
-import { CatalogueError } from '../errors.js';
+import { CatalogueError } from '@zenko-modules/common/errors';
 import { approximateBytes } from './approximate-bytes.js';
 import type { CallArguments } from './wire.js';
 

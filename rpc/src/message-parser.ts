@@ -3,7 +3,7 @@
  * values and no binary ones. What is refused here ends the connection that it came from.
  */
 import { Decoder, Encoder, type Packet, PacketType } from 'socket.io-parser';
-import { hasMoreValues } from '../json-values.js';
+import { hasMoreValues } from '@zenko-modules/common/json-values';
 
 /** Far more than any call of CloudServer has; the values that it stores are one text each. */
 const MAX_VALUES = 100_000;

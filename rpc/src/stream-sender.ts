@@ -4,7 +4,7 @@
  * What the iterator has at hand goes out together in one message, so that the first item waits for no
  * other; a message is bounded in items and in bytes, and so is the number of messages on the way.
  */
-import { CatalogueError } from '../errors.js';
+import { CatalogueError } from '@zenko-modules/common/errors';
 import { approximateBytes } from './approximate-bytes.js';
 import type { RpcLimits } from './limits.js';
 import type { ItemIterator } from './service.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import test from 'node:test';
-import { sleep } from '../deadline.js';
-import { CatalogueError, isErrorType } from '../errors.js';
-import { connect, event, NAMESPACE, Numbers, raw, startRig, until } from '../testing/rpc-rig.js';
+import { sleep } from '@zenko-modules/common/deadline';
+import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
+import { connect, event, NAMESPACE, Numbers, raw, startRig, until } from './testing/rpc-rig.js';
 import type { RpcStream } from './client.js';
 import { StreamResult } from './service.js';
 

@@ -1,5 +1,5 @@
 /** What travels over the socket.io RPC of port 9990. Facts of CloudServer's own client and daemon. */
-import { CatalogueError, ERRORS, type ErrorType, toCatalogueError } from '../errors.js';
+import { CatalogueError, ERRORS, type ErrorType, toCatalogueError } from '@zenko-modules/common/errors';
 
 export const METADATA_NAMESPACE = '/MDFile/metadata';
 export const RECORD_LOG_NAMESPACE = '/MDFile/recordLog';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { sleep } from '../deadline.js';
+import { sleep } from '@zenko-modules/common/deadline';
 import { StreamSender, type StreamSocket } from './stream-sender.js';
 
 const LIMITS = { ackMs: 60_000, stepMs: 60_000 };

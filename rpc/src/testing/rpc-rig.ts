@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { io, type Socket } from 'socket.io-client';
-import { sleep } from '../deadline.js';
-import { silentLogger } from '../logger.js';
-import { RpcClient } from '../rpc/client.js';
-import type { RpcLimits } from '../rpc/limits.js';
-import { type RpcServer, startRpcServer } from '../rpc/server.js';
-import type { RpcHandler } from '../rpc/service.js';
+import { sleep } from '@zenko-modules/common/deadline';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { RpcClient } from '../client.js';
+import type { RpcLimits } from '../limits.js';
+import { type RpcServer, startRpcServer } from '../server.js';
+import type { RpcHandler } from '../service.js';
 
 export const NAMESPACE = '/test/calls';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import test, { type TestContext } from 'node:test';
 import { WebSocket } from 'ws';
-import { connect, event, NAMESPACE, raw, type Rig, startRig, until } from '../testing/rpc-rig.js';
+import { connect, event, NAMESPACE, raw, type Rig, startRig, until } from './testing/rpc-rig.js';
 import { UnfinishedMessages } from './unfinished-messages.js';
 
 const KiB = 1024;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test, { type TestContext } from 'node:test';
-import { silentLogger } from '../logger.js';
+import { silentLogger } from '@zenko-modules/common/logger';
 import { startRpcServer } from './server.js';
 
 interface OldSocket {

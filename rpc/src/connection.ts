@@ -1,8 +1,8 @@
 /** One client's connection to one namespace: its calls in flight and its open streams. */
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'socket.io';
-import { CatalogueError, type ErrorType, toCatalogueError } from '../errors.js';
-import type { Logger } from '../logger.js';
+import { CatalogueError, type ErrorType, toCatalogueError } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
 import { type IncomingCall, memberOf, readCall, unknownCall } from './incoming-call.js';
 import { RPC_LIMITS, type RpcLimits } from './limits.js';
 import { Outgoing } from './outgoing.js';

@@ -1,6 +1,6 @@
 /** The client of a metadata module's RPC, as CloudServer and Backbeat use it. */
 import { io, type Socket } from 'socket.io-client';
-import { CatalogueError } from '../errors.js';
+import { CatalogueError } from '@zenko-modules/common/errors';
 import {
   CALL_TIMEOUT_MS,
   type CallArguments,

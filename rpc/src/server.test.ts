@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { sleep } from '../deadline.js';
-import { CatalogueError, isErrorType } from '../errors.js';
-import { silentLogger } from '../logger.js';
-import { connect, event, NAMESPACE, Numbers, raw, startRig, until } from '../testing/rpc-rig.js';
+import { sleep } from '@zenko-modules/common/deadline';
+import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { connect, event, NAMESPACE, Numbers, raw, startRig, until } from './testing/rpc-rig.js';
 import { RpcClient } from './client.js';
 import { startRpcServer } from './server.js';
 import { type RpcHandler, StreamResult } from './service.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { silentLogger } from '../logger.js';
-import { freePort } from '../testing/test-server.js';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { freePort } from '@zenko-modules/common/testing/test-server';
 import { RpcClient } from './client.js';
 import { startRpcServer } from './server.js';
 
