@@ -99,3 +99,27 @@ test('a last record whose sectors had not reached the disk is no damage', async 
   middle.fill(0, 2048, 4096);
   assert.equal(findLogDamage(middle).length, 1, 'in the middle it is');
 });
+
+test('a length that says too much in a last write of several pieces is damage: what is behind it was not cut off', async t => {
+  const { log } = await crashed(t, n => (n === BATCHES - 1 ? 40_000 : 10));
+  const first =
+    pieces(log).findLast(({ type }) => type === 2)?.at ?? assert.fail('no write of several pieces');
+  const damaged = Buffer.from(log);
+  damaged.writeUInt16LE(0xffff, first + 4);
+  assert.deepEqual(findLogDamage(damaged), [{ offset: first, bytes: log.length - first }]);
+});
+
+/** Where the records of an intact log lie, and their types. */
+function pieces(log: Buffer): { at: number; type: number }[] {
+  const found = [];
+  for (let at = 0; at + 7 <= log.length;) {
+    const room = 32_768 - (at % 32_768);
+    if (room < 7) {
+      at += room;
+      continue;
+    }
+    found.push({ at, type: log[at + 6] ?? 0 });
+    at += 7 + log.readUInt16LE(at + 4);
+  }
+  return found;
+}
