@@ -17,7 +17,7 @@ export function holdIterators(
 ): void {
   const make = level.iterator.bind(level);
   const iterator = (range: object): SteppedIterator => {
-    const real = make(range) as unknown as SteppedIterator;
+    const real: SteppedIterator = make(range);
     const next = real.next.bind(real);
     let step = 0;
     real.next = callback => {
