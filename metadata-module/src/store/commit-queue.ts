@@ -1,6 +1,7 @@
 /**
  * Turns concurrent commits into few synced batches: what arrives while a batch is being written forms the
- * next one. No timer: a commit that finds the queue empty is written at once.
+ * next one. No timer: a commit that finds the queue empty is written at the end of the event loop's turn, with
+ * all that the same turn has brought.
  *
  * A batch holds the changes and their log records. When one fails, nobody is told that it succeeded, and
  * what the store holds is read again before the next: a failed batch may have been applied all the same.
@@ -100,14 +101,20 @@ export class CommitQueue {
     return new Promise((resolve, reject) => {
       this.#pending.push({ change, operations, bytes, signal, resolve, reject });
       this.#pendingBytes += bytes;
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
   async #run(): Promise<void> {
-    while (this.#pending.length > 0) await this.#attempt(this.#take());
+    try {
+      while (this.#pending.length > 0) {
+        await endOfTurn();
+        await this.#attempt(this.#take());
+      }
+    } finally {
+      // In the same step as the last look at the line: what comes after it starts anew.
+      this.#running = undefined;
+    }
   }
 
   async #attempt(batch: readonly Pending[]): Promise<void> {
@@ -166,6 +173,11 @@ export class CommitQueue {
     this.#log.error({ err, commits: batch.length }, 'a batch failed');
     for (const { reject } of batch) reject(fromLevelError(err));
   }
+}
+
+/** When all that has arrived by now is in line. */
+function endOfTurn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve));
 }
 
 function sizeOf(operations: readonly TextOperation[]): number {
