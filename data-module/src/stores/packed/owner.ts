@@ -1,24 +1,28 @@
 /** Which process writes to the store: the one that opened it last. */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import fs from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
+import type { FileCalls } from '../disk/file-calls.js';
 
 export class Owner {
   readonly #file: string;
   /** Our own file. It stays open, so that the file of another process cannot get its number. */
   readonly #handle: FileHandle;
   readonly #inode: bigint;
+  readonly #calls: FileCalls;
 
-  private constructor(file: string, handle: FileHandle, inode: bigint) {
+  private constructor(calls: FileCalls, file: string, handle: FileHandle, inode: bigint) {
+    this.#calls = calls;
     this.#file = file;
     this.#handle = handle;
     this.#inode = inode;
   }
 
   /** Takes the folder over: whoever had it before acknowledges nothing from now on. */
-  static async take(folder: string): Promise<Owner> {
+  static async take(calls: FileCalls, folder: string): Promise<Owner> {
     const file = path.join(folder, 'owner');
     const temporary = `${file}.${randomUUID()}.tmp`;
     const handle = await open(temporary, 'wx');
@@ -27,7 +31,7 @@ export class Owner {
       await handle.sync();
       await rename(temporary, file);
       await syncFolder(folder);
-      return new Owner(file, handle, (await handle.stat({ bigint: true })).ino);
+      return new Owner(calls, file, handle, (await handle.stat({ bigint: true })).ino);
     } catch (err) {
       await handle.close();
       throw err;
@@ -36,7 +40,10 @@ export class Owner {
 
   /** @throws CatalogueError ServiceUnavailable when another process has taken the folder over. */
   async check(): Promise<void> {
-    if ((await stat(this.#file, { bigint: true })).ino === this.#inode) return;
+    const { ino } = await this.#calls.call<fs.BigIntStats>(done =>
+      fs.stat(this.#file, { bigint: true }, done),
+    );
+    if (ino === this.#inode) return;
     throw new CatalogueError('ServiceUnavailable', 'another process has opened the store since');
   }
 

@@ -63,7 +63,7 @@ export async function openPackedStore(
   try {
     await mkdir(large, { recursive: true });
     await syncFolder(folder);
-    const owner = await Owner.take(folder);
+    const owner = await Owner.take(calls, folder);
     const started = performance.now();
     const { catalog, lastSegment, damaged } = await loadCatalog(files, log);
     const metrics = createPackedMetrics(registry, () => catalog.figures());

@@ -138,16 +138,21 @@ export class SegmentWriter {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, bytes, make, resolve, reject });
       this.#waitingBytes += bytes;
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined;
-      });
+      this.#running ??= this.#run();
     });
   }
 
   async #run(): Promise<void> {
-    // What else comes in this turn of the event loop belongs to the first batch.
-    await new Promise(setImmediate);
-    while (this.#waiting.length > 0) await this.#writeBatch(this.#take());
+    try {
+      do {
+        // What else comes in this turn of the event loop belongs to the batch: the fewer batches, the less each record costs.
+        await new Promise(setImmediate);
+        await this.#writeBatch(this.#take());
+      } while (this.#waiting.length > 0);
+    } finally {
+      // In the same turn as the look at what waits: nothing may come in between.
+      this.#running = undefined;
+    }
   }
 
   #take(): Waiting[] {
