@@ -1,7 +1,8 @@
 /** What the records of a segment are, without their data: kept in memory while it is written, then in its hint file. */
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { crc32c } from '@node-rs/crc32';
-import { syncFolder } from '@zenko-modules/common/sync-folder';
+import type { FileCalls } from '../disk/file-calls.js';
+import { writeAll } from '../disk/file-writer.js';
 import { ALIGNMENT, KEY_BYTES, type RecordKind, RECORD_KINDS } from './record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
@@ -72,6 +73,7 @@ export class RecordEntries {
 
 /** Writes the hint file of a sealed segment of `segmentBytes` bytes. It is durable, and whole or not there. */
 export async function writeHint(
+  calls: FileCalls,
   files: SegmentFiles,
   segment: number,
   segmentBytes: number,
@@ -85,15 +87,15 @@ export async function writeHint(
   head.writeUInt32LE(entries.count, 24);
   head.writeUInt32LE(checksumOf(head, entries.bytes), 28);
   const temporary = `${files.hintFile(segment)}.tmp`;
-  const file = await open(temporary, 'w');
+  const file = await calls.open(temporary, 'w');
   try {
-    await file.writeFile(Buffer.concat([head, entries.bytes]));
+    await writeAll([head, entries.bytes], file);
     await file.sync();
   } finally {
-    await file.close();
+    file.close();
   }
-  await rename(temporary, files.hintFile(segment));
-  await syncFolder(files.folder);
+  await calls.rename(temporary, files.hintFile(segment));
+  await calls.syncFolder(files.folder);
 }
 
 /** The entries of a segment; `undefined` when there is no hint file, or one that is damaged or of another size. */

@@ -1,6 +1,7 @@
 /** Makes the catalog at a start: from hint files, and by reading the segments that have none. */
 import { open, rm, stat } from 'node:fs/promises';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { FileCalls } from '../disk/file-calls.js';
 import { LOST } from './blob-index.js';
 import { Catalog } from './catalog.js';
 import { readHint, type RecordEntries, writeHint } from './hint-file.js';
@@ -15,7 +16,11 @@ export interface LoadedCatalog {
 }
 
 /** Cuts torn ends off, writes the hint files that are missing, and names in the log what is damaged. */
-export async function loadCatalog(files: SegmentFiles, log: Logger): Promise<LoadedCatalog> {
+export async function loadCatalog(
+  calls: FileCalls,
+  files: SegmentFiles,
+  log: Logger,
+): Promise<LoadedCatalog> {
   const { segments, hints } = await files.prepare();
   for (const hint of hints) if (!segments.includes(hint)) await rm(files.hintFile(hint));
   const catalog = new Catalog();
@@ -31,7 +36,7 @@ export async function loadCatalog(files: SegmentFiles, log: Logger): Promise<Loa
     damaged += tell(log, segment, size, scanned);
     await keep(files, segment, size, scanned.end);
     if (scanned.end === 0) continue;
-    await writeHint(files, segment, scanned.end, scanned.entries);
+    await writeHint(calls, files, segment, scanned.end, scanned.entries);
     apply(catalog, segment, scanned.end, scanned.entries);
   }
   return { catalog, lastSegment: segments.at(-1) ?? 0, damaged };

@@ -17,7 +17,11 @@ const MAX_BLOB = 4096;
 test('the store does what a Map does, whatever restarts and compactions come between', async t => {
   const random = seededRandom(t);
   const folder = await temporaryFolder(t);
-  const options = packedOptions({ PACKED_MAX_BLOB_BYTES: MAX_BLOB, PACKED_SEGMENT_BYTES: 32 * 1024 });
+  const options = packedOptions({
+    PACKED_MAX_BLOB_BYTES: MAX_BLOB,
+    PACKED_SEGMENT_BYTES: 32 * 1024,
+    PACKED_CACHE_BYTES: 64 * 1024,
+  });
   const model = new Map<string, Buffer>();
   const deleted: string[] = [];
   const abandoned: PackedStore[] = [];

@@ -42,6 +42,12 @@ export function createPackedMetrics(registry: Registry, figures: () => PackedFig
     ({ deadBytes }) => deadBytes,
   );
   return {
+    reads: new Counter({
+      name: 'data_packed_reads_total',
+      help: 'Reads of packed blobs, by where the bytes came from (cache, disk)',
+      labelNames: ['source'] as const,
+      registers,
+    }),
     compacted: new Counter({
       name: 'data_packed_compacted_bytes_total',
       help: 'Bytes of segments that compaction has taken out of use',

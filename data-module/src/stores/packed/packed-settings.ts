@@ -21,6 +21,11 @@ export const PACKED_SETTINGS = {
     String(64 * MiB),
     'room on the disk below which no blob is stored, so that deletions, which are records too, find some',
   ),
+  PACKED_CACHE_BYTES: setting(
+    integer(0, 16 * 1024 * MiB, 'bytes'),
+    String(16 * MiB),
+    'memory for the blobs of up to 64 KiB that were read last; 0: none',
+  ),
   PACKED_COMPACT_PERCENT: setting(
     integer(1, 100, '%'),
     '50',

@@ -20,12 +20,15 @@ import { loadCatalog } from './load-catalog.js';
 import { Owner } from './owner.js';
 import { createPackedMetrics, type PackedMetrics } from './packed-metrics.js';
 import type { PACKED_SETTINGS } from './packed-settings.js';
+import { ReadCache } from './read-cache.js';
 import { decodeData, recordBytes } from './record-format.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentWriter } from './segment-writer.js';
 import { newBlobKey } from '../blob-key.js';
 import { HeldBlob, streamOf } from '../open-blobs.js';
 
+const FROM_CACHE = { source: 'cache' } as const;
+const FROM_DISK = { source: 'disk' } as const;
 const PACKED_KEY = /^[0-9a-f]{40}$/;
 
 export type PackedOptions = Omit<SettingsOf<typeof PACKED_SETTINGS>, 'PACKED_PATH'> & {
@@ -38,6 +41,7 @@ interface Parts {
   readonly owner: Owner;
   readonly files: SegmentFiles;
   readonly catalog: Catalog;
+  readonly cache: ReadCache;
   readonly writer: SegmentWriter;
   readonly compactor: Compactor;
   readonly large: DiskStore;
@@ -65,7 +69,7 @@ export async function openPackedStore(
     await syncFolder(folder);
     const owner = await Owner.take(calls, folder);
     const started = performance.now();
-    const { catalog, lastSegment, damaged } = await loadCatalog(files, log);
+    const { catalog, lastSegment, damaged } = await loadCatalog(calls, files, log);
     const metrics = createPackedMetrics(registry, () => catalog.figures());
     metrics.damaged.inc(damaged);
     const segmentBytes = options.PACKED_SEGMENT_BYTES;
@@ -97,6 +101,7 @@ export async function openPackedStore(
       owner,
       files,
       catalog,
+      cache: new ReadCache(options.PACKED_CACHE_BYTES),
       writer,
       compactor,
       large: largeStore,
@@ -169,7 +174,14 @@ export class PackedStore implements MovableStore {
     if (found === undefined) return this.#parts.large.open(key, choose);
     if (found.length === LOST) throw damaged();
     const range = choose(found.length);
-    const data = await this.#read(key, found);
+    const { cache, metrics } = this.#parts;
+    let data = cache.get(key, found);
+    if (data !== undefined) metrics.reads.inc(FROM_CACHE);
+    else {
+      data = await this.#read(key, found);
+      metrics.reads.inc(FROM_DISK);
+      cache.add(key, found, data);
+    }
     return new HeldBlob(
       data.length,
       range,

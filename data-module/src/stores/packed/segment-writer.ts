@@ -279,7 +279,7 @@ export class SegmentWriter {
     const active = this.#active;
     if (active === undefined) return;
     this.#active = undefined;
-    const { files, catalog, owner, log } = this.#options;
+    const { files, calls, catalog, owner, log } = this.#options;
     const use = catalog.segments.get(active.segment);
     if (use !== undefined) use.sealed = true;
     try {
@@ -289,7 +289,7 @@ export class SegmentWriter {
       }
       active.close();
       await owner.check();
-      await writeHint(files, active.segment, active.end, active.entries);
+      await writeHint(calls, files, active.segment, active.end, active.entries);
     } catch (err) {
       log.warn(
         { segment: active.segment, reason: messageOf(err) },

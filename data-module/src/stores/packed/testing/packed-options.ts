@@ -7,6 +7,7 @@ export function packedOptions(changed: Partial<PackedOptions> = {}): PackedOptio
     PACKED_MAX_BLOB_BYTES: 256 * 1024,
     PACKED_SEGMENT_BYTES: 256 * 1024 * 1024,
     PACKED_RESERVE_BYTES: 0,
+    PACKED_CACHE_BYTES: 1024 * 1024,
     PACKED_COMPACT_PERCENT: 50,
     PACKED_COMPACT_BYTES_PER_SECOND: 1024 ** 3,
     compactPauseMs: 0,
