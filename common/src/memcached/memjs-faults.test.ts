@@ -16,11 +16,11 @@ const VALUE = randomBytes(300_000);
 const OTHER = randomBytes(300_000);
 const options = { skip: memcachedMissing };
 
-function clientOf(t: TestContext, port: number, deadlineMs: number): MemcachedClient {
+function clientOf(t: TestContext, port: number, deadlineMs: number, maxInFlight = 8): MemcachedClient {
   const client = new MemcachedClient({
     servers: [{ host: '127.0.0.1', port }],
     deadlineMs,
-    maxInFlightPerServer: 8,
+    maxInFlightPerServer: maxInFlight,
     log: silentLogger(),
   });
   t.after(() => client.close());
@@ -179,6 +179,25 @@ test('calls that wait for a turn fail with those before them', { ...options, tim
   proxy.arm({ harm: 'stall', afterBytes: 0, times: 0 });
   assert.ok((await client.get('value'))?.equals(VALUE));
 });
+
+test(
+  'the time in line does not count: calls of a slow server end well however many wait',
+  options,
+  async t => {
+    const { port } = await startMemcached(t);
+    const proxy = await startTcpProxy(t, port);
+    const deadlineMs = 1500;
+    const delayMs = 100;
+    const client = clientOf(t, proxy.port, deadlineMs, 1);
+    await client.set('small', Buffer.from('bytes'));
+    proxy.delayAnswers(delayMs);
+    // The last of them waits for longer than a call may take, with its second attempt.
+    const count = (2 * deadlineMs) / delayMs + 15;
+    const found = await Promise.all(Array.from({ length: count }, () => client.get('small')));
+    for (const value of found) assert.equal(value?.toString(), 'bytes');
+    assert.equal(proxy.accepted(), 1, 'none was tried again');
+  },
+);
 
 test('bytes that were changed on their way, or in the server, do not come through', options, async t => {
   const { client, port } = await throughProxy(t);
