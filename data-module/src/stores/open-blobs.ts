@@ -71,6 +71,28 @@ export class StreamedBlob implements OpenBlob {
   }
 }
 
+/** One whose pieces come from a generator, which gives exactly the bytes of `range` or fails. */
+export class PieceBlob implements OpenBlob {
+  readonly size: number;
+  readonly range: ByteRange | undefined;
+  readonly bytes = undefined;
+  readonly #pieces: AsyncIterator<Buffer>;
+  readonly close: () => void;
+
+  /** @param close frees all that is held, and makes a piece that is under way fail */
+  constructor(size: number, range: ByteRange | undefined, pieces: AsyncIterator<Buffer>, close: () => void) {
+    this.size = size;
+    this.range = range;
+    this.#pieces = pieces;
+    this.close = close;
+  }
+
+  async next(): Promise<Buffer | undefined> {
+    const result = await this.#pieces.next();
+    return result.done === true ? undefined : result.value;
+  }
+}
+
 /** What an open blob gives, as a stream, which closes it. */
 export function streamOf(blob: OpenBlob): Readable {
   const stream = new Readable({
