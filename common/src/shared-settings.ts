@@ -85,3 +85,24 @@ export const MEMCACHED_SETTINGS = {
   MEMCACHED_USER: optional(text, 'SASL user of the memcached servers'),
   MEMCACHED_PASSWORD: secret(optional(text, 'SASL password of the memcached servers')),
 } as const;
+
+/** MongoDB, for the data module's store and for mongodown. */
+export const MONGODB_CLIENT_SETTINGS = {
+  MONGODB_URL: secret(
+    optional(
+      text,
+      'connection string of the MongoDB servers, with credentials and TLS options as the driver takes them; gridfs and mongodown need it',
+    ),
+  ),
+  MONGODB_DATABASE: setting(text, 'zenko', 'database that gridfs and mongodown keep their collections in'),
+  MONGODB_TIMEOUT_MS: setting(
+    integer(100, 60_000, 'milliseconds'),
+    '4000',
+    'time within which a call succeeds or fails, and in which a server must be found',
+  ),
+  MONGODB_SOCKET_TIMEOUT_MS: setting(
+    integer(1000, 600_000, 'milliseconds'),
+    '30000',
+    'silence after which a connection with a command under way is given up',
+  ),
+} as const;

@@ -17,7 +17,7 @@ export const DATA_SETTINGS = {
   DATA_BACKEND: setting(
     text,
     'disk',
-    'store of the data module: disk, packed, memcached, s3, or the package or path of one',
+    'store of the data module: disk, packed, s3, gridfs, memcached, or the package or path of one',
   ),
   DATA_PROBE_PORT: setting(port, '4042', "port of the data module's /_/live, /_/ready and /metrics"),
   DATA_IDLE_TIMEOUT_MS: setting(

@@ -6,13 +6,14 @@ import { pathToFileURL } from 'node:url';
 import { messageOf } from '@zenko-modules/common/errors';
 import { StartError } from '@zenko-modules/common/start-error';
 import { diskStore } from './disk/disk-store.js';
+import { gridFsStore } from './gridfs/gridfs-plugin.js';
 import { memcachedStore } from './memcached/memcached-store.js';
 import { packedStore } from './packed/packed-plugin.js';
 import { s3Store } from './s3/s3-plugin.js';
 import type { StorePlugin } from './plugin.js';
 
 /** One line for each. */
-export const SHIPPED: readonly StorePlugin[] = [diskStore, memcachedStore, packedStore, s3Store];
+export const SHIPPED: readonly StorePlugin[] = [diskStore, gridFsStore, memcachedStore, packedStore, s3Store];
 
 /**
  * The store that `backend` names: one that we ship, else the default export of a package, or of a file when

@@ -1,18 +1,13 @@
 /** METADATA_BACKEND=mongodown, and its settings. */
-import { integer, oneOf, optional, secret, setting, text } from '@zenko-modules/common/settings';
+import { integer, oneOf, setting, text } from '@zenko-modules/common/settings';
+import { MONGODB_CLIENT_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import type { LevelDownPlugin } from '../plugin.js';
 import { urlProblem } from './connection.js';
 import { MongoDown } from './mongodown.js';
 
 export const MONGODB_SETTINGS = {
-  MONGODB_URL: secret(
-    optional(
-      text,
-      'connection string of the MongoDB servers, with credentials and TLS options as the driver takes them; mongodown needs it',
-    ),
-  ),
-  MONGODB_DATABASE: setting(text, 'zenko', 'database that mongodown keeps its collections in'),
+  ...MONGODB_CLIENT_SETTINGS,
   MONGODB_COLLECTION: setting(
     text,
     'metadata',
@@ -22,16 +17,6 @@ export const MONGODB_SETTINGS = {
     oneOf('primary', 'primaryPreferred', 'secondary', 'secondaryPreferred', 'nearest'),
     'primary',
     'members that answer reads; what a member answers that lags behind is read again from the primary',
-  ),
-  MONGODB_TIMEOUT_MS: setting(
-    integer(100, 60_000, 'milliseconds'),
-    '4000',
-    'time within which a call succeeds or fails, and in which a server must be found',
-  ),
-  MONGODB_SOCKET_TIMEOUT_MS: setting(
-    integer(1000, 600_000, 'milliseconds'),
-    '30000',
-    'silence after which a connection with a command under way is given up',
   ),
   MONGODB_LEASE_MS: setting(
     integer(200, 600_000, 'milliseconds'),

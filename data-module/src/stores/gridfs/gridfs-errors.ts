@@ -1,0 +1,23 @@
+import { DeadlineError } from '@zenko-modules/common/deadline';
+import { CatalogueError, messageOf, toCatalogueError } from '@zenko-modules/common/errors';
+import { MongoError, MongoServerError, MongoWriteConcernError } from 'mongodb';
+
+/** Credentials that are wrong or not enough. */
+const REFUSED: ReadonlySet<unknown> = new Set([13, 18, 8000]);
+const FULL: ReadonlySet<unknown> = new Set([14_031, 39]);
+const DUPLICATE_KEY = 11_000;
+
+/** The catalogue's name for what went wrong with MongoDB, the error itself being the cause. */
+export function nameMongoError(err: unknown): CatalogueError {
+  const unavailable = (message: string): CatalogueError =>
+    new CatalogueError('ServiceUnavailable', message, { cause: err });
+  if (err instanceof DeadlineError) return unavailable('MongoDB does not answer in time');
+  if (!(err instanceof MongoError)) return toCatalogueError(err);
+  if (!(err instanceof MongoServerError)) return unavailable('MongoDB cannot be reached');
+  if (err instanceof MongoWriteConcernError) return unavailable('MongoDB has not confirmed a write in time');
+  if (REFUSED.has(err.code)) return unavailable('MongoDB refuses the user of MONGODB_URL');
+  if (FULL.has(err.code)) return unavailable('MongoDB is full');
+  if (err.code === DUPLICATE_KEY)
+    return new CatalogueError('InternalError', 'a key is taken', { cause: err });
+  return unavailable(`MongoDB cannot serve at the moment: ${messageOf(err)}`);
+}
