@@ -4,6 +4,7 @@ import { hasMoreValues } from '@zenko-modules/common/json-values';
 import { z } from 'zod';
 import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
 import { Database, type KeyRange } from '../store/key-space.js';
+import type { ExpectedEntry, NewEntry } from '../versioning/compare-and-swap.js';
 import type { DeleteOptions, GetOptions, PutOptions } from '../versioning/options.js';
 
 const MAX_KEY_BYTES = 16 * 1024;
@@ -110,6 +111,19 @@ const recordRange = options({
 
 const pruneRange = options({ endSeq: optionalMember(wholeNumber(0)) });
 
+/** Entries of one key that one repair is about. */
+const MAX_ENTRIES = 16;
+const expectedEntries = z
+  .array(
+    z.object({
+      versionId,
+      sha256: z.union([z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'), z.null()]),
+    }),
+  )
+  .min(1)
+  .max(MAX_ENTRIES);
+const newEntries = z.array(z.object({ versionId, value: z.union([storedValue, z.null()]) })).max(MAX_ENTRIES);
+
 /** @throws CatalogueError InvalidArgument that names the argument and what is accepted. */
 export function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
@@ -127,6 +141,10 @@ export const checkValue = (value: unknown): string => check('value', storedValue
 export const checkPutOptions = (value: unknown): PutOptions => check('options', putOptions, value);
 export const checkGetOptions = (value: unknown): GetOptions => check('options', getOptions, value);
 export const checkDeleteOptions = (value: unknown): DeleteOptions => check('options', deleteOptions, value);
+export const checkExpectedEntries = (value: unknown): readonly ExpectedEntry[] =>
+  check('expected', expectedEntries, value);
+export const checkNewEntries = (value: unknown): readonly NewEntry[] =>
+  check('replacements', newEntries, value);
 export const checkKeyRange = (value: unknown): KeyRange => check('options', keyRange, value);
 export const checkRecordRange = (value: unknown): z.infer<typeof recordRange> =>
   check('options', recordRange, value);

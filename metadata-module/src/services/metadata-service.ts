@@ -6,9 +6,11 @@ import type { VersionedDatabases } from '../versioning/versioned-databases.js';
 import {
   checkDatabase,
   checkDeleteOptions,
+  checkExpectedEntries,
   checkGetOptions,
   checkKey,
   checkKeyRange,
+  checkNewEntries,
   checkPutOptions,
   checkValue,
 } from './arguments.js';
@@ -52,6 +54,19 @@ export function metadataService({ databases, uuid, diskUsage }: MetadataServiceO
         databases.get(checkDatabase(subLevel), checkKey(key), checkGetOptions(options)),
 
       getDiskUsage: () => diskUsage(),
+
+      /**
+       * Ours: `(key, [{ versionId?, sha256 }], [{ versionId?, value }])` → `{ swapped }`, see
+       * `VersionedDatabases.compareAndSwap`. For repairs, which must not undo a write that comes in between.
+       */
+      compareAndSwap: async ({ subLevel, args: [key, expected, replacements] }: RpcCall) => ({
+        swapped: await databases.compareAndSwap(
+          checkDatabase(subLevel),
+          checkKey(key),
+          checkExpectedEntries(expected),
+          checkNewEntries(replacements),
+        ),
+      }),
     },
   };
 }

@@ -10,6 +10,7 @@ const NAMES = [
   'getUUID',
   'getDiskUsage',
   'getManifest',
+  'compareAndSwap',
 ];
 const LOG_NAMES = ['readRecords', 'pruneRecords', 'forgetReader', 'createLogRecordOps'];
 const ODD_NAMES = [

@@ -11,6 +11,13 @@ import { type Database, type KeyRange, rawRange } from '../store/key-space.js';
 import type { TextEntry, EntryIterator } from '../store/entry-iterator.js';
 import type { OpenLevel } from '../store/open-level.js';
 import type { Recovery } from '../store/recovery.js';
+import {
+  entryKey,
+  type ExpectedEntry,
+  isAsExpected,
+  type NewEntry,
+  swapOperations,
+} from './compare-and-swap.js';
 import type { DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
 import { deleteReadsMaster, planDelete } from './plan-delete.js';
 import { planPut, putReadsMaster } from './plan-put.js';
@@ -85,6 +92,28 @@ export class VersionedDatabases {
       return planned;
     });
     return plan.versionId;
+  }
+
+  /**
+   * Stores `replacements` when every entry of `expected` is as it says, in one durable batch; resolves with whether that
+   * was so. Without `replacements` it only says whether it is so, at a moment in which no change of the key is under way.
+   */
+  async compareAndSwap(
+    database: Database,
+    key: string,
+    expected: readonly ExpectedEntry[],
+    replacements: readonly NewEntry[],
+  ): Promise<boolean> {
+    return this.#lock.run(database.keyOf(key), async () => {
+      await this.#recovery.certain();
+      for (const entry of expected) {
+        const stored = await this.#store.get(database.keyOf(entryKey(key, entry)));
+        if (!isAsExpected(stored, entry)) return false;
+      }
+      const operations = swapOperations(key, replacements);
+      if (operations.length > 0) await this.#commits.commit(database, operations);
+      return true;
+    });
   }
 
   /**
