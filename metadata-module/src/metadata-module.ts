@@ -10,7 +10,8 @@ import { type RpcServer, startRpcServer } from '@zenko-modules/rpc/server';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
-import { diskUsageOf } from './deployment/disk-usage.js';
+import { diskUsageOf } from '@zenko-modules/common/disk-usage';
+import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { tellOfLosses } from './deployment/losses.js';
 import { loadLevelDown } from './leveldowns/registry.js';
 import type { LevelDownPlugin } from './leveldowns/plugin.js';
@@ -56,6 +57,7 @@ export async function startMetadataModule(
         }
       : undefined,
   );
+  createVolumeMetrics(metrics.registry, folder);
   const { STOP_GRACE_MS } = readSettings(STOP_SETTINGS, env);
   const close = async (): Promise<void> => {
     await probes?.close();

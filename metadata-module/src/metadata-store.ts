@@ -3,7 +3,7 @@ import { withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { RpcService } from '@zenko-modules/rpc/service';
 import { refuseUnfinishedCopy } from './copy/copy-state.js';
-import type { DiskUsage } from './deployment/disk-usage.js';
+import type { DiskUsage } from '@zenko-modules/common/disk-usage';
 import { metadataService } from './services/metadata-service.js';
 import { recordLogService } from './services/record-log-service.js';
 import { tellOfLosses } from './deployment/losses.js';

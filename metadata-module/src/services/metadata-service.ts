@@ -1,7 +1,7 @@
 /** The calls of namespace /MDFile/metadata. */
 import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/rpc/service';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
-import type { DiskUsage } from '../deployment/disk-usage.js';
+import type { DiskUsage } from '@zenko-modules/common/disk-usage';
 import type { VersionedDatabases } from '../versioning/versioned-databases.js';
 import {
   checkDatabase,

@@ -1,6 +1,7 @@
 /** The README, and the reference tables that belong into it. */
 import { fileURLToPath } from 'node:url';
 import { DAEMON_SETTINGS } from '@zenko-modules/common/daemon';
+import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { createDataMetrics } from '@zenko-modules/data-module/data-metrics';
 import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
 import { createPackedMetrics } from '@zenko-modules/data-module/stores/packed/packed-metrics';
@@ -41,7 +42,11 @@ export const README = fileURLToPath(new URL('../../../README.md', import.meta.ur
 export async function withReferenceTables(page: string): Promise<string> {
   const settings = replaceBetweenMarks(page, 'settings', settingsTables(await settingsGroups()));
   const errors = replaceBetweenMarks(settings, 'errors', errorTable());
-  const measured = replaceBetweenMarks(errors, 'metrics', metricTable(await metrics()));
+  const measured = replaceBetweenMarks(
+    errors,
+    'metrics',
+    metricTable((await metrics()).filter(({ name }) => !/^(process|nodejs)_/.test(name))),
+  );
   const whole = replaceBetweenMarks(measured, 'operations', operationList(OPERATIONS));
   return format(whole, { ...(await resolveConfig(README)), parser: 'markdown' });
 }
@@ -65,10 +70,11 @@ async function settingsGroups(): Promise<SettingsGroup[]> {
 
 const unknownBacklog = (): Promise<undefined> => Promise.resolve(undefined);
 
-/** Read off the text that `/metrics` answers, which begins each metric with its help and its type. */
-async function metrics(): Promise<MetricRow[]> {
+/** Of all parts. Read off the text that `/metrics` answers, which begins each metric with its help and its type. */
+export async function metrics(): Promise<MetricRow[]> {
   const registry = new Registry();
   createDataMetrics(registry);
+  createVolumeMetrics(registry, '/');
   createPackedMetrics(registry, () => ({ blobs: 0, indexBytes: 0, segments: 0, liveBytes: 0, deadBytes: 0 }));
   createFrontMetrics(registry);
   createPopulatorMetrics(registry);
@@ -79,6 +85,5 @@ async function metrics(): Promise<MetricRow[]> {
   return texts
     .flatMap(text => [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)])
     .map(([, name = '', help = '', type = '']) => ({ name, help, type }))
-    .filter(({ name }) => !/^(process|nodejs)_/.test(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -7,6 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { checkFolder } from '@zenko-modules/common/data-folder';
+import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { StartError } from '@zenko-modules/common/start-error';
@@ -41,10 +42,11 @@ export const diskStore: StorePlugin<typeof DISK_SETTINGS> = {
   placeSetting: 'DATA_PATH',
   servesSeveralWorkers: true,
   transferMemoryBytes: () => TRANSFER_MEMORY_BYTES,
-  async open({ settings, openFolder, log, worker }) {
+  async open({ settings, openFolder, log, worker, registry }) {
     const { DATA_PATH, DISK_TIMEOUT_MS: timeoutMs, DISK_ALLOW_EMPTY: allowEmpty } = settings;
     const volume = DATA_PATH === undefined ? await openFolder('data') : path.resolve(DATA_PATH);
     if (DATA_PATH !== undefined) await checkFolder('DATA_PATH', volume);
+    createVolumeMetrics(registry, volume);
     const used = worker.index > 0 ? undefined : await usedVolumes(openFolder, log);
     return openDiskStore(volume, log, { worker, timeoutMs, used, allowEmpty });
   },

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { checkFolder } from '@zenko-modules/common/data-folder';
+import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { TRANSFER_MEMORY_BYTES } from '../disk/file-writer.js';
 import type { StorePlugin } from '../plugin.js';
 import { PACKED_SETTINGS } from './packed-settings.js';
@@ -15,9 +16,9 @@ export const packedStore: StorePlugin<typeof PACKED_SETTINGS> = {
     Math.max(TRANSFER_MEMORY_BYTES, 2 * recordBytes(PACKED_MAX_BLOB_BYTES)),
   async open({ settings, openFolder, log, registry }) {
     const { PACKED_PATH } = settings;
-    if (PACKED_PATH === undefined)
-      return openPackedStore(await openFolder('data-packed'), settings, log, registry);
-    await checkFolder('PACKED_PATH', PACKED_PATH);
-    return openPackedStore(path.resolve(PACKED_PATH), settings, log, registry);
+    const folder = PACKED_PATH === undefined ? await openFolder('data-packed') : path.resolve(PACKED_PATH);
+    if (PACKED_PATH !== undefined) await checkFolder('PACKED_PATH', folder);
+    createVolumeMetrics(registry, folder);
+    return openPackedStore(folder, settings, log, registry);
   },
 };

@@ -10,6 +10,7 @@ import { RpcClient } from '@zenko-modules/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import type { Environment } from '@zenko-modules/common/settings';
 import { makeFolder } from '@zenko-modules/common/sync-folder';
+import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { createPopulatorMetrics } from '../extension-metrics.js';
 import type { PopulatorSettings } from '../extension-settings.js';
 import { acquireLease } from '../files/lease.js';
@@ -50,6 +51,7 @@ export async function startPopulator(
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
   const registry = createRegistry();
+  createVolumeMetrics(registry, folder);
   const populator = new Populator({
     folder,
     reader: new RecordLogReader({
