@@ -1,4 +1,7 @@
-/** A data module inside the test's own process, on ports of the system's choice. */
+/**
+ * A data module on ports of the system's choice. It runs inside the test's own process, and with `DATA_WORKERS` of more than
+ * one its workers beside it. `TEST_DATA_WORKERS` says how many where a test does not.
+ */
 import type { TestContext } from 'node:test';
 import type { Running } from '@zenko-modules/common/daemon';
 import { type Logger, silentLogger } from '@zenko-modules/common/logger';
@@ -18,7 +21,15 @@ export async function startTestModule(
   env: Environment,
   log: Logger = silentLogger(),
 ): Promise<StartedModule> {
-  const all = { DATA_PORT: '0', DATA_PROBE_PORT: '0', STOP_GRACE_MS: '2000', DATA_WORKERS: '1', ...env };
+  const all = {
+    DATA_PORT: '0',
+    DATA_PROBE_PORT: '0',
+    STOP_GRACE_MS: '2000',
+    DATA_WORKERS: process.env.TEST_DATA_WORKERS ?? '1',
+    // Of workers; they do not know the logger of the test.
+    LOG_LEVEL: 'silent',
+    ...env,
+  };
   const running = await startDataModule(readSettings(DATA_SETTINGS, all), log, all);
   const port = running.ports.DATA_PORT ?? 0;
   let closing: Promise<void> | undefined;

@@ -26,22 +26,24 @@ testStoreContract({
   },
 });
 
-testStoreContract({
-  name: 'disk over HTTP',
-  boundaries: [256 * 1024],
-  open: async t => {
-    const folder = await temporaryFolder(t);
-    const module = await startTestModule(t, { DATA_DIR: folder });
-    return {
-      store: new HttpStore(module.port),
-      residue: () => countFiles(folder),
-      reopen: async () => {
-        await module.close();
-        return new HttpStore((await startTestModule(t, { DATA_DIR: folder })).port);
-      },
-    };
-  },
-});
+for (const workers of ['1', '2'])
+  testStoreContract({
+    name: `disk over HTTP, workers: ${workers}`,
+    boundaries: [256 * 1024],
+    open: async t => {
+      const folder = await temporaryFolder(t);
+      const env = { DATA_DIR: folder, DATA_WORKERS: workers };
+      const module = await startTestModule(t, env);
+      return {
+        store: new HttpStore(module.port),
+        residue: () => countFiles(folder),
+        reopen: async () => {
+          await module.close();
+          return new HttpStore((await startTestModule(t, env)).port);
+        },
+      };
+    },
+  });
 
 async function countFiles(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

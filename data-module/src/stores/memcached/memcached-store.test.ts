@@ -50,18 +50,19 @@ testStoreContract({
   open: t => openOnServers(t, 3, { MEMCACHED_CHUNK_BYTES: String(SMALL_CHUNK), MEMCACHED_WINDOW: '3' }),
 });
 
-testStoreContract({
-  name: 'memcached over HTTP',
-  skip: anyMemcachedMissing,
-  boundaries: [DEFAULT_CHUNK],
-  largeBytes: 32 * 1024 * 1024,
-  open: async t => {
-    const { env, residue } = await onMemcached(t, 1, {});
-    const module = await startTestModule(t, env);
-    const reopen = async () => {
-      await module.close();
-      return new HttpStore((await startTestModule(t, env)).port);
-    };
-    return { store: new HttpStore(module.port), residue, reopen };
-  },
-});
+for (const workers of ['1', '2'])
+  testStoreContract({
+    name: `memcached over HTTP, workers: ${workers}`,
+    skip: anyMemcachedMissing,
+    boundaries: [DEFAULT_CHUNK],
+    largeBytes: 32 * 1024 * 1024,
+    open: async t => {
+      const { env, residue } = await onMemcached(t, 1, { DATA_WORKERS: workers });
+      const module = await startTestModule(t, env);
+      const reopen = async () => {
+        await module.close();
+        return new HttpStore((await startTestModule(t, env)).port);
+      };
+      return { store: new HttpStore(module.port), residue, reopen };
+    },
+  });
