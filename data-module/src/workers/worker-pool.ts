@@ -31,6 +31,9 @@ const ANSWER_MS = 2500;
  */
 const OLD_SPACE_FLAG = '--initial-old-space-size=64';
 
+/** Types of metrics whose values only grow; the others are about a process that is there. */
+const COUNTED: readonly string[] = ['counter', 'histogram'];
+
 /** A worker that dies again and again is started after a pause. */
 const RESTART_MS = [0, 250, 1000, 5000] as const;
 const STEADY_MS = 30_000;
@@ -74,6 +77,8 @@ interface Place {
   isServing: boolean;
   /** How often its worker has died shortly after its start. */
   deaths: number;
+  /** What its worker told last of its metrics. */
+  told: ProcessMetrics | undefined;
 }
 
 type Answer = Extract<FromWorker, { readonly id: number }>;
@@ -86,6 +91,8 @@ class WorkerPool implements Workers {
   readonly #awaited = new Map<number, (answer: Answer) => void>();
   readonly #stopping = new AbortController();
   #nextId = 0;
+  /** What workers that are no more had counted, as far as they told: the sum over all must never go down. */
+  #countedByDead: Promise<ProcessMetrics> = Promise.resolve([]);
 
   constructor(options: WorkersOptions) {
     this.#options = options;
@@ -94,6 +101,7 @@ class WorkerPool implements Workers {
       worker: undefined,
       isServing: false,
       deaths: 0,
+      told: undefined,
     }));
     this.metrics = {
       contentType: options.registry.contentType,
@@ -153,7 +161,10 @@ class WorkerPool implements Workers {
       worker.on('message', (message: FromWorker) => {
         if (message.tell === 'listening') resolve();
         else if (message.tell === 'failed') line = message.line;
-        else this.#awaited.get(message.id)?.(message);
+        else {
+          if (message.tell === 'metrics') place.told = message.metrics;
+          this.#awaited.get(message.id)?.(message);
+        }
       });
       worker.on('error', err => log.error({ err, worker: place.index }, 'a worker cannot be reached'));
       worker.once('exit', (code, signal) => {
@@ -163,6 +174,7 @@ class WorkerPool implements Workers {
             : new StartError(line),
         );
         place.worker = undefined;
+        this.#keepCounted(place);
         if (!place.isServing || this.#isStopping) return;
         place.isServing = false;
         log.error({ worker: place.index, code, signal }, 'a worker has died, another takes its place');
@@ -193,14 +205,22 @@ class WorkerPool implements Workers {
     return this.#stopping.signal.aborted;
   }
 
-  async #collectMetrics(): Promise<string> {
-    const workers = this.#places.flatMap(({ worker, isServing }) => (isServing && worker ? [worker] : []));
-    const answers = await Promise.all(workers.map(worker => this.#ask(worker, 'metrics')));
-    const parts: ProcessMetrics[] = answers.flatMap(answer =>
-      answer.tell === 'metrics' ? [answer.metrics] : [],
+  #keepCounted(place: Place): void {
+    const counted = place.told?.filter(({ type }) => COUNTED.includes(String(type))) ?? [];
+    place.told = undefined;
+    if (counted.length === 0) return;
+    this.#countedByDead = this.#countedByDead.then(before =>
+      AggregatorRegistry.aggregate([before, counted]).getMetricsAsJSON(),
     );
-    parts.push(await this.#options.registry.getMetricsAsJSON());
-    return AggregatorRegistry.aggregate(parts).metrics();
+  }
+
+  async #collectMetrics(): Promise<string> {
+    const own = await this.#options.registry.getMetricsAsJSON();
+    // Of one that does not answer, or dies meanwhile, what it told before counts.
+    const serving = this.#places.flatMap(({ worker, isServing }) => (isServing && worker ? [worker] : []));
+    await Promise.allSettled(serving.map(worker => this.#ask(worker, 'metrics')));
+    const told = this.#places.flatMap(place => (place.told === undefined ? [] : [place.told]));
+    return AggregatorRegistry.aggregate([own, ...told, await this.#countedByDead]).metrics();
   }
 
   async #ask(worker: Worker, ask: 'ping' | 'metrics'): Promise<Answer> {

@@ -93,6 +93,36 @@ test('a worker that is killed is replaced; what was acknowledged is there, and t
   assert.deepEqual(await daemon.kill('SIGTERM'), { code: 0, signal: null });
 });
 
+test('counters keep what workers had counted that are no more', async t => {
+  const { daemon, port, probe } = await started(t);
+  const put = async (): Promise<void> => {
+    const store = new HttpStore(port);
+    await store.put(Readable.from(['bytes']), 5);
+    await store.close();
+  };
+  const figure = async (name: string): Promise<number> => {
+    const lines = (await (await probe('/metrics')).text()).split('\n');
+    return Number(lines.find(line => line.startsWith(`${name} `))?.slice(name.length));
+  };
+  const counter = 'data_http_requests_total{method="PUT",status="201"}';
+  const histogram = 'data_http_request_seconds_count{method="PUT"}';
+  for (let i = 0; i < 2 * WORKERS; i += 1) await put();
+  assert.equal(await figure(counter), 2 * WORKERS);
+  for (let round = 1; round <= 2; round += 1) {
+    const workers = await workersOf(daemon);
+    for (const worker of workers) process.kill(worker, 'SIGKILL');
+    await eventually('others have taken their place', async () => {
+      const now = await workersOf(daemon);
+      const areNew = now.every(pid => !workers.includes(pid));
+      return areNew && now.length === WORKERS && (await probe('/_/ready')).status === 200;
+    });
+    await put();
+    assert.equal(await figure(counter), 2 * WORKERS + round);
+    assert.equal(await figure(histogram), 2 * WORKERS + round);
+    assert.equal(await figure('data_http_requests_in_flight'), 0);
+  }
+});
+
 test('at SIGTERM uploads in flight on every worker end, and all processes with them', async t => {
   const { daemon, port } = await started(t);
   const workers = await workersOf(daemon);
