@@ -6,6 +6,8 @@
  * loses some. A reader gets past them all the same, see `read`.
  */
 import type { KeyRange } from '../store/key-space.js';
+import type { ItemIterator } from '@zenko-modules/common/rpc/service';
+import type { EntryIterator } from '../store/entry-iterator.js';
 import type { TextEntry, OpenLevel, TextOperation } from '../store/open-level.js';
 import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import type { MonotonicClock } from '../store/monotonic-clock.js';
@@ -46,7 +48,7 @@ export interface RecordRead {
    * One item per sequence number, from `start` on. Fewer than up to `end` when a number is missing: the items
    * end before it, and a read that begins with it starts after the gap.
    */
-  readonly log: AsyncIterator<LogItem | DamagedItem>;
+  readonly log: ItemIterator<LogItem | DamagedItem>;
 }
 
 export class RecordLog {
@@ -193,24 +195,44 @@ const NOTHING: RecordRead = {
  * Entries of the store as items. A reader counts items to know where it stands, so the items end before a
  * number that is missing (pruned meanwhile, or never written by another daemon); its next read begins after it.
  */
-class LogItems implements AsyncIterator<LogItem | DamagedItem> {
-  readonly #entries: AsyncIterator<TextEntry>;
+class LogItems implements ItemIterator<LogItem | DamagedItem> {
+  readonly #entries: EntryIterator;
   readonly #onDamaged: (err: unknown) => void;
-  #first: TextEntry | undefined;
+  /** Read, and not handed out. */
+  #held: TextEntry | undefined;
   #next: number;
 
-  constructor(first: TextEntry, entries: AsyncIterator<TextEntry>, onDamaged: (err: unknown) => void) {
+  constructor(first: TextEntry, entries: EntryIterator, onDamaged: (err: unknown) => void) {
     this.#entries = entries;
     this.#onDamaged = onDamaged;
-    this.#first = first;
+    this.#held = first;
     this.#next = seqOf(first.key);
   }
 
   async next(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {
-    const entry = await this.#entry();
-    if (entry === undefined || seqOf(entry.key) !== this.#next) return this.return();
+    if (this.#held === undefined) {
+      const step = await this.#entries.next();
+      if (step.done) return this.return();
+      this.#held = step.value;
+    }
+    const value = this.atHand();
+    return value === undefined ? this.return() : { done: false, value };
+  }
+
+  /** `undefined` also where the items end before a number that is missing. */
+  atHand(): LogItem | DamagedItem | undefined {
+    this.#held ??= this.#entries.atHand();
+    if (this.#held === undefined || seqOf(this.#held.key) !== this.#next) return undefined;
+    const entry = this.#held;
+    this.#held = undefined;
     this.#next += 1;
-    return { done: false, value: this.#parse(entry) };
+    return this.#parse(entry);
+  }
+
+  async return(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {
+    this.#held = undefined;
+    await this.#entries.return();
+    return { done: true, value: undefined };
   }
 
   #parse({ key, value }: TextEntry): LogItem | DamagedItem {
@@ -220,19 +242,5 @@ class LogItems implements AsyncIterator<LogItem | DamagedItem> {
       this.#onDamaged(err);
       return DAMAGED_ITEM;
     }
-  }
-
-  async return(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {
-    this.#first = undefined;
-    await this.#entries.return?.();
-    return { done: true, value: undefined };
-  }
-
-  async #entry(): Promise<TextEntry | undefined> {
-    const first = this.#first;
-    this.#first = undefined;
-    if (first !== undefined) return first;
-    const step = await this.#entries.next();
-    return step.done ? undefined : step.value;
   }
 }
