@@ -3,6 +3,7 @@
  * publishes, in the order of the log. A filter that fails is tried again with growing pauses, then its entry
  * is parked: nothing is lost, and nothing waits for ever.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
@@ -24,6 +25,8 @@ import type { Batch } from './record-log-reader.js';
 const FILTER_DEADLINE_MS = 30_000;
 /** … it has so long when it has failed for so long that no patience is left. */
 const IMPATIENT_DEADLINE_MS = 1000;
+/** After so many records others get a turn: the next ones come in meanwhile, and the metadata module need not wait. */
+const TURN_RECORDS = 64;
 /** From this pause on it is no hiccup. */
 const TROUBLE_FROM_MS = 1000;
 
@@ -63,7 +66,8 @@ export class Filtering {
   /** Never rejects; `undefined` when `signal` was aborted while a filter was tried again. */
   async run({ items }: Batch, signal: AbortSignal): Promise<Outgoing | undefined> {
     const outgoing = new Map<string, Message[]>();
-    for (const item of items) {
+    for (const [index, item] of items.entries()) {
+      if (index % TURN_RECORDS === TURN_RECORDS - 1) await nextTurn();
       if (!item) continue;
       const { db, timestamp } = item;
       for (const { type, key, value } of item.entries) {

@@ -1,9 +1,10 @@
 /**
  * What one extension of a populator does: reads a batch, gives it to the filter, publishes what that wants,
- * saves the offset. At least once: a crash in between publishes the messages of one batch again. In order: one
- * batch after the other, and in a batch in the order of the log.
+ * saves the offset. At least once: a crash in between publishes the messages of a batch or two again. In order:
+ * one batch after the other, and in a batch in the order of the log.
  *
- * The next batch is read and filtered while the last one is published.
+ * The next batch is read and filtered while the last one is published, and the offset of one is saved while the
+ * next one is published.
  */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
@@ -37,6 +38,8 @@ export class Lane {
   /** Time of the newest record that is done, or the last moment at which there was nothing to do. */
   #upToDateUntil: number;
   #caughtUp = false;
+  /** `false` when it was given up. */
+  #saving: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -78,6 +81,7 @@ export class Lane {
       publishing = this.#finish(batch, outgoing, signal);
     }
     await publishing;
+    await this.#saving;
   }
 
   #begin({ items, atEnd }: Batch): void {
@@ -85,20 +89,27 @@ export class Lane {
     if (items.length > 0 || !atEnd) this.lostSight();
   }
 
-  /** @returns false when `signal` was aborted first. */
+  /** Publishes, and begins to save the offset. @returns false when `signal` was aborted first. */
   async #finish(batch: Batch, outgoing: Outgoing, signal: AbortSignal): Promise<boolean> {
-    const { cursors, queue, unread, gate, metrics, log, named } = this.#options;
-    const { name: extension } = named;
-    const onTrouble = this.#trouble('publish');
-    const publishing = { extension, queue, metrics, log, onTrouble };
+    const { queue, unread, gate, metrics, log, named } = this.#options;
+    const publishing = { extension: named.name, queue, metrics, log, onTrouble: this.#trouble('publish') };
     for (const [topic, messages] of outgoing) await gate.pass(topic, messages.length, signal);
     if (!(await publishAll(outgoing, publishing, signal))) return false;
     for (const topic of outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);
+    // No more than one offset is behind what is published.
+    if (!(await this.#saving)) return false;
+    this.#saving = this.#save(batch, signal);
+    return true;
+  }
+
+  async #save(batch: Batch, signal: AbortSignal): Promise<boolean> {
+    const { cursors, log, named } = this.#options;
     if (batch.items.length > 0 || batch.gap) {
       // Also when a stop has come meanwhile: what is published would be published again.
+      const onTrouble = this.#trouble('save');
       const saving = { what: 'save the offset', signal, log, onTrouble, onceAtLeast: true };
       const saved = await insist(saving, async () => {
-        await cursors.save(extension, batch.next);
+        await cursors.save(named.name, batch.next);
         return true;
       });
       if (!saved) return false;

@@ -31,23 +31,33 @@ export type Decoded =
 
 /** The records of messages, one after the other, in one piece. @throws QueueError MESSAGE_TOO_LARGE */
 export function encodeRecords(messages: readonly Message[], time: number): Buffer {
-  const texts = messages.map(({ key, value, headers }) =>
-    JSON.stringify({ time, key, value, ...(headers && { headers }) }),
-  );
-  const sizes = texts.map(text => Buffer.byteLength(text));
-  const frame = PREFIX_BYTES + 1;
-  const data = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size + frame, 0));
+  let data: Buffer = Buffer.allocUnsafe(messages.reduce((sum, message) => sum + likelyBytes(message), 0));
   let at = 0;
-  for (const [index, text] of texts.entries()) {
-    const size = sizes[index] ?? 0;
-    if (size + frame > MAX_RECORD_BYTES) throw tooLarge(size, messages[index]?.key ?? '');
+  for (const { key, value, headers } of messages) {
+    // One after the other: all texts at once would outlive many a garbage collection.
+    const text = JSON.stringify({ time, key, value, ...(headers && { headers }) });
+    const size = Buffer.byteLength(text);
+    const bytes = PREFIX_BYTES + size + 1;
+    if (bytes > MAX_RECORD_BYTES) throw tooLarge(size, key);
+    if (at + bytes > data.length) data = grown(data.subarray(0, at), bytes);
     const start = at + PREFIX_BYTES;
     const end = start + data.write(text, start);
     data.write(`${hex8(size)} ${hex8(crc32(data.subarray(start, end)))} `, at, 'latin1');
     data[end] = NEWLINE;
     at = end + 1;
   }
-  return data;
+  return data.subarray(0, at);
+}
+
+/** Of a message that is JSON, whose quotes are escaped. */
+function likelyBytes({ key, value }: Message): number {
+  return 100 + key.length + Math.ceil(value.length * 1.25);
+}
+
+function grown(data: Buffer, more: number): Buffer {
+  const larger = Buffer.allocUnsafe(data.length * 2 + more);
+  data.copy(larger);
+  return larger;
 }
 
 function tooLarge(bytes: number, key: string): QueueError {
