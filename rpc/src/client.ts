@@ -1,6 +1,7 @@
 /** The client of a metadata module's RPC, as CloudServer and Backbeat use it. */
 import { io, type Socket } from 'socket.io-client';
 import { CatalogueError } from '@zenko-modules/common/errors';
+import { JointWritesAgent } from './joint-writes.js';
 import {
   CALL_TIMEOUT_MS,
   type CallArguments,
@@ -29,6 +30,7 @@ export interface RpcClientOptions {
  */
 export class RpcClient {
   readonly #socket: Socket;
+  readonly #writes = new JointWritesAgent();
   readonly #timeoutMs: number;
   readonly #streams = new Map<string, RpcStream>();
   /** Ends each call that is under way. */
@@ -37,7 +39,10 @@ export class RpcClient {
 
   constructor(options: RpcClientOptions) {
     this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    // Taken by socket.io, though its types do not know it.
+    const transport: object = { agent: this.#writes };
     this.#socket = io(options.url + options.namespace, {
+      ...transport,
       forceNew: true,
       reconnectionDelay: 100,
       reconnectionDelayMax: 2000,
@@ -45,7 +50,10 @@ export class RpcClient {
     this.#socket.on('stream-data', ({ streamId, data }: StreamData, ack?: StreamAck) => {
       const stream = this.#streams.get(streamId);
       if (stream) {
-        stream.receive(data, () => ack?.(null));
+        stream.receive(data, () => {
+          this.#writes.hold();
+          ack?.(null);
+        });
         return;
       }
       ack?.(null);
@@ -83,6 +91,7 @@ export class RpcClient {
         reject(new CatalogueError('ServiceUnavailable', `${name}: ${reason}`));
       };
       this.#calls.add(end);
+      this.#writes.hold();
       // `timeout` makes socket.io drop a call that is still queued for a connection when its time is over.
       this.#socket
         .timeout(this.#timeoutMs)

@@ -1,13 +1,39 @@
 /**
- * What is sent to a client within one turn of the event loop goes out in one write: of what a call costs, a
- * system call of its own for its answer would be the largest part.
+ * What is sent to one peer within one turn of the event loop goes out in one write: of what a call costs, a
+ * system call of its own for each message would be the largest part.
  */
+import http from 'node:http';
+import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
+/** Connections that are written to when the present turn has said all that it has to say. */
+class HeldConnections {
+  readonly #held = new Set<Duplex>();
+  readonly #later: (release: () => void) => unknown;
+
+  /** @param later runs `release` at the end of the turn. */
+  constructor(later: (release: () => void) => unknown) {
+    this.#later = later;
+  }
+
+  hold(connection: Duplex): void {
+    if (this.#held.has(connection)) return;
+    connection.cork();
+    if (this.#held.size === 0) this.#later(() => this.#release());
+    this.#held.add(connection);
+  }
+
+  #release(): void {
+    for (const connection of this.#held) connection.uncork();
+    this.#held.clear();
+  }
+}
+
+/** For a server: by web socket. */
 export class JointWrites {
   readonly #connections = new WeakMap<object, Duplex>();
-  readonly #held = new Set<Duplex>();
+  readonly #held = new HeldConnections(release => process.nextTick(release));
 
   add(client: WebSocket, connection: Duplex): void {
     this.#connections.set(client, connection);
@@ -17,15 +43,30 @@ export class JointWrites {
   hold(client: unknown): void {
     if (typeof client !== 'object' || client === null) return;
     const connection = this.#connections.get(client);
-    if (connection === undefined || this.#held.has(connection)) return;
-    connection.cork();
-    // After all that the present turn has to say.
-    if (this.#held.size === 0) process.nextTick(() => this.#release());
-    this.#held.add(connection);
+    if (connection) this.#held.hold(connection);
+  }
+}
+
+/** For a client: makes its connections. */
+export class JointWritesAgent extends http.Agent {
+  readonly #open = new Set<Duplex>();
+  // socket.io takes a moment between two messages: a tick would be over by then.
+  readonly #held = new HeldConnections(setImmediate);
+
+  /** To be called before something is sent. */
+  hold(): void {
+    for (const connection of this.#open) this.#held.hold(connection);
   }
 
-  #release(): void {
-    for (const connection of this.#held) connection.uncork();
-    this.#held.clear();
+  override createConnection(
+    options: net.NetConnectOpts,
+    callback?: (err: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    const connection = super.createConnection(options, callback);
+    if (connection) {
+      this.#open.add(connection);
+      connection.once('close', () => this.#open.delete(connection));
+    }
+    return connection;
   }
 }
