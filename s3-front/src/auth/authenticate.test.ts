@@ -77,8 +77,8 @@ const EXAMPLES: readonly (readonly [string, SignedRequest])[] = [
 ];
 
 for (const [name, example] of EXAMPLES) {
-  test(`the documented example "${name}" is accepted`, async () => {
-    const authentication = await authenticate(example, [EXAMPLE], EXAMPLE_DAY);
+  test(`the documented example "${name}" is accepted`, () => {
+    const authentication = authenticate(example, [EXAMPLE], EXAMPLE_DAY);
     assert.equal(authentication.region, 'us-east-1');
     assert.equal(authentication.expiresSeconds, undefined);
   });
@@ -91,17 +91,17 @@ const PRESIGNED =
   '&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404';
 const PRESIGNED_HEADERS = { Host: 'examplebucket.s3.amazonaws.com' };
 
-test('the documented presigned URL is accepted until it expires, and not before its time', async () => {
+test('the documented presigned URL is accepted until it expires, and not before its time', () => {
   const presigned = request('GET', PRESIGNED, PRESIGNED_HEADERS);
-  const authentication = await authenticate(presigned, [EXAMPLE], EXAMPLE_DAY);
+  const authentication = authenticate(presigned, [EXAMPLE], EXAMPLE_DAY);
   assert.equal(authentication.payload, 'UNSIGNED-PAYLOAD');
   const at = (ms: number): Date => new Date(EXAMPLE_DAY.getTime() + ms);
-  await authenticate(presigned, [EXAMPLE], at(86_400_000));
-  await refused(authenticate(presigned, [EXAMPLE], at(86_401_000)), 'AccessDenied', /expired/);
-  await refused(authenticate(presigned, [EXAMPLE], at(-16 * 60_000)), 'AccessDenied', /not valid yet/);
+  authenticate(presigned, [EXAMPLE], at(86_400_000));
+  refused(() => authenticate(presigned, [EXAMPLE], at(86_401_000)), 'AccessDenied', /expired/);
+  refused(() => authenticate(presigned, [EXAMPLE], at(-16 * 60_000)), 'AccessDenied', /not valid yet/);
 });
 
-test('a presigned URL whose parameters are wrong is refused by name', async () => {
+test('a presigned URL whose parameters are wrong is refused by name', () => {
   const code = 'AuthorizationQueryParametersError';
   for (const [from, to, expected] of [
     ['X-Amz-Expires=86400', 'X-Amz-Expires=604801', code],
@@ -121,18 +121,18 @@ test('a presigned URL whose parameters are wrong is refused by name', async () =
     ['X-Amz-Date=', 'X-Amz-Date=20130524T000000Z&X-Amz-Date=', 'InvalidArgument'],
   ] as const) {
     const changed = request('GET', PRESIGNED.replace(from, to), PRESIGNED_HEADERS);
-    await refused(authenticate(changed, [EXAMPLE], EXAMPLE_DAY), expected);
+    refused(() => authenticate(changed, [EXAMPLE], EXAMPLE_DAY), expected);
   }
 });
 
-test('a host in the request line stands in the place of the header, which may be the signed one as well', async () => {
+test('a host in the request line stands in the place of the header, which may be the signed one as well', () => {
   const given = GET_OBJECT.headers as Record<string, string>;
   const url = 'http://examplebucket.s3.amazonaws.com/test.txt';
-  await authenticate(request('GET', url, given), [EXAMPLE], EXAMPLE_DAY);
-  await authenticate(request('GET', 'http://proxy:80/test.txt', given), [EXAMPLE], EXAMPLE_DAY);
-  await authenticate(request('GET', url, { ...given, host: 'proxy' }), [EXAMPLE], EXAMPLE_DAY);
+  authenticate(request('GET', url, given), [EXAMPLE], EXAMPLE_DAY);
+  authenticate(request('GET', 'http://proxy:80/test.txt', given), [EXAMPLE], EXAMPLE_DAY);
+  authenticate(request('GET', url, { ...given, host: 'proxy' }), [EXAMPLE], EXAMPLE_DAY);
   const elsewhere = request('GET', 'http://elsewhere/test.txt', { ...given, host: 'proxy' });
-  await refused(authenticate(elsewhere, [EXAMPLE], EXAMPLE_DAY), 'SignatureDoesNotMatch');
+  refused(() => authenticate(elsewhere, [EXAMPLE], EXAMPLE_DAY), 'SignatureDoesNotMatch');
 });
 
 test('a plus in a path is a blank, signed as %20, and %2B is a plus', () => {
@@ -141,17 +141,17 @@ test('a plus in a path is a blank, signed as %20, and %2B is a plus', () => {
   assert.equal(plus, blank);
 });
 
-test('a request from a clock that is off by more than fifteen minutes is refused', async () => {
+test('a request from a clock that is off by more than fifteen minutes is refused', () => {
   for (const minutes of [-14, 14]) {
-    await authenticate(GET_OBJECT, [EXAMPLE], new Date(EXAMPLE_DAY.getTime() + minutes * 60_000));
+    authenticate(GET_OBJECT, [EXAMPLE], new Date(EXAMPLE_DAY.getTime() + minutes * 60_000));
   }
   for (const minutes of [-16, 16]) {
     const now = new Date(EXAMPLE_DAY.getTime() + minutes * 60_000);
-    await refused(authenticate(GET_OBJECT, [EXAMPLE], now), 'RequestTimeTooSkewed');
+    refused(() => authenticate(GET_OBJECT, [EXAMPLE], now), 'RequestTimeTooSkewed');
   }
 });
 
-test('every part of a signed request that is changed makes its signature wrong', async () => {
+test('every part of a signed request that is changed makes its signature wrong', () => {
   const { headers } = GET_OBJECT;
   const given = headers as Record<string, string>;
   const changes: readonly SignedRequest[] = [
@@ -164,24 +164,24 @@ test('every part of a signed request that is changed makes its signature wrong',
     request('GET', '/test.txt', { ...given, 'x-amz-date': '20130524T000001Z' }),
   ];
   for (const changed of changes) {
-    await refused(authenticate(changed, [EXAMPLE], EXAMPLE_DAY), 'SignatureDoesNotMatch');
+    refused(() => authenticate(changed, [EXAMPLE], EXAMPLE_DAY), 'SignatureDoesNotMatch');
   }
   const wrongSecret = { ...EXAMPLE, secretKey: `${EXAMPLE.secretKey}x` };
-  await refused(authenticate(GET_OBJECT, [wrongSecret], EXAMPLE_DAY), 'SignatureDoesNotMatch');
+  refused(() => authenticate(GET_OBJECT, [wrongSecret], EXAMPLE_DAY), 'SignatureDoesNotMatch');
   const otherKey = { ...EXAMPLE, accessKey: 'somebody' };
-  await refused(authenticate(GET_OBJECT, [otherKey], EXAMPLE_DAY), 'InvalidAccessKeyId');
+  refused(() => authenticate(GET_OBJECT, [otherKey], EXAMPLE_DAY), 'InvalidAccessKeyId');
 });
 
-test('a header of S3 that the signature does not cover is refused', async () => {
+test('a header of S3 that the signature does not cover is refused', () => {
   const added = { ...(GET_OBJECT.headers as Record<string, string>), 'x-amz-meta-a': 'b' };
-  await refused(
-    authenticate(request('GET', '/test.txt', added), [EXAMPLE], EXAMPLE_DAY),
+  refused(
+    () => authenticate(request('GET', '/test.txt', added), [EXAMPLE], EXAMPLE_DAY),
     'AccessDenied',
     /x-amz-meta-a/,
   );
 });
 
-test('an Authorization header that cannot be read is refused by name', async () => {
+test('an Authorization header that cannot be read is refused by name', () => {
   const given = GET_OBJECT.headers as Record<string, string>;
   const authorization = given.authorization ?? '';
   const cases: readonly (readonly [string, S3ErrorCode])[] = [
@@ -202,11 +202,11 @@ test('an Authorization header that cannot be read is refused by name', async () 
   ];
   for (const [value, expected] of cases) {
     const changed = request('GET', '/test.txt', { ...given, authorization: value });
-    await refused(authenticate(changed, [EXAMPLE], EXAMPLE_DAY), expected);
+    refused(() => authenticate(changed, [EXAMPLE], EXAMPLE_DAY), expected);
   }
 });
 
-test('a request without signature, date or payload hash is refused', async () => {
+test('a request without signature, date or payload hash is refused', () => {
   const without = (name: string): SignedRequest =>
     request(
       'GET',
@@ -215,13 +215,13 @@ test('a request without signature, date or payload hash is refused', async () =>
         Object.entries(GET_OBJECT.headers as Record<string, string>).filter(([header]) => header !== name),
       ),
     );
-  await refused(authenticate(without('authorization'), [EXAMPLE], EXAMPLE_DAY), 'AccessDenied', /not signed/);
-  await refused(authenticate(without('x-amz-date'), [EXAMPLE], EXAMPLE_DAY), 'AccessDenied', /x-amz-date/);
-  await refused(authenticate(without('x-amz-content-sha256'), [EXAMPLE], EXAMPLE_DAY), 'InvalidRequest');
+  refused(() => authenticate(without('authorization'), [EXAMPLE], EXAMPLE_DAY), 'AccessDenied', /not signed/);
+  refused(() => authenticate(without('x-amz-date'), [EXAMPLE], EXAMPLE_DAY), 'AccessDenied', /x-amz-date/);
+  refused(() => authenticate(without('x-amz-content-sha256'), [EXAMPLE], EXAMPLE_DAY), 'InvalidRequest');
   const twice = request('GET', PRESIGNED, GET_OBJECT.headers as Record<string, string>);
-  await refused(authenticate(twice, [EXAMPLE], EXAMPLE_DAY), 'InvalidArgument');
+  refused(() => authenticate(twice, [EXAMPLE], EXAMPLE_DAY), 'InvalidArgument');
   const old = request('GET', '/a?AWSAccessKeyId=x&Signature=y&Expires=1', PRESIGNED_HEADERS);
-  await refused(authenticate(old, [EXAMPLE], EXAMPLE_DAY), 'InvalidRequest', /version 2/);
+  refused(() => authenticate(old, [EXAMPLE], EXAMPLE_DAY), 'InvalidRequest', /version 2/);
 });
 
 test('what the AWS SDK signs is accepted, whatever the key, and refused with one character changed', async t => {
@@ -279,14 +279,14 @@ test('what the AWS SDK signs is accepted, whatever the key, and refused with one
     const last = seen.at(-1);
     assert.ok(last);
     assert.equal(last.target.key, Key);
-    await authenticate(last, [credentials]);
+    authenticate(last, [credentials]);
     const moved = { ...last, target: parseTarget(`/bucket/${encodeURIComponent(`${Key}x`)}`) };
-    await refused(authenticate(moved, [credentials]), 'SignatureDoesNotMatch');
+    refused(() => authenticate(moved, [credentials]), 'SignatureDoesNotMatch');
   }
 });
 
-async function refused(work: Promise<unknown>, code: S3ErrorCode, message?: RegExp): Promise<void> {
-  await assert.rejects(work, (err: unknown) => {
+function refused(work: () => unknown, code: S3ErrorCode, message?: RegExp): void {
+  assert.throws(work, (err: unknown) => {
     assert.ok(err instanceof S3Error, String(err));
     assert.equal(err.code, code, err.message);
     if (message) assert.match(err.message, message);

@@ -1,5 +1,5 @@
-/** Who sent a request: checked by signing the same request with AWS's own library and comparing. */
-import { timingSafeEqual } from 'node:crypto';
+/** Who sent a request: checked by signing the same request, in the form that AWS's own library gives it, and comparing. */
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -8,6 +8,7 @@ import type { RequestTarget } from '../http/request-target.js';
 import { S3Error } from '../s3-errors.js';
 import { escapeUriPath } from './canonical-uri.js';
 import { ALGORITHM, readSignature, type SignatureParameters } from './signature-parameters.js';
+import { signingKey } from './signing-key.js';
 
 /** How far the clocks of client and server may differ. */
 const MAX_SKEW_MS = 15 * 60 * 1000;
@@ -28,33 +29,33 @@ export interface SignedRequest {
 /** A request whose sender is known. Signatures of its chunks follow from `signature`. */
 export interface Authentication extends SignatureParameters {
   /** The signature, in hex, of a string to sign with the request's date and region. */
-  readonly sign: (stringToSign: string) => Promise<string>;
+  readonly sign: (stringToSign: string) => string;
 }
 
 /**
  * @throws S3Error AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed, and the
  * errors of a signature that cannot be read.
  */
-export async function authenticate(
+export function authenticate(
   request: SignedRequest,
   keys: readonly Credentials[],
   now: Date = new Date(),
-): Promise<Authentication> {
+): Authentication {
   const parameters = readSignature(request.headers, request.target.query);
   const credentials = keys.find(({ accessKey }) => accessKey === parameters.accessKey);
   if (!credentials) throw new S3Error('InvalidAccessKeyId');
   checkTime(parameters, now);
   checkSignedHeaders(request, parameters);
-  const signer = new RequestSigner(parameters, credentials);
+  const sign = (text: string): string =>
+    createHmac('sha256', signingKey(credentials.secretKey, parameters.scope)).update(text).digest('hex');
+  const isSigned = (asSent: SignedRequest): boolean =>
+    sameText(sign(stringToSign(asSent, parameters)), parameters.signature);
   const { authority } = request.target;
-  const { signature } = parameters;
   // SDKs sign the Host that they send; a URL in the request line stands in its place, where a proxy changed that.
-  const matches =
-    sameText(await signer.signatureOf(request, parameters), signature) ||
-    (authority !== undefined &&
-      sameText(await signer.signatureOf(withHost(request, authority), parameters), signature));
-  if (!matches) throw new S3Error('SignatureDoesNotMatch');
-  return { ...parameters, sign: text => signer.sign(text, { signingDate: parameters.time }) };
+  if (!isSigned(request) && (authority === undefined || !isSigned(withHost(request, authority)))) {
+    throw new S3Error('SignatureDoesNotMatch');
+  }
+  return { ...parameters, sign };
 }
 
 /** Compares in a time that does not depend on where the texts differ. */
@@ -90,44 +91,37 @@ function checkSignedHeaders({ headers }: SignedRequest, { signedHeaders }: Signa
   }
 }
 
-/** AWS's signer, asked for the signature alone: what it signs is the request as it came, nothing added. */
-class RequestSigner extends SignatureV4 {
-  constructor({ region }: SignatureParameters, { accessKey, secretKey }: Credentials) {
+/** AWS's signer, asked for the form alone: what is signed is the request as it came, nothing added. */
+class CanonicalForm extends SignatureV4 {
+  constructor() {
     super({
       service: 's3',
-      region,
-      credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
+      region: '',
+      credentials: { accessKeyId: '', secretAccessKey: '' },
       sha256: Sha256,
       // S3 alone signs the path as it is on the wire, encoded once.
       uriEscapePath: false,
     });
   }
 
-  async signatureOf(request: SignedRequest, parameters: SignatureParameters): Promise<string> {
-    const signed = new Set(parameters.signedHeaders);
-    const canonical = this.createCanonicalRequest(
-      new HttpRequest({
-        method: request.method,
-        path: escapeUriPath(request.target.path),
-        query: Object.fromEntries(
-          request.target.query.entries().map(([name, values]) => [name, [...values]]),
-        ),
-      }),
-      getCanonicalHeaders(
-        new HttpRequest({ headers: joinedHeaders(request.rawHeaders, signed) }),
-        undefined,
-        signed,
-      ),
-      parameters.payload,
+  of({ method, target, rawHeaders }: SignedRequest, { signedHeaders, payload }: SignatureParameters): string {
+    const signed = new Set(signedHeaders);
+    const query = Object.fromEntries(target.query.entries().map(([name, values]) => [name, [...values]]));
+    const headers = joinedHeaders(rawHeaders, signed);
+    return this.createCanonicalRequest(
+      new HttpRequest({ method, path: escapeUriPath(target.path), query }),
+      getCanonicalHeaders(new HttpRequest({ headers }), undefined, signed),
+      payload,
     );
-    const stringToSign = await this.createStringToSign(
-      parameters.timestamp,
-      parameters.scope,
-      canonical,
-      ALGORITHM,
-    );
-    return this.sign(stringToSign, { signingDate: parameters.time });
   }
+}
+
+const CANONICAL_FORM = new CanonicalForm();
+
+function stringToSign(request: SignedRequest, parameters: SignatureParameters): string {
+  const { timestamp, scope } = parameters;
+  const digest = createHash('sha256').update(CANONICAL_FORM.of(request, parameters)).digest('hex');
+  return [ALGORITHM, timestamp, scope, digest].join('\n');
 }
 
 /** The signed headers by lower-case name; the values of a repeated one are joined by commas. */

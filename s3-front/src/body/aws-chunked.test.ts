@@ -27,7 +27,7 @@ const EXAMPLE = {
 } as const;
 
 /** The documented request that the example's body belongs to. */
-function exampleAuthentication(): Promise<Authentication> {
+function exampleAuthentication(): Authentication {
   const headers = {
     host: 's3.amazonaws.com',
     'x-amz-date': '20130524T000000Z',
@@ -63,7 +63,7 @@ function exampleBody(signatures: readonly string[] = EXAMPLE.chunks): Buffer {
 }
 
 test('the documented example of a signed body is decoded, however it is cut into pieces', async () => {
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   for (const pieceSize of [1, 7, 1000, 65_536, 100_000]) {
     const { content } = await decode(exampleBody(), SIGNED, authentication, pieceSize);
     assert.ok(content.equals(EXAMPLE_CONTENT));
@@ -71,7 +71,7 @@ test('the documented example of a signed body is decoded, however it is cut into
 });
 
 test('a signed body with a byte or a signature changed is refused', async () => {
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   for (const at of [100, 65_600, 65_720]) {
     const body = exampleBody();
     body.writeUInt8('b'.charCodeAt(0), at);
@@ -91,9 +91,9 @@ test('a signed trailer is taken when its signature is right, and refused when it
   const seed = 'f'.repeat(64);
   const sign = (text: string): string => createHmac('sha256', key).update(text).digest('hex');
   const authentication: Authentication = {
-    ...(await exampleAuthentication()),
+    ...exampleAuthentication(),
     signature: seed,
-    sign: text => Promise.resolve(sign(text)),
+    sign,
   };
   const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
   const head = [authentication.timestamp, authentication.scope].join('\n');
@@ -125,7 +125,7 @@ test('a signed trailer is taken when its signature is right, and refused when it
 
 test('any content in any chunks and pieces comes out as it went in', async t => {
   const { seed } = seededRandom(t);
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 8 }),
@@ -141,7 +141,7 @@ test('any content in any chunks and pieces comes out as it went in', async t => 
 });
 
 test('a body that ends early is refused wherever it ends', async () => {
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   const whole = encode([Buffer.from('hello'), Buffer.from('world!')]);
   // The last line, an empty one, says nothing more.
   for (let length = 0; length < whole.length - 2; length += 1) {
@@ -154,7 +154,7 @@ test('a body that ends early is refused wherever it ends', async () => {
 });
 
 test('a broken coding is refused', async () => {
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   const end = '0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n';
   for (const body of [
     '\r\n',
@@ -173,7 +173,7 @@ test('a broken coding is refused', async () => {
 });
 
 test('what follows the last chunk must be headers that may be there', async () => {
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   const end = '0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n';
   for (const body of [
     '0\r\nno colon\r\n\r\n',
@@ -191,7 +191,7 @@ test('what follows the last chunk must be headers that may be there', async () =
 });
 
 test('the source is let go when the coding breaks, and when the reader leaves', async () => {
-  const authentication = await exampleAuthentication();
+  const authentication = exampleAuthentication();
   let closed = 0;
   async function* source(text: string): AsyncGenerator<Buffer, void, undefined> {
     try {

@@ -52,7 +52,7 @@ export async function* decodeAwsChunked(body: ChunkedBody): AsyncGenerator<Buffe
         left -= bytes.length;
         yield bytes;
       }
-      if (hash) await signatures.checkChunk(hash.digest('hex'), signature);
+      if (hash) signatures.checkChunk(hash.digest('hex'), signature);
       if (size === 0) break;
       if (!(await reader.lineEnd())) throw broken('a chunk does not have its announced size');
     }
@@ -99,7 +99,7 @@ async function readTrailers(
   }
   // Clients without trailers may leave out the empty line after the last chunk.
   if (expected && lines === 0) throw broken('it ends before the headers that were announced');
-  if (expected && signatures) await signatures.checkTrailer(text, signature);
+  if (expected && signatures) signatures.checkTrailer(text, signature);
 }
 
 function broken(why: string): S3Error {
@@ -116,23 +116,18 @@ class SignatureChain {
     this.#previous = authentication.signature;
   }
 
-  checkChunk(sha256: string, signature: string | undefined): Promise<void> {
-    return this.#check('AWS4-HMAC-SHA256-PAYLOAD', [EMPTY_SHA256, sha256], signature, 'a chunk');
+  checkChunk(sha256: string, signature: string | undefined): void {
+    this.#check('AWS4-HMAC-SHA256-PAYLOAD', [EMPTY_SHA256, sha256], signature, 'a chunk');
   }
 
-  checkTrailer(text: string, signature: string | undefined): Promise<void> {
+  checkTrailer(text: string, signature: string | undefined): void {
     const sha256 = createHash('sha256').update(text, 'latin1').digest('hex');
-    return this.#check('AWS4-HMAC-SHA256-TRAILER', [sha256], signature, 'the trailer');
+    this.#check('AWS4-HMAC-SHA256-TRAILER', [sha256], signature, 'the trailer');
   }
 
-  async #check(
-    algorithm: string,
-    digests: readonly string[],
-    signature: string | undefined,
-    what: string,
-  ): Promise<void> {
+  #check(algorithm: string, digests: readonly string[], signature: string | undefined, what: string): void {
     const { timestamp, scope, sign } = this.#authentication;
-    const expected = await sign([algorithm, timestamp, scope, this.#previous, ...digests].join('\n'));
+    const expected = sign([algorithm, timestamp, scope, this.#previous, ...digests].join('\n'));
     if (signature === undefined || !sameText(signature, expected)) {
       throw new S3Error('SignatureDoesNotMatch', `The signature of ${what} of the body does not match`);
     }

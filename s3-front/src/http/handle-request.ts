@@ -66,7 +66,7 @@ async function answer(front: Front, log: Logger, exchange: Exchange, progress: P
     return;
   }
   const keys = await front.keys();
-  const authentication = await authenticate(
+  const authentication = authenticate(
     { method, target, headers: message.headers, rawHeaders: message.rawHeaders },
     keys,
   );

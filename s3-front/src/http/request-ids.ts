@@ -1,5 +1,5 @@
 /** Ids by which a request is followed: one of its own, behind those that whoever sent it gave it. */
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Longest chain of ids that is taken over from a client. */
@@ -12,7 +12,7 @@ export interface RequestIds {
 }
 
 export function requestIds(headers: IncomingHttpHeaders): RequestIds {
-  const id = randomBytes(10).toString('hex');
+  const id = randomUUID().replaceAll('-', '').slice(0, 20);
   const given = headers['x-scal-request-uids'];
   const usable = typeof given === 'string' && given.length <= MAX_GIVEN_LENGTH && /^[\w:.-]+$/.test(given);
   return { id, reqUids: usable ? `${given}:${id}` : id };
