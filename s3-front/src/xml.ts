@@ -1,5 +1,4 @@
 /** XML in both directions. What comes in is hostile until shown otherwise: no document types, no depth, no size. */
-import XMLBuilder from 'fast-xml-builder';
 import sax from 'sax';
 import { messageOf } from '@zenko-modules/common/errors';
 import { S3Error } from './s3-errors.js';
@@ -11,19 +10,17 @@ const MAX_DEPTH = 16;
 /** Most elements of a request body; a thousand objects to delete, each with all that S3 knows of it, need 6002. */
 const MAX_ELEMENTS = 10_000;
 
+// eslint-disable-next-line no-control-regex -- these are what is looked for
+const TO_ESCAPE = /[&<>"\u0000-\u001f\u007f-\u009f]/g;
+
 export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
-/** An element's children by name, in order; an array repeats the element; `undefined` leaves it out. */
+/**
+ * An element's children by name, in order; an array repeats the element; `undefined` leaves it out. `@name` is an
+ * attribute, `#text` the text of the element.
+ */
 export interface XmlElement {
   readonly [name: string]: XmlValue;
 }
-
-const builder = new XMLBuilder({
-  ignoreAttributes: false,
-  attributeNamePrefix: '@',
-  processEntities: false,
-  suppressEmptyNode: true,
-  tagValueProcessor: (_name, value) => escapeText(String(value)),
-});
 
 /** A document with the root element `root` in the namespace of S3. */
 export function buildXml(root: string, content: XmlElement): string {
@@ -36,12 +33,44 @@ export function buildPlainXml(root: string, content: XmlElement): string {
 }
 
 function document(content: XmlElement): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build(content)}`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${childElements(content)}`;
+}
+
+function childElements(content: XmlElement): string {
+  let xml = '';
+  for (const [name, value] of Object.entries(content)) {
+    if (!name.startsWith('@')) xml += elements(name, value);
+  }
+  return xml;
+}
+
+function elements(name: string, value: XmlValue): string {
+  if (value === undefined) return '';
+  if (isList(value)) return value.map(each => elements(name, each)).join('');
+  if (typeof value === 'object') return tagged(name, attributes(value), childElements(value));
+  const text = escapeText(String(value));
+  return name === '#text' ? text : tagged(name, '', text);
+}
+
+function attributes(element: XmlElement): string {
+  return Object.entries(element)
+    .map(([name, value]) =>
+      name.startsWith('@') && typeof value === 'string' ? ` ${name.slice(1)}="${escapeText(value)}"` : '',
+    )
+    .join('');
+}
+
+function tagged(name: string, attributesText: string, content: string): string {
+  return content === '' ? `<${name}${attributesText}/>` : `<${name}${attributesText}>${content}</${name}>`;
+}
+
+function isList(value: XmlValue): value is readonly XmlElement[] {
+  return Array.isArray(value);
 }
 
 /** Control characters become references, so that a key with a carriage return comes back as it was. */
 function escapeText(text: string): string {
-  return text.replace(/[&<>"\p{Cc}]/gu, character => `&#${character.charCodeAt(0)};`);
+  return text.replace(TO_ESCAPE, character => `&#${character.charCodeAt(0)};`);
 }
 
 /** Only the five entities of XML itself are known. */
