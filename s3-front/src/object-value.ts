@@ -11,6 +11,8 @@ export interface Location {
   readonly dataStoreName: string;
   readonly dataStoreType?: string;
   readonly dataStoreETag?: string;
+  /** Of the part that begins here, in the algorithm of the object's checksum. CloudServer leaves it as it is. */
+  readonly checksum?: string;
   /** Present when the blob is encrypted. */
   readonly cryptoScheme?: number;
 }

@@ -119,7 +119,7 @@ async function storeObject(
   checksum: ObjectChecksum | undefined,
 ): Promise<Completed> {
   const { key, headers } = request;
-  const location = locationsOfParts(parts);
+  const location = locationsOfParts(parts, checksum);
   const now = new Date();
   let value: ObjectValue | undefined;
   const { freed, versionId } = await holdObject(front, request, key, async (held): Promise<Stored> => {
@@ -152,15 +152,24 @@ async function storeObject(
   return { value, versionId };
 }
 
-/** A part that was copied by CloudServer may have several blobs, each with its size. */
-function locationsOfParts(parts: readonly NumberedPart[]): Location[] {
+/**
+ * A part that was copied by CloudServer may have several blobs, each with its size. Where the object has a checksum,
+ * the first blob of each part keeps that of the part.
+ */
+function locationsOfParts(parts: readonly NumberedPart[], ofObject: ObjectChecksum | undefined): Location[] {
   let start = 0;
   return parts.flatMap(({ number, part }) =>
-    part.partLocations.map(({ key, dataStoreName, size = part['content-length'], ...more }) => {
+    part.partLocations.map(({ key, dataStoreName, size = part['content-length'], ...more }, at) => {
       const location = { key, size, start, dataStoreName, dataStoreETag: `${number}:${part['content-md5']}` };
       start += size;
       const { dataStoreType, cryptoScheme } = more as Partial<Location>;
-      return { ...location, ...(dataStoreType && { dataStoreType }), ...(cryptoScheme && { cryptoScheme }) };
+      const checksum = at === 0 && ofObject ? part.checksum?.value : undefined;
+      return {
+        ...location,
+        ...(dataStoreType && { dataStoreType }),
+        ...(checksum !== undefined && { checksum }),
+        ...(cryptoScheme && { cryptoScheme }),
+      };
     }),
   );
 }

@@ -50,7 +50,7 @@ async function copyLocations(
   const copies: Location[] = [];
   try {
     for (const location of locations) {
-      const { start, size, dataStoreETag } = location;
+      const { start, size, dataStoreETag, checksum } = location;
       const bytes = await openStretch(front, request, { location, range: undefined, length: size });
       try {
         const key = await front.data.put(bytes, size, request.reqUids);
@@ -60,6 +60,7 @@ async function copyLocations(
           start,
           size,
           ...(dataStoreETag === undefined ? {} : { dataStoreETag }),
+          ...(checksum === undefined ? {} : { checksum }),
         });
       } finally {
         bytes.close();

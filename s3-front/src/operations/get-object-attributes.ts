@@ -2,7 +2,7 @@ import { readLimit, MAX_PARTS } from '../multipart/upload-request.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { buildXml, type XmlElement } from '../xml.js';
-import { checksumElements } from './checksum-elements.js';
+import { CHECKSUM_ELEMENTS, checksumElements } from './checksum-elements.js';
 import { checkReadConditions, lastModifiedOf } from './conditions.js';
 import { findObject } from './find-object.js';
 import { partsOf } from './object-parts.js';
@@ -61,6 +61,7 @@ function objectParts(object: ObjectValue, { headers }: S3Request): XmlElement | 
   const marker = readLimit(text('x-amz-part-number-marker') ?? '0', 'x-amz-part-number-marker', MAX_PARTS);
   const behind = parts.filter(({ number }) => number > marker);
   const page = behind.slice(0, maxParts);
+  const element = object.checksum && CHECKSUM_ELEMENTS[object.checksum.checksumAlgorithm];
   return {
     ObjectParts: {
       PartsCount: parts.length,
@@ -68,7 +69,11 @@ function objectParts(object: ObjectValue, { headers }: S3Request): XmlElement | 
       NextPartNumberMarker: page.at(-1)?.number ?? marker,
       MaxParts: maxParts,
       IsTruncated: behind.length > page.length,
-      Part: page.map(({ number, size }) => ({ PartNumber: number, Size: size })),
+      Part: page.map(({ number, size, checksum }) => ({
+        PartNumber: number,
+        Size: size,
+        ...(element === undefined ? {} : { [element]: checksum }),
+      })),
     },
   };
 }
