@@ -1,5 +1,6 @@
 /** Blobs in the data module, over the REST interface that CloudServer uses. */
 import http from 'node:http';
+import { Readable } from 'node:stream';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, ERRORS, type ErrorType, messageOf } from '@zenko-modules/common/errors';
 
@@ -10,9 +11,14 @@ const SLOWEST_SYNC = 5000;
 /** Bounds what is read of an error's body. */
 const MAX_ERROR_BYTES = 4096;
 
+/** A blob, or a range of one, up to this size is read as a whole before it is passed on. */
+const SMALL_BYTES = 64 * 1024;
+
 /** Bytes that can be read once. `close` lets go of them at any time, read or not. */
 export interface ByteSource extends AsyncIterable<Buffer> {
   close(): void;
+  /** All of them, where they are at hand. */
+  readonly whole?: Buffer | undefined;
 }
 
 export interface ByteRange {
@@ -44,7 +50,7 @@ export class DataClient {
    * Stores a blob and resolves with its key, when it is on stable storage. Nothing is stored when `body`
    * ends before `size` bytes or throws; what it throws is thrown here.
    */
-  async put(body: AsyncIterable<Buffer>, size: number, reqUids: string): Promise<string> {
+  async put(body: AsyncIterable<Buffer> | Buffer, size: number, reqUids: string): Promise<string> {
     const request = this.#request('PUT', '/DataFile/', reqUids, { 'content-length': size });
     const answer = answerTo(request);
     const sending = send(request, body, this.#timeoutMs);
@@ -86,6 +92,7 @@ export class DataClient {
         `blob ${key} has ${announced ?? 'unknown'} bytes to send, not ${length}`,
       );
     }
+    if (length <= SMALL_BYTES) return atHand(await wholeOf(response, this.#timeoutMs));
     return {
       [Symbol.asyncIterator]: () => bytesOf(response, this.#timeoutMs),
       close: () => void response.destroy(),
@@ -162,9 +169,13 @@ function answerTo(request: http.ClientRequest): Promise<http.IncomingMessage> {
 /** Writes `body` to the request with back-pressure. Rejects with what `body` throws; the request is then unfinished. */
 async function send(
   request: http.ClientRequest,
-  body: AsyncIterable<Buffer>,
+  body: AsyncIterable<Buffer> | Buffer,
   stallMs: number,
 ): Promise<void> {
+  if (Buffer.isBuffer(body)) {
+    request.end(body);
+    return;
+  }
   for await (const bytes of body) {
     if (request.destroyed) return;
     if (!request.write(bytes)) await drained(request, stallMs);
@@ -200,10 +211,34 @@ async function* bytesOf(
       yield next.value;
     }
   } catch (err) {
-    throw new CatalogueError('ServiceUnavailable', `a blob was cut off: ${messageOf(err)}`, { cause: err });
+    throw cutOff(err);
   } finally {
     response.destroy();
   }
+}
+
+/** The same as a whole. @param ms that the module has to send it */
+async function wholeOf(response: http.IncomingMessage, ms: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  const ended = new Promise<void>((resolve, reject) => {
+    response.on('data', (bytes: Buffer) => parts.push(bytes));
+    response.once('end', resolve).once('error', reject);
+  });
+  try {
+    await withDeadline(ended, ms, 'reading a blob');
+    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+  } catch (err) {
+    response.destroy();
+    throw cutOff(err);
+  }
+}
+
+function cutOff(err: unknown): CatalogueError {
+  return new CatalogueError('ServiceUnavailable', `a blob was cut off: ${messageOf(err)}`, { cause: err });
+}
+
+function atHand(whole: Buffer): ByteSource {
+  return { [Symbol.asyncIterator]: () => Readable.from([whole]).iterator(), close: () => undefined, whole };
 }
 
 /** The error that an answer stands for. */

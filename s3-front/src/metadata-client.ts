@@ -50,6 +50,11 @@ export interface VersionOptions {
   readonly versionId?: string;
 }
 
+export interface GetOptions extends VersionOptions {
+  readonly deleteData?: true;
+  readonly getDeleteMarker?: true;
+}
+
 export interface PutOptions extends VersionOptions {
   readonly versioning?: true;
   readonly deleteNullKey?: true;
@@ -113,11 +118,21 @@ export class MetadataClient {
   async getObject(
     bucket: string,
     key: string,
-    options: VersionOptions & { readonly deleteData?: true; readonly getDeleteMarker?: true },
+    options: GetOptions,
     reqUids: string,
   ): Promise<ObjectValue | undefined> {
     const stored = await this.#get(bucket, key, options, reqUids);
     return stored === undefined ? undefined : (parse(stored) as ObjectValue);
+  }
+
+  /** Both at once, which costs one message to the module. */
+  async getBucketAndObject(
+    bucket: string,
+    key: string,
+    options: GetOptions,
+    reqUids: string,
+  ): Promise<readonly [BucketAttributes | undefined, ObjectValue | undefined]> {
+    return Promise.all([this.getBucket(bucket, reqUids), this.getObject(bucket, key, options, reqUids)]);
   }
 
   /** Stores an object's value as a whole. Resolves with the id of its version, where it has got one. */

@@ -117,9 +117,14 @@ export class RequestBody {
     if (this.size > maxBytes) {
       throw new S3Error('MaxMessageLengthExceeded', `The body must not be larger than ${maxBytes} bytes`);
     }
+    return (await this.whole()).toString('utf8');
+  }
+
+  /** All of it, for bodies that are known to be small. @throws the errors of `read` */
+  async whole(): Promise<Buffer> {
     const parts: Buffer[] = [];
     for await (const bytes of this.read()) parts.push(bytes);
-    return Buffer.concat(parts).toString('utf8');
+    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
   }
 
   #decoded(): AsyncIterable<Buffer> {

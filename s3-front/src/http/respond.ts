@@ -28,6 +28,7 @@ export async function respond(exchange: Exchange, answer: S3Response): Promise<v
     writeHead(exchange, answer);
     if (message.method === 'HEAD') response.end();
     else if (typeof body === 'string') await endWith(exchange, body);
+    else if (body.whole) response.end(body.whole);
     else await pipeline(body, response);
   } finally {
     if (typeof body !== 'string') body.close();

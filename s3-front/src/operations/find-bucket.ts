@@ -9,7 +9,14 @@ export async function findBucket(
   request: S3Request,
   name: string = request.bucket,
 ): Promise<BucketAttributes> {
-  const bucket = await front.metadata.getBucket(name, request.reqUids);
+  return usable(await front.metadata.getBucket(name, request.reqUids), request);
+}
+
+/**
+ * What was found under the name of a bucket, when it is there for who asks.
+ * @throws S3Error NoSuchBucket, AccessDenied
+ */
+export function usable(bucket: BucketAttributes | undefined, request: S3Request): BucketAttributes {
   if (!bucket || bucket.transient || bucket.deleted) throw new S3Error('NoSuchBucket');
   if (bucket.owner !== request.account.canonicalId) throw new S3Error('AccessDenied');
   const expectedOwner = request.headers['x-amz-expected-bucket-owner'];
@@ -24,7 +31,11 @@ export async function findBucket(
  * @throws S3Error NoSuchBucket, AccessDenied, NotImplemented
  */
 export async function findWritableBucket(front: Front, request: S3Request): Promise<BucketAttributes> {
-  const bucket = await findBucket(front, request);
+  return writable(await findBucket(front, request));
+}
+
+/** @throws S3Error NotImplemented */
+export function writable(bucket: BucketAttributes): BucketAttributes {
   if (bucket.objectLockEnabled || bucket.serverSideEncryption !== null) {
     throw new S3Error(
       'NotImplemented',

@@ -1,7 +1,7 @@
 import type { BucketAttributes } from '../bucket-attributes.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
-import { findBucket } from './find-bucket.js';
+import { usable } from './find-bucket.js';
 import { findVersion } from './find-version.js';
 import type { Front, S3Request } from './operation.js';
 import { versionHeader, versionIdOf } from './write-object.js';
@@ -34,10 +34,15 @@ export async function findObject(
   request: S3Request,
   name: ObjectName = objectNamed(request),
 ): Promise<FoundObject> {
-  const bucket = await findBucket(front, request, name.bucket);
+  const { key, versionId } = name;
   const options = { getDeleteMarker: true } as const;
-  const current = await front.metadata.getObject(name.bucket, name.key, options, request.reqUids);
-  const { versionId } = name;
+  const [attributes, current] = await front.metadata.getBucketAndObject(
+    name.bucket,
+    key,
+    options,
+    request.reqUids,
+  );
+  const bucket = usable(attributes, request);
   const found =
     versionId === undefined
       ? current

@@ -72,6 +72,7 @@ async function openStretches(
       }
     },
     close: () => current?.close(),
+    whole: rest.length === 0 ? current?.whole : undefined,
   };
 }
 

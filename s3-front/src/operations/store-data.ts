@@ -12,7 +12,7 @@ export function refuseLargeBody({ settings }: Front, size: number): void {
   }
 }
 
-/** Stores a body. One without bytes has no data. */
+/** Stores a body as it comes. One without bytes has no data. */
 export async function storeData({ data }: Front, body: RequestBody, reqUids: string): Promise<Location[]> {
   if (body.size === 0) {
     await body.text(0);
@@ -20,4 +20,16 @@ export async function storeData({ data }: Front, body: RequestBody, reqUids: str
   }
   const key = await data.put(body.read(), body.size, reqUids);
   return [newLocation(key, body.size, body.md5)];
+}
+
+/** Stores a body that has come. */
+export async function storeBytes(
+  { data }: Front,
+  bytes: Buffer,
+  md5: string,
+  reqUids: string,
+): Promise<Location[]> {
+  if (bytes.length === 0) return [];
+  const key = await data.put(bytes, bytes.length, reqUids);
+  return [newLocation(key, bytes.length, md5)];
 }

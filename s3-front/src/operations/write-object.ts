@@ -7,7 +7,7 @@ import type { BucketAttributes } from '../bucket-attributes.js';
 import { surelyNotMade } from '../metadata-client.js';
 import { isFileLocation, type Location, type ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
-import { findWritableBucket } from './find-bucket.js';
+import { usable, writable } from './find-bucket.js';
 import type { Front, S3Request } from './operation.js';
 import { encodeVersionId, NULL_VERSION } from '../version-id.js';
 import { planWrite, type WritePlan } from './write-plan.js';
@@ -32,9 +32,8 @@ export function holdObject<T>(
   const { locks, metadata } = front;
   return locks.shared(request.bucket, () =>
     locks.exclusive(`${request.bucket}/${key}`, async () => {
-      const bucket = await findWritableBucket(front, request);
-      const current = await metadata.getObject(request.bucket, key, {}, request.reqUids);
-      return work({ bucket, current });
+      const [bucket, current] = await metadata.getBucketAndObject(request.bucket, key, {}, request.reqUids);
+      return work({ bucket: writable(usable(bucket, request)), current });
     }),
   );
 }
