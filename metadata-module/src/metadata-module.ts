@@ -77,6 +77,7 @@ export async function startMetadataModule(
       uuidFolder: plugin.uuidInFolder ? folder : undefined,
       acceptLoss,
       maxRecords: settings.RECORD_LOG_MAX_RECORDS,
+      cacheBytes: settings.METADATA_CACHE_BYTES,
       observer: metrics.batchWritten,
       onLost: err => fail?.(err.message),
     });

@@ -21,6 +21,11 @@ export const METADATA_SETTINGS = {
     'folder of the metadata module, which must exist; without it `<DATA_DIR>/metadata`, which is made',
   ),
   METADATA_PROBE_PORT: setting(port, '4043', 'port of health and metrics of the metadata module'),
+  METADATA_CACHE_BYTES: setting(
+    integer(0, 64 * 1024 * 1024 * 1024, 'bytes'),
+    '67108864',
+    'memory for values that were read lately, where the LevelDOWN is `leveldown`; 0: none',
+  ),
   METADATA_ACCEPT_LOSS: setting(
     flag,
     'false',

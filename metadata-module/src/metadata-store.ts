@@ -40,6 +40,8 @@ export interface MetadataStoreOptions {
   readonly giveUpMs?: number;
   /** Deadlines of the LevelDOWN's calls, where a test is in a hurry. */
   readonly deadlines?: Pick<OpenLevelOptions, 'batchMs' | 'stepMs' | 'drainMs'>;
+  /** Memory for values that were read; see `OpenLevelOptions`. */
+  readonly cacheBytes?: number;
   /** Milliseconds since the epoch. */
   readonly systemTime?: () => number;
 }
@@ -75,8 +77,22 @@ export class MetadataStore {
 
   /** Opens the LevelDOWN and all that is kept in it. Rejects with the LevelDOWN's own error when that fails. */
   static async open(options: MetadataStoreOptions): Promise<MetadataStore> {
-    const { level, log, uuidFolder, maxRecords, observer, onLost, repairDelayMs, giveUpMs } = options;
-    const store = await OpenLevel.open(level, { ...options.deadlines, ...(onLost && { onLost }) });
+    const {
+      level,
+      log,
+      uuidFolder,
+      maxRecords,
+      observer,
+      onLost,
+      repairDelayMs,
+      giveUpMs,
+      cacheBytes = 0,
+    } = options;
+    const store = await OpenLevel.open(level, {
+      ...options.deadlines,
+      cacheBytes,
+      ...(onLost && { onLost }),
+    });
     try {
       await refuseUnfinishedCopy(key => store.get(key));
       const clock = new MonotonicClock(0, options.systemTime);

@@ -10,7 +10,7 @@ const binding = require('leveldown') as typeof leveldownTypes.default;
 
 /** Makes a LevelDB store for the folder `location`; `leveldown.destroy` deletes one. */
 export const leveldown = Object.assign(
-  (location: string): LevelDown => Object.assign(binding(location), { takeAhead }),
+  (location: string): LevelDown => Object.assign(binding(location), { takeAhead, soleOwner: true }),
   { destroy: (location: string, done: (err?: Error | null) => void) => binding.destroy(location, done) },
 );
 

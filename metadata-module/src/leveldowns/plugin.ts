@@ -37,6 +37,8 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
 export interface LevelDown extends AbstractLevelDOWN {
   /** What the store can do, as it says itself: `getMany`, that it reads many keys at once. */
   readonly supports?: { readonly getMany?: boolean };
+  /** While it is open nobody but this process can change what it holds, so that what was read need not be read again. */
+  readonly soleOwner?: boolean;
   /** Resolves when the backend can take a write now; rejects with the reason. Stores without it are ready while open. */
   ping?(): Promise<void>;
   /**

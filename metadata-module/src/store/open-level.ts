@@ -15,6 +15,7 @@ import { EntryIterator } from './entry-iterator.js';
 import { JointReader } from './joint-reader.js';
 import type { ByteRange } from './key-space.js';
 import { fromLevelError, levelErrorCode } from './level-errors.js';
+import { ValueCache } from './value-cache.js';
 
 export type { TextEntry } from './entry-iterator.js';
 
@@ -34,6 +35,8 @@ export interface OpenLevelOptions {
   readonly stepMs?: number;
   /** How long calls that are under way are waited for before the LevelDOWN is closed all the same. */
   readonly drainMs?: number;
+  /** Memory for values that were read, of a LevelDOWN that only this process changes. None without it. */
+  readonly cacheBytes?: number;
 }
 
 /** About what leveldown reads at once for an iterator. Each trip to its thread costs as much as some dozen entries. */
@@ -42,11 +45,18 @@ const READ_AHEAD_BYTES = 128 * 1024;
 const MANY_ITERATORS = 128;
 const LITTLE_AHEAD_BYTES = 16 * 1024;
 
-const DEFAULTS = { onLost: () => undefined, batchMs: 60_000, stepMs: 20_000, drainMs: 5000 } as const;
+const DEFAULTS = {
+  onLost: () => undefined,
+  batchMs: 60_000,
+  stepMs: 20_000,
+  drainMs: 5000,
+  cacheBytes: 0,
+} as const;
 
 export class OpenLevel {
   readonly #level: LevelDown;
   readonly #reader: JointReader;
+  readonly #cache: ValueCache | undefined;
   readonly #options: Required<OpenLevelOptions>;
   readonly #iterators = new Set<EntryIterator>();
   readonly #underWay = new Set<Promise<unknown>>();
@@ -62,6 +72,8 @@ export class OpenLevel {
     this.#level = level;
     this.#reader = new JointReader(level);
     this.#options = { ...DEFAULTS, ...options };
+    const { cacheBytes } = this.#options;
+    if (cacheBytes > 0 && level.soleOwner === true) this.#cache = new ValueCache(cacheBytes);
   }
 
   /** Opens `level`. Rejects with its own error, for the plug-in to explain. */
@@ -87,17 +99,27 @@ export class OpenLevel {
   /** The value under `key`, or `undefined`. */
   async get(key: string): Promise<string | undefined> {
     this.#assertOpen();
+    const known = this.#cache?.get(key);
+    if (known !== undefined) return known;
+    const reading = this.#cache?.begin(key);
+    let value: string | undefined;
     try {
-      return await this.#track(this.#reader.get(key));
+      value = await this.#track(this.#reader.get(key));
+      return value;
     } catch (err) {
       throw this.#translate(err);
+    } finally {
+      if (reading !== undefined) this.#cache?.end(key, reading, value);
     }
   }
 
   /** All or nothing, and on stable storage when it resolves. Rejects with the LevelDOWN's own error. */
   async batch(operations: readonly TextOperation[]): Promise<void> {
     this.#assertOpen();
-    const written = this.#track(call(done => void this.#level.batch(operations, { sync: true }, done)));
+    const onWritten = this.#cache?.write(operations.map(({ key }) => key));
+    const written = this.#track(
+      call(done => void this.#level.batch(operations, { sync: true }, done)).finally(onWritten),
+    );
     try {
       await withDeadline(written, this.#options.batchMs, 'a batch of the store');
     } catch (err) {
@@ -180,6 +202,8 @@ export class OpenLevel {
   async #shut(): Promise<void> {
     if (this.#status === 'closed') return;
     this.#status = 'closing';
+    // A batch that failed may come to be applied when it is opened again.
+    this.#cache?.clear();
     await this.#drain();
     await this.#endOpening();
     await this.#closeLevel();

@@ -32,7 +32,7 @@ export const MEMDOWN: LevelKind = {
   effort: 1,
   place: () => {
     // Opened again, the same instance still has its data.
-    const level = memdown();
+    const level = Object.assign(memdown(), { soleOwner: true });
     return Promise.resolve({ level: () => level });
   },
 };

@@ -5,6 +5,8 @@ import { MetadataStore, type MetadataStoreOptions } from '../metadata-store.js';
 import { Database } from '../store/key-space.js';
 import type { PutOptions } from '../versioning/options.js';
 
+/** Few enough to be full at times. */
+export const CACHE_BYTES = 64 * 1024;
 export const BUCKET = new Database(['bucket']);
 export const PLAIN: PutOptions = { versioning: false, deleteNullKey: false };
 export const VERSIONED: PutOptions = { versioning: true, deleteNullKey: false };
@@ -14,7 +16,12 @@ export async function openStore(
   t: Pick<TestContext, 'after'>,
   options: Partial<MetadataStoreOptions> & Pick<MetadataStoreOptions, 'level'>,
 ): Promise<MetadataStore> {
-  const store = await MetadataStore.open({ log: silentLogger(), maxRecords: 1_000_000, ...options });
+  const store = await MetadataStore.open({
+    log: silentLogger(),
+    maxRecords: 1_000_000,
+    cacheBytes: CACHE_BYTES,
+    ...options,
+  });
   t.after(() => store.close());
   return store;
 }

@@ -7,6 +7,7 @@ import { MetadataStore } from '../../metadata-store.js';
 import { Database } from '../../store/key-space.js';
 import { INFINITE_VERSION_ID } from '../../versioning/version-id.js';
 import { type FaultyLevel, withFaults } from '../faulty-level.js';
+import { CACHE_BYTES } from '../open-store.js';
 import type { LevelPlace } from '../level-place.js';
 import type { Call, IdRef, Outcome } from './calls.js';
 import { explain, type MadeCall, WrittenIds } from './explain.js';
@@ -52,6 +53,7 @@ class ScriptRun {
       level: this.#level.level,
       log: silentLogger(),
       maxRecords: 1_000_000,
+      cacheBytes: CACHE_BYTES,
       systemTime: () => Date.now() + this.#clockShift,
     });
   }
