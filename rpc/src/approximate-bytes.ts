@@ -10,11 +10,14 @@ export function approximateBytes(value: unknown): number {
     const next = waiting.pop();
     if (typeof next === 'string') {
       bytes += TEXT + next.length;
+    } else if (Array.isArray(next)) {
+      bytes += OBJECT + MEMBER * next.length;
+      for (const item of next) waiting.push(item);
     } else if (typeof next === 'object' && next !== null) {
       bytes += OBJECT;
-      for (const [key, member] of Object.entries(next)) {
+      for (const key of Object.keys(next)) {
         bytes += MEMBER + key.length;
-        waiting.push(member);
+        waiting.push((next as Record<string, unknown>)[key]);
       }
     }
   }

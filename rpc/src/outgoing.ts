@@ -48,16 +48,22 @@ export class Outgoing implements StreamSocket, Reader {
 
   /** Calls `acknowledge`, which sends its arguments. */
   answer(acknowledge: (...values: unknown[]) => void, values: readonly unknown[]): void {
-    this.#send(values, () => acknowledge(...values));
+    this.#send(approximateBytes(values), () => acknowledge(...values));
   }
 
-  request(event: string, payload: unknown, timeoutMs: number, onAck: (err: Error | null) => void): void {
+  request(
+    event: string,
+    payload: unknown,
+    bytes: number,
+    timeoutMs: number,
+    onAck: (err: Error | null) => void,
+  ): void {
     // `onAck` itself: a function made here would keep the payload in memory until it is called.
-    this.#send(payload, () => this.#socket.timeout(timeoutMs).emit(event, payload, onAck));
+    this.#send(bytes, () => this.#socket.timeout(timeoutMs).emit(event, payload, onAck));
   }
 
   notify(event: string, payload: unknown): void {
-    this.#send(payload, () => this.#socket.emit(event, payload));
+    this.#send(approximateBytes(payload), () => this.#socket.emit(event, payload));
   }
 
   cutOff(): void {
@@ -65,9 +71,8 @@ export class Outgoing implements StreamSocket, Reader {
     destroy(this.#socket.conn);
   }
 
-  #send(content: unknown, send: () => void): void {
+  #send(bytes: number, send: () => void): void {
     if (!this.#socket.connected) return;
-    const bytes = approximateBytes(content);
     this.#waiting += bytes;
     send();
     if (this.unread > this.#maxBytes) this.cutOff();

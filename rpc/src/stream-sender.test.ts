@@ -37,7 +37,7 @@ function start(items: Ready) {
   const sent: Sent[] = [];
   const state = { ended: false };
   const socket: StreamSocket = {
-    request: (event, payload, _timeoutMs, onAck) => {
+    request: (event, payload, _bytes, _timeoutMs, onAck) => {
       if (event === 'stream-end') state.ended = true;
       else sent.push({ data: (payload as { data: string[] }).data, acknowledge: () => onAck(null) });
     },

@@ -18,8 +18,17 @@ const FIRST_ITEMS = 64;
 const PART_OF_ALL = 16;
 /** What a stream needs of a socket. */
 export interface StreamSocket {
-  /** Sends an event; `onAck` is called once, with an error when no acknowledgement came within `timeoutMs`. */
-  request(event: string, payload: unknown, timeoutMs: number, onAck: (err: Error | null) => void): void;
+  /**
+   * Sends an event whose payload takes about `bytes` in memory; `onAck` is called once, with an error when no
+   * acknowledgement came within `timeoutMs`.
+   */
+  request(
+    event: string,
+    payload: unknown,
+    bytes: number,
+    timeoutMs: number,
+    onAck: (err: Error | null) => void,
+  ): void;
   /** Sends an event that asks for no acknowledgement. */
   notify(event: string, payload: unknown): void;
 }
@@ -122,13 +131,13 @@ export class StreamSender {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
     if (this.#closed || this.#batch.length === 0 || this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) return;
-    const data = this.#batch;
+    const [data, bytes] = [this.#batch, this.#batchBytes];
     this.#batch = [];
     this.#batchBytes = 0;
     this.#sent += data.length;
     this.#inFlight += 1;
     const { socket, streamId, limits } = this.#options;
-    socket.request('stream-data', { streamId, data }, limits.ackMs, err => this.#onAck(err));
+    socket.request('stream-data', { streamId, data }, bytes, limits.ackMs, err => this.#onAck(err));
   }
 
   #onAck(err: Error | null): void {
@@ -152,7 +161,7 @@ export class StreamSender {
     if (this.#closed) return;
     const { socket, streamId, limits } = this.#options;
     // The iterator is at its end whether or not the reader confirms that it saw it.
-    socket.request('stream-end', { streamId }, limits.ackMs, () => undefined);
+    socket.request('stream-end', { streamId }, 0, limits.ackMs, () => undefined);
     this.#close();
   }
 
