@@ -6,7 +6,7 @@
  * loses some. A reader gets past them all the same, see `read`.
  */
 import type { KeyRange } from '../store/key-space.js';
-import type { ItemIterator } from '@zenko-modules/common/rpc/service';
+import type { ItemIterator } from '@zenko-modules/rpc/service';
 import type { EntryIterator } from '../store/entry-iterator.js';
 import type { TextEntry, OpenLevel, TextOperation } from '../store/open-level.js';
 import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
