@@ -79,8 +79,8 @@ export async function metrics(): Promise<MetricRow[]> {
   createFrontMetrics(registry);
   createPopulatorMetrics(registry);
   createProcessorMetrics(registry);
-  createBacklogMetrics(registry, unknownBacklog, []);
-  createLagMetric(registry, unknownBacklog, { topic: '', group: '' });
+  createBacklogMetrics(registry, unknownBacklog, () => []);
+  createLagMetric(registry, unknownBacklog, () => []);
   const texts = [await registry.metrics(), await createMetrics(() => undefined).registry.metrics()];
   return texts
     .flatMap(text => [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)])

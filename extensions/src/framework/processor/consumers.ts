@@ -20,6 +20,7 @@ export type ConsumersOptions = Omit<MessageWorkerOptions, 'processor' | 'limits'
 
 export class Consumers {
   readonly #options: ConsumersOptions;
+  readonly #readings: Reading[] = [];
   readonly #workers: MessageWorker[] = [];
   readonly #consumers: Consumer[] = [];
   #isPaused = false;
@@ -41,6 +42,7 @@ export class Consumers {
       settleMs: settleMs(limits),
     });
     this.#consumers.push(consumer);
+    this.#readings.push(reading);
     if (this.#isPaused) consumer.pause();
     return consumer;
   }
@@ -55,6 +57,11 @@ export class Consumers {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** What is read: for one in Backbeat's form not always the topic and the group of its section. */
+  get readings(): readonly Reading[] {
+    return this.#readings;
   }
 
   /** Age of the oldest message that is worked on, in seconds; 0 when there is none. */

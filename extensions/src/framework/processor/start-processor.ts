@@ -12,7 +12,12 @@ import { createProcessorMetrics } from '../extension-metrics.js';
 import type { ProcessorSettings } from '../extension-settings.js';
 import { findActive, groupOf, loadExtensions } from '../loader/load-extensions.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
-import { createBacklogMetrics, createBacklogs, createLagMetric } from '../queue/backlog-metrics.js';
+import {
+  createBacklogMetrics,
+  createBacklogs,
+  createLagMetric,
+  type TopicGroup,
+} from '../queue/backlog-metrics.js';
 import { openQueue } from '../queue/open-queue.js';
 import { failedTopicOf } from '../queue/queue.js';
 import { s3OfExtension } from '../s3/s3-of-extension.js';
@@ -63,10 +68,10 @@ export async function startProcessor(
     log,
   });
   const own = { topic: section.topic, group };
-  const parked = { topic: failedTopicOf(section.topic), group: redriveGroupOf(group) };
+  const readings = (): TopicGroup[] => consumers.readings.map(({ topic, group }) => ({ topic, group }));
   const backlogs = createBacklogs(queue, log);
-  createBacklogMetrics(registry, backlogs, [own, parked]);
-  createLagMetric(registry, backlogs, own);
+  createBacklogMetrics(registry, backlogs, () => readings().flatMap(of => [of, parkedOf(of)]));
+  createLagMetric(registry, backlogs, readings);
   const pause = (paused: boolean): void => {
     consumers.pause(paused);
     log.info(paused ? 'paused: no other message is taken' : 'resumed');
@@ -124,6 +129,11 @@ export async function startProcessor(
       await probes.close();
     },
   };
+}
+
+/** What is parked of what a group reads, and waits to be driven again. */
+function parkedOf({ topic, group }: TopicGroup): TopicGroup {
+  return { topic: failedTopicOf(topic), group: redriveGroupOf(group) };
 }
 
 function limitsOf(processor: QueueProcessor, settings: ProcessorSettings): AttemptLimits {

@@ -38,7 +38,7 @@ export function createBacklogs(queue: Pick<Queue, 'backlog'>, log: Logger): Back
 export function createBacklogMetrics(
   registry: Registry,
   backlogs: Backlogs,
-  groups: readonly TopicGroup[],
+  groups: () => readonly TopicGroup[],
 ): void {
   new Gauge({
     name: 'queue_backlog_messages',
@@ -46,21 +46,27 @@ export function createBacklogMetrics(
     labelNames: ['topic', 'group'] as const,
     registers: [registry],
     async collect() {
-      const found = await Promise.all(groups.map(async of => ({ of, messages: await backlogs(of) })));
+      const found = await Promise.all(groups().map(async of => ({ of, messages: await backlogs(of) })));
       this.reset();
       for (const { of, messages } of found) if (messages !== undefined) this.set({ ...of }, messages);
     },
   });
 }
 
-/** `processor_lag_messages`: the backlog of a processor's own topic. */
-export function createLagMetric(registry: Registry, backlogs: Backlogs, own: TopicGroup): void {
+/** `processor_lag_messages`: the backlog of what a processor reads, all of it together. */
+export function createLagMetric(
+  registry: Registry,
+  backlogs: Backlogs,
+  groups: () => readonly TopicGroup[],
+): void {
   new Gauge({
     name: 'processor_lag_messages',
     help: 'Messages of its topic that the processor and the others of its group have not done; NaN while the queue does not answer',
     registers: [registry],
     async collect() {
-      this.set((await backlogs(own)) ?? NaN);
+      const found = await Promise.all(groups().map(backlogs));
+      const lag = found.reduce<number>((sum, messages) => sum + (messages ?? NaN), 0);
+      this.set(found.length === 0 ? NaN : lag);
     },
   });
 }
