@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import test from 'node:test';
+import { randomUUID } from 'node:crypto';
+import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '@zenko-modules/common/deadline';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { eventually } from '../../testing/eventually.js';
+import { kafkaMissing } from '../../testing/kafka-broker.js';
 import { metric, readiness } from '../../testing/probe.js';
+import { sharedKafka } from '../../testing/shared-kafka.js';
 import {
   createBucket,
   putObject,
@@ -16,7 +19,7 @@ import {
 
 const FIXTURE = fileURLToPath(new URL('../../../fixtures/helloTutorial', import.meta.url));
 
-test("an extension as Backbeat's tutorial writes it, with a processor that has start(), tags", async t => {
+async function tagsAsTheTutorialSays(t: TestContext, queueEnv: Record<string, string> = {}): Promise<void> {
   const data = await temporaryFolder(t);
   const { s3, metadata, s3Port, killFront, startFront } = await startStack(t, data);
   await createBucket(s3, 'photos');
@@ -25,7 +28,7 @@ test("an extension as Backbeat's tutorial writes it, with a processor that has s
     BACKBEAT_CONFIG: JSON.stringify({
       extensions: {
         helloTutorial: {
-          topic: 'backbeat-hello-tutorial',
+          topic: `backbeat-hello-tutorial-${randomUUID()}`,
           auth: { type: 'service', account: 'service-hello-world' },
           s3: { host: '127.0.0.1' },
         },
@@ -34,6 +37,7 @@ test("an extension as Backbeat's tutorial writes it, with a processor that has s
     EXTENSIONS_HELLOTUTORIAL_S3_PORT: String(s3Port),
     PROCESSOR_RETRY_MIN_MS: '20',
     PROCESSOR_RETRY_MAX_MS: '200',
+    ...queueEnv,
   };
   const populator = await startPopulator(t, data, metadata.port, env);
   let processor = await startProcessor(t, data, 'helloTutorial', env);
@@ -69,4 +73,12 @@ test("an extension as Backbeat's tutorial writes it, with a processor that has s
   processor = await startProcessor(t, data, 'helloTutorial', env);
   await sleep(500);
   assert.equal(await metric(port(), 'processor_messages_total'), 0);
+}
+
+test("an extension as Backbeat's tutorial writes it, with a processor that has start(), tags", t =>
+  tagsAsTheTutorialSays(t));
+
+test('the same over Kafka', { skip: kafkaMissing }, async t => {
+  const { hosts } = await sharedKafka();
+  await tagsAsTheTutorialSays(t, { KAFKA_HOSTS: hosts });
 });
