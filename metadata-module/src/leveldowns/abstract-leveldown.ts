@@ -35,6 +35,8 @@ export interface IteratorOptions<K> extends RangeOptions<K> {
   readonly values: boolean;
   readonly keyAsBuffer: boolean;
   readonly valueAsBuffer: boolean;
+  /** Bytes that an iterator may hold besides what it has handed out; any number without it. */
+  readonly highWaterMark?: number;
 }
 
 export interface StoreBase extends Pick<

@@ -1,10 +1,11 @@
 /**
  * An iterator over an open store.
  *
- * It reads a page at a time, and the next when the last is used up: nothing is read ahead, and nothing is
- * left open on the server in between, so hanging up costs nothing. A page is one moment's data: whole
- * batches, and all that was acknowledged before it was asked for. A later page is of a later moment. So, of
- * changes that are made while the iterator is open:
+ * It reads a page at a time, and nothing is left open on the server in between, so hanging up costs little.
+ * The first pages are read when the one before is used up, as most listings end with them. Who reads on has
+ * the next page on its way while one is handed out. A page is one moment's data: whole batches, and all that
+ * was acknowledged before it was asked for. A later page is of a later moment. So, of changes that are made
+ * while the iterator is open:
  *
  * - a key that is there throughout is seen exactly once, with a value that it had since the iterator was
  *   made;
@@ -22,6 +23,9 @@ import { isWithin, startingAt, type MergedPage, type PageEntry } from './merged-
  */
 const FIRST_PAGE = 100;
 const NEXT_PAGE = 1000;
+/** After so many pages the next one is asked for, once this part of the present one was handed out. */
+const PAGES_ALONE = 2;
+const ASK_AFTER = 1 / 4;
 
 export interface IteratorSettings {
   readonly bounds: Bounds;
@@ -32,6 +36,8 @@ export interface IteratorSettings {
   readonly values: boolean;
   readonly keyAsBuffer: boolean;
   readonly valueAsBuffer: boolean;
+  /** Whether a page may be held besides the one that is handed out. */
+  readonly readAhead: boolean;
 }
 
 export type ReadPage = (request: PageRequest) => Promise<MergedPage>;
@@ -44,7 +50,10 @@ export class MongoIterator extends AbstractIterator {
   #at = 0;
   /** What is not read yet; `undefined` at the end. */
   #rest: Bounds | undefined;
-  #pageSize = FIRST_PAGE;
+  /** The page that begins there, on its way. */
+  #ahead: Promise<MergedPage> | undefined;
+  readonly #underWay = new Set<Promise<MergedPage>>();
+  #pages = 0;
   #left: number;
   #ended = false;
   #reading: Promise<void> | undefined;
@@ -85,6 +94,7 @@ export class MongoIterator extends AbstractIterator {
     const { bounds, reverse } = this.#settings;
     this.#entries = [];
     this.#at = 0;
+    this.#ahead = undefined;
     this.#rest = isWithin(id, bounds) ? startingAt(bounds, id, reverse) : undefined;
   }
 
@@ -92,9 +102,8 @@ export class MongoIterator extends AbstractIterator {
     this.#ended = true;
     this.#entries = [];
     this.#rest = undefined;
-    const reading = this.#reading;
-    if (reading === undefined) process.nextTick(callback);
-    else void reading.then(() => callback());
+    this.#ahead = undefined;
+    void Promise.allSettled([this.#reading, ...this.#underWay]).then(() => callback());
   }
 
   #take(): PageEntry | undefined {
@@ -103,21 +112,41 @@ export class MongoIterator extends AbstractIterator {
     if (entry === undefined) return undefined;
     this.#at += 1;
     this.#left -= 1;
+    if (this.#pages > PAGES_ALONE && this.#at >= this.#entries.length * ASK_AFTER) this.#readAhead();
     return entry;
   }
 
   /** Reads until there is an entry, or the end. */
   async #read(): Promise<void> {
-    const { reverse, values } = this.#settings;
     while (this.#at >= this.#entries.length && this.#rest !== undefined) {
-      const limit = Math.min(this.#pageSize, this.#left);
-      const page = await this.#readPage({ bounds: this.#rest, reverse, limit, values });
-      this.#pageSize = NEXT_PAGE;
+      const reading = this.#ahead ?? this.#fetch(this.#rest, this.#left);
+      this.#ahead = undefined;
+      const page = await reading;
       if (this.#ended) return;
+      this.#pages += 1;
       this.#entries = page.entries;
       this.#at = 0;
       this.#rest = page.rest;
     }
+  }
+
+  #readAhead(): void {
+    if (this.#ahead !== undefined || this.#rest === undefined || !this.#settings.readAhead) return;
+    const left = this.#left - (this.#entries.length - this.#at);
+    if (left <= 0) return;
+    this.#ahead = this.#fetch(this.#rest, left);
+    this.#ahead.catch(() => undefined); // who comes to that page hears of it
+  }
+
+  /** @param left entries that are wanted at most. */
+  #fetch(bounds: Bounds, left: number): Promise<MergedPage> {
+    const { reverse, values } = this.#settings;
+    const limit = Math.min(this.#pages === 0 ? FIRST_PAGE : NEXT_PAGE, left);
+    const page = this.#readPage({ bounds, reverse, limit, values });
+    this.#underWay.add(page);
+    const done = (): void => void this.#underWay.delete(page);
+    page.then(done, done);
+    return page;
   }
 
   #answer(entry: PageEntry | undefined, callback: Next): void {

@@ -63,6 +63,9 @@ const MANIFEST = {
 /** Keys that one batch of `clear` deletes. */
 const CLEAR_PAGE = 1000;
 
+/** An iterator that may hold no more than this reads no page ahead. */
+const AHEAD_BYTES = 64 * 1024;
+
 export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   readonly #options: MongoDownOptions;
   #store: JournaledCollection | undefined;
@@ -155,9 +158,9 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
 
   _iterator({ gt, gte, lt, lte, ...settings }: IteratorOptions<Bound>): MongoIterator {
     const store = this.#opened();
-    return new MongoIterator(this, { ...settings, bounds: boundsOf({ gt, gte, lt, lte }) }, request =>
-      store.page(request),
-    );
+    const readAhead = (settings.highWaterMark ?? Infinity) >= AHEAD_BYTES;
+    const bounds = boundsOf({ gt, gte, lt, lte });
+    return new MongoIterator(this, { ...settings, bounds, readAhead }, request => store.page(request));
   }
 
   async #close(): Promise<void> {
