@@ -22,6 +22,7 @@ import { DISK_SETTINGS } from './disk-settings.js';
 import { FileCalls, type OpenFile } from './file-calls.js';
 import { openBlobFile } from './file-reader.js';
 import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
+import { isLocalFileSystem } from './local-file-system.js';
 import { UsedVolumes } from './used-volumes.js';
 import { Volume } from './volume.js';
 
@@ -94,7 +95,7 @@ export async function openDiskStore(
     folders = 'all',
   }: DiskStoreOptions = {},
 ): Promise<DiskStore> {
-  const calls = new FileCalls(timeoutMs);
+  const calls = new FileCalls(timeoutMs, await isLocalFileSystem(folder));
   try {
     const idBefore = await used?.idAt(folder);
     const volume = await Volume.open(folder, calls, folders, () => {

@@ -6,7 +6,7 @@
  * The system goes on with a call that was given up. So a file is closed only when no call on it is left, and what such a
  * call has made is undone when it is made after all.
  */
-import fs from 'node:fs';
+import fs, { constants } from 'node:fs';
 import { CatalogueError } from '@zenko-modules/common/errors';
 
 const TICK_MS = 500;
@@ -39,12 +39,15 @@ export class FileCalls {
   readonly #limitMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #pending = new Set<PendingCall>();
+  readonly #closesAtOnce: boolean;
   #tick = 0;
   #lastAnswer = 0;
   #isStalled = false;
 
-  constructor(limitMs: number) {
+  /** @param closesAtOnce closing what was only read never waits, so it need not go through a thread */
+  constructor(limitMs: number, closesAtOnce = false) {
     this.#limitMs = limitMs;
+    this.#closesAtOnce = closesAtOnce;
     this.#limitTicks = Math.ceil(limitMs / TICK_MS);
     this.#timer = setInterval(() => this.#onTick(), TICK_MS);
     this.#timer.unref();
@@ -59,7 +62,7 @@ export class FileCalls {
     const fd = await this.call<number>(done => fs.open(path, flags, 0o666, done), {
       undo: late => fs.close(late),
     });
-    return new OpenFile(this, fd);
+    return new OpenFile(this, fd, this.#closesAtOnce && flags === constants.O_RDONLY);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -94,7 +97,7 @@ export class FileCalls {
 
   /** Brings the names in a folder to stable storage. */
   async syncFolder(path: string): Promise<void> {
-    const folder = await this.open(path, 'r');
+    const folder = await this.open(path, constants.O_RDONLY);
     try {
       await folder.sync();
     } finally {
@@ -149,12 +152,14 @@ export class FileCalls {
 export class OpenFile {
   readonly #calls: FileCalls;
   readonly #fd: number;
+  readonly #closesAtOnce: boolean;
   #running = 0;
   #isClosing = false;
 
-  constructor(calls: FileCalls, fd: number) {
+  constructor(calls: FileCalls, fd: number, closesAtOnce: boolean) {
     this.#calls = calls;
     this.#fd = fd;
+    this.#closesAtOnce = closesAtOnce;
   }
 
   /** Resolves with how many bytes were read, fewer than `length` only at the end of the file. */
@@ -190,8 +195,14 @@ export class OpenFile {
 
   /** Closes the file as soon as no call on it is left: until then its number must not be given to another. */
   close(): void {
+    if (this.#isClosing) return;
     this.#isClosing = true;
-    if (this.#running === 0) fs.close(this.#fd, () => undefined);
+    if (this.#running === 0) this.#release();
+  }
+
+  #release(): void {
+    if (this.#closesAtOnce) fs.closeSync(this.#fd);
+    else fs.close(this.#fd, () => undefined);
   }
 
   #call<T>(start: (done: Done<T>) => void): Promise<T> {
@@ -200,7 +211,7 @@ export class OpenFile {
     return this.#calls.call<T>(done =>
       start((err, value) => {
         this.#running -= 1;
-        if (this.#isClosing && this.#running === 0) fs.close(this.#fd, () => undefined);
+        if (this.#isClosing && this.#running === 0) this.#release();
         done(err, value);
       }),
     );
