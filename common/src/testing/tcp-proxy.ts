@@ -158,6 +158,7 @@ class Pair {
   }
 
   #pass(from: net.Socket, to: net.Socket, what: 'answers' | 'requests'): void {
+    let forwarding: Promise<void> = Promise.resolve();
     from.on('data', (data: Buffer) => {
       // What comes after a stall is lost; it is still read, so that the other end's leaving is noticed.
       if (this.#stalled) {
@@ -165,15 +166,16 @@ class Pair {
         return;
       }
       from.pause();
-      this.#forward(data, to, what).then(
-        () => from.resume(),
-        () => from.destroy(),
+      forwarding = this.#forward(data, to, what).then(
+        () => void from.resume(),
+        () => void from.destroy(),
       );
     });
     // Either end may break; the other follows, unless it is to stand still.
     from.on('error', () => from.destroy());
     from.once('close', () => {
-      if (!this.#stalled) to.destroySoon();
+      // What came last may be on its way yet.
+      if (!this.#stalled) void forwarding.then(() => to.destroySoon());
       else if (from === this.#client && this.#kept === undefined) to.destroy();
     });
   }

@@ -30,6 +30,7 @@ export class GridFsCollections {
   readonly #client: MongoClient;
   readonly #db: Db;
   readonly #timeoutMs: number;
+  #connected: Promise<unknown> | undefined;
   #indexes: Promise<void> | undefined;
 
   /** @throws StartError when the driver does not take the URL, which it does not quote */
@@ -63,7 +64,7 @@ export class GridFsCollections {
   /** Settles as `work` does, which is one call, or rejects when that takes too long; an error of the catalogue. */
   async call<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await withDeadline(work(), this.#timeoutMs, 'a call to MongoDB');
+      return await withDeadline(this.#connect().then(work), this.#timeoutMs, 'a call to MongoDB');
     } catch (err) {
       throw nameMongoError(err);
     }
@@ -96,6 +97,15 @@ export class GridFsCollections {
     if (typeof fsTotalSize === 'number') figures.total = fsTotalSize;
     if (typeof fsUsedSize === 'number') figures.used = fsUsedSize;
     return figures;
+  }
+
+  /** A client whose first connecting failed stays without one, unless it is told to connect again. */
+  #connect(): Promise<unknown> {
+    const connected = (this.#connected ??= this.#client.connect());
+    connected.catch(() => {
+      this.#connected = undefined;
+    });
+    return connected;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,7 @@
 import { CatalogueError, type ErrorType, toCatalogueError } from '@zenko-modules/common/errors';
 
+const REFUSED = 'the S3 cluster refuses S3_STORE_ACCESS_KEY and S3_STORE_SECRET_KEY';
+
 /** What clusters call it, beside the names of S3: codes of Ceph, MinIO and others. */
 const NAMED: readonly (readonly [RegExp, ErrorType, string | undefined])[] = [
   [/^(NoSuchKey|NotFound)$/, 'ObjNotFound', undefined],
@@ -17,7 +19,7 @@ const NAMED: readonly (readonly [RegExp, ErrorType, string | undefined])[] = [
   [
     /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|CredentialsProviderError|ExpiredToken|InvalidToken|AccountProblem)$/,
     'ServiceUnavailable',
-    'the S3 cluster refuses S3_STORE_ACCESS_KEY and S3_STORE_SECRET_KEY',
+    REFUSED,
   ],
   [
     /^(BadDigest|InvalidDigest|\w*ContentSHA256Mismatch|\w*ChecksumMismatch|IncompleteBody|RequestTimeout|RequestTimeTooSkewed)$/,
@@ -41,7 +43,10 @@ export function nameS3Error(err: unknown): CatalogueError {
   if (type !== undefined) return new CatalogueError(type, message, { cause: err });
   const status = statusOf(err);
   if (status === 429) return new CatalogueError('SlowDown', undefined, { cause: err });
-  if (status === undefined ? isNetworkError(err) : status === 403 || status === 401 || status >= 500)
+  // The answer to HEAD has no body that names the error.
+  if (status === 401 || status === 403)
+    return new CatalogueError('ServiceUnavailable', REFUSED, { cause: err });
+  if (status === undefined ? isNetworkError(err) : status >= 500)
     return new CatalogueError('ServiceUnavailable', AWAY, { cause: err });
   return toCatalogueError(err);
 }

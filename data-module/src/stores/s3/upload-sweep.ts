@@ -21,7 +21,7 @@ export interface UploadSweepOptions {
 
 /** Begins at once, and is done again now and then until it is closed. */
 export function sweepUploads(options: UploadSweepOptions): Repeated {
-  const pauseMs = Math.min(LONGEST_PAUSE_MS, options.uploadMs);
+  const pauseMs = Math.min(LONGEST_PAUSE_MS, options.uploadMs / 2);
   return new Repeated(pauseMs, async signal => {
     try {
       await sweepOnce(options, signal);
