@@ -16,7 +16,8 @@ the target first, and that of the source unless nothing is put there meanwhile. 
 where it was. --verify also compares the bytes of blobs that the target has already.
 
 <place> is the folder of a disk store (DATA_PATH, or <DATA_DIR>/data) or of a packed one (PACKED_PATH, or
-<DATA_DIR>/data-packed). All other settings of a store are read from the environment, as the module does.
+<DATA_DIR>/data-packed), the bucket of an s3 store, or the database of a gridfs one. All other settings of a store are
+read from the environment, as the module does.
 
   --from disk:./data/data --to packed:/srv/packed`;
 
