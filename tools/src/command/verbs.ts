@@ -1,0 +1,5 @@
+/** The verbs, in the order in which the help names them. */
+import { addVerify } from '../verify/verify-verb.js';
+import type { AddVerb } from './verb.js';
+
+export const VERBS: readonly AddVerb[] = [addVerify];

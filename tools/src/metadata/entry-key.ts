@@ -1,0 +1,26 @@
+/** The keys of entries, taken apart. */
+
+export interface EntryKey {
+  readonly key: string;
+  /** As calls name it: `null` for the null version; `undefined` for the master. */
+  readonly versionId: string | undefined;
+}
+
+export function parseEntryKey(stored: string): EntryKey {
+  const end = stored.indexOf('\0');
+  if (end < 0) return { key: stored, versionId: undefined };
+  const versionId = stored.slice(end + 1);
+  return { key: stored.slice(0, end), versionId: versionId === '' ? 'null' : versionId };
+}
+
+/** For messages. */
+export function nameOf({ key, versionId }: EntryKey): string {
+  const name = JSON.stringify(key);
+  if (versionId === undefined) return name;
+  return versionId === 'null' ? `${name}, null version` : `${name}, version ${JSON.stringify(versionId)}`;
+}
+
+/** The range of all entries of one key. */
+export function entriesOfKey(key: string): { readonly gte: string; readonly lt: string } {
+  return { gte: key, lt: `${key}\u0001` };
+}

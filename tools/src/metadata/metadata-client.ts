@@ -1,0 +1,155 @@
+/** The metadata module, as the tools read it: whole databases, while it serves. */
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
+import { CatalogueError, isErrorType, messageOf } from '@zenko-modules/common/errors';
+import { httpUrl } from '@zenko-modules/common/http-url';
+import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RECORD_LOGS_DATABASE } from '@zenko-modules/metadata-module/record-log/record';
+import type {
+  EntryName,
+  ExpectedEntry,
+  NewEntry,
+} from '@zenko-modules/metadata-module/versioning/compare-and-swap';
+import { ToolError } from '../command/exit-code.js';
+
+/** A listing that was cut off is gone on with so often in a row without having come further. */
+const RESUMPTIONS = 5;
+const RESUME_AFTER_MS = 500;
+const CONNECT_MS = 5000;
+
+export interface Entry {
+  /** With the version: `<key>\0<versionId>`. */
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface EntryRange {
+  readonly gt?: string;
+  readonly gte?: string;
+  readonly lt?: string;
+  readonly lte?: string;
+}
+
+export interface MetadataClientOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Ends what is under way. */
+  readonly signal: AbortSignal;
+}
+
+/** Every method rejects with a `CatalogueError`: `ServiceUnavailable` when the module does not answer in time. */
+export class MetadataClient {
+  readonly #rpc: RpcClient;
+  readonly #signal: AbortSignal;
+
+  private constructor(options: MetadataClientOptions) {
+    this.#rpc = new RpcClient({ url: httpUrl(options.host, options.port), namespace: METADATA_NAMESPACE });
+    this.#signal = options.signal;
+  }
+
+  /** @throws ToolError when there is no module that answers. */
+  static async connect(options: MetadataClientOptions): Promise<MetadataClient> {
+    const client = new MetadataClient(options);
+    try {
+      await withDeadline(client.uuid(), CONNECT_MS, 'the answer of the metadata module');
+      return client;
+    } catch (err) {
+      client.close();
+      const { host, port } = options;
+      throw new ToolError(
+        `METADATA_HOST, METADATA_PORT: cannot reach the metadata module at ${host}:${port} (${messageOf(err)})`,
+        { cause: err },
+      );
+    }
+  }
+
+  close(): void {
+    this.#rpc.close();
+  }
+
+  /** The names of all databases that hold something, in byte order; not the record log, nor what the module keeps for itself. */
+  async *databases(): AsyncGenerator<string, void, undefined> {
+    for (let from = '!'; ;) {
+      const stream = await this.#call('rawListKeys', [], [{ gte: from, limit: 1 }]);
+      let rawKey: unknown;
+      for await (const item of streamIn('rawListKeys', stream)) rawKey = item;
+      if (typeof rawKey !== 'string') return;
+      const name = /^!([^!]*)!/.exec(rawKey)?.[1];
+      // What follows cannot be a database's either, for all of those begin with "!".
+      if (name === undefined) return;
+      if (name.split('#', 1)[0] !== RECORD_LOGS_DATABASE) yield name;
+      from = `!${name}"`;
+    }
+  }
+
+  /**
+   * The entries of a database, in byte order. A listing that was cut off is gone on with after the last entry: an entry
+   * that was changed meanwhile shows the one or the other.
+   */
+  async *entries(database: string, range: EntryRange = {}): AsyncGenerator<Entry, void, undefined> {
+    let rest = range;
+    for (let failures = 0; ;) {
+      try {
+        const stream = await this.#call('createReadStream', path(database), [rest]);
+        for await (const item of streamIn('createReadStream', stream)) {
+          this.#signal.throwIfAborted();
+          const entry = item as Entry;
+          yield entry;
+          rest = { ...withoutStart(range), gt: entry.key };
+          failures = 0;
+        }
+        return;
+      } catch (err) {
+        this.#signal.throwIfAborted();
+        if (!isErrorType(err, 'ServiceUnavailable') || ++failures > RESUMPTIONS) throw err;
+        await sleep(RESUME_AFTER_MS, this.#signal);
+      }
+    }
+  }
+
+  /** The stored text of a master or a version; `undefined` when there is none. A master that is a place holder is repaired by it. */
+  async get(database: string, key: string, { versionId }: EntryName = {}): Promise<string | undefined> {
+    try {
+      const options = versionId === undefined ? {} : { versionId };
+      const stored = await this.#call('get', path(database), [key, options]);
+      return typeof stored === 'string' ? stored : undefined;
+    } catch (err) {
+      if (isErrorType(err, 'ObjNotFound')) return undefined;
+      throw err;
+    }
+  }
+
+  /** See `VersionedDatabases.compareAndSwap` of the module. */
+  async compareAndSwap(
+    database: string,
+    key: string,
+    expected: readonly ExpectedEntry[],
+    replacements: readonly NewEntry[],
+  ): Promise<boolean> {
+    const answer = await this.#call('compareAndSwap', path(database), [key, expected, replacements]);
+    return (answer as { swapped?: unknown } | undefined)?.swapped === true;
+  }
+
+  /** The deployment's id. */
+  async uuid(): Promise<string> {
+    return String(await this.#call('getUUID', [], []));
+  }
+
+  async #call(name: string, subLevel: readonly string[], rpcArgs: readonly unknown[]): Promise<unknown> {
+    this.#signal.throwIfAborted();
+    return this.#rpc.call(name, { rpcArgs, subLevel });
+  }
+}
+
+function path(database: string): string[] {
+  return database === '' ? [] : database.split('#');
+}
+
+function withoutStart({ lt, lte }: EntryRange): EntryRange {
+  return { ...(lt !== undefined && { lt }), ...(lte !== undefined && { lte }) };
+}
+
+function streamIn(call: string, answer: unknown): RpcStream {
+  if (answer instanceof RpcStream) return answer;
+  throw new CatalogueError('InternalError', `the metadata module answered ${call} with something else`);
+}

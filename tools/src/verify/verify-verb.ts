@@ -1,0 +1,126 @@
+import { readSettings } from '@zenko-modules/common/settings';
+import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
+import type { AddVerb, VerbContext } from '../command/verb.js';
+import { nameOf } from '../metadata/entry-key.js';
+import { LogWindow } from '../metadata/log-window.js';
+import { MetadataClient } from '../metadata/metadata-client.js';
+import { withScratchFolder } from '../partitioned-lines.js';
+import { TOOLS_SETTINGS } from '../settings.js';
+import { verifyDatabase } from './verify-databases.js';
+import { verifyLog } from './verify-log.js';
+
+interface VerifyOptions {
+  readonly repair?: true;
+  readonly fromLog?: true;
+  readonly log: boolean;
+}
+
+export const addVerify: AddVerb = (program, run) => {
+  program
+    .command('verify')
+    .summary('masters, versions, null versions and record log against each other')
+    .description(
+      'Compares masters, versions, null versions and the record log of every database with each other, while the ' +
+        'metadata module serves. What a write changes meanwhile is looked at again, and is no finding.',
+    )
+    .option('--repair', 'puts right what can be put right without losing anything, each key in one batch')
+    .option(
+      '--from-log',
+      'with --repair: brings back from the record log what is missing or is no JSON. Only where no daemon without a log has written',
+    )
+    .option('--no-log', 'leaves the record log out')
+    .action((options: VerifyOptions) => run(context => verify(options, context)));
+};
+
+async function verify(options: VerifyOptions, { output, env, signal }: VerbContext): Promise<ExitCode> {
+  if (options.fromLog && !options.repair) throw new ToolError('--from-log: only together with --repair');
+  const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
+  const counts = { databases: 0, keys: 0, records: 0, findings: 0, repaired: 0, unjudged: 0 };
+  const tell = (found: {
+    readonly kind: string;
+    readonly database?: string;
+    readonly key?: string;
+    readonly versionId?: string | undefined;
+    readonly text: string;
+    readonly repaired?: boolean;
+  }): void => {
+    const { kind, database, key, versionId, text, repaired = false } = found;
+    counts.findings += 1;
+    if (repaired) counts.repaired += 1;
+    const where = key === undefined ? '' : `${database}: ${nameOf({ key, versionId })}: `;
+    const outcome = repaired ? ' (repaired)' : options.repair ? ' (not repaired)' : '';
+    output.result(
+      { event: 'finding', kind, database, key, versionId, text, repaired },
+      `${where}${text}${outcome}`,
+    );
+  };
+  const client = await MetadataClient.connect({ host, port, signal });
+  try {
+    if (options.log) {
+      const log = await LogWindow.open({
+        verb: 'verify',
+        host,
+        port,
+        signal,
+        from: 'oldest',
+        onMissing: ({ from, to, damaged }) =>
+          tell(
+            damaged
+              ? { kind: 'record is damaged', text: `record ${from} of the log cannot be read` }
+              : { kind: 'records are missing', text: `records ${from} to ${to} are not in the log` },
+          ),
+      });
+      try {
+        const progress = output.progress('record log');
+        await withScratchFolder(folder =>
+          verifyLog({
+            client,
+            log,
+            folder,
+            repair: options.fromLog === true,
+            observer: {
+              onRecord: () => {
+                counts.records += 1;
+                progress.add();
+              },
+              onEntry: () => progress.add(),
+              onFinding: ({ database, entry, text }, repaired) =>
+                tell({ kind: 'differs from log', database, ...entry, text, repaired }),
+            },
+          }),
+        );
+      } finally {
+        await log.close();
+      }
+    }
+    const progress = output.progress('keys');
+    for await (const database of client.databases()) {
+      counts.databases += 1;
+      await verifyDatabase(client, database, options.repair === true, {
+        onKey: () => {
+          counts.keys += 1;
+          progress.add();
+        },
+        onFinding: (name, key, { kind, versionId, text }, repaired) =>
+          tell({ kind, database: name, key, versionId, text, repaired }),
+        onUnjudged: (name, key) => {
+          counts.unjudged += 1;
+          output.result(
+            { event: 'unjudged', database: name, key },
+            `${name}: ${JSON.stringify(key)}: written to each time it was looked at: not judged`,
+          );
+        },
+      });
+    }
+  } finally {
+    client.close();
+  }
+  output.endProgress();
+  const { databases, keys, records, findings, repaired } = counts;
+  output.result(
+    { event: 'summary', ...counts },
+    `${keys} keys in ${databases} databases and ${records} records of the log: ` +
+      (findings === 0 ? 'sound' : `${findings} findings${options.repair ? `, ${repaired} repaired` : ''}`),
+  );
+  return findings > 0 ? EXIT.found : EXIT.sound;
+}
