@@ -92,6 +92,18 @@ export interface DataStore {
   /** Resolves when the blob is gone for good. `ObjNotFound` when there was none, such as the second time. */
   delete(key: string): Promise<void>;
 
+  /**
+   * Optional: the key of every blob, in no order, a bounded number of them in memory. What is put or deleted meanwhile may
+   * be among them or not. Without it blobs that nothing refers to cannot be found.
+   */
+  keys?(): AsyncIterable<string>;
+
+  /**
+   * Optional, with `keys`: when the blob was stored, or later, in milliseconds since the epoch. `ObjNotFound` when there
+   * is none of this key.
+   */
+  storedAt?(key: string): Promise<number>;
+
   diskUsage(): Promise<DiskUsage>;
 
   /** Resolves when a `put` could succeed now; otherwise rejects with the reason, for the readiness probe. */
@@ -106,10 +118,6 @@ export interface DataStore {
 
 /** A store that blobs can be copied from and into, keys kept: `data:copy`. */
 export interface MovableStore extends DataStore {
-  /**
-   * The key of every blob, in no order, a bounded number of them in memory. What is put or deleted meanwhile may be among
-   * them or not.
-   */
   keys(): AsyncIterable<string>;
 
   /** `put` under a key that the blob has already, in another store or from an earlier time. A blob of that key is replaced. */

@@ -1,11 +1,13 @@
-/** The paths of the interface: `/DataFile`, `/DataFile/<key>` and `/DataFile?diskUsage`. */
+/** The paths of the interface: `/DataFile`, `/DataFile/<key>`, `/DataFile?diskUsage`, and ours: `/DataFile?keys` and `/DataFile/<key>?storedAt`. */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { originForm } from '@zenko-modules/common/origin-form';
 
 export type Target =
   | { readonly kind: 'service' }
   | { readonly kind: 'blob'; readonly key: string }
-  | { readonly kind: 'diskUsage' };
+  | { readonly kind: 'diskUsage' }
+  | { readonly kind: 'keys' }
+  | { readonly kind: 'storedAt'; readonly key: string };
 
 const SERVICE = 'DataFile';
 
@@ -21,7 +23,12 @@ export function parseTarget(url: string): Target {
   const key = rest.join('/');
   if (query !== undefined) {
     if (query === 'diskUsage' && key === '') return { kind: 'diskUsage' };
-    throw new CatalogueError('InvalidURI', 'the only query is ?diskUsage, without a key');
+    if (query === 'keys' && key === '') return { kind: 'keys' };
+    if (query === 'storedAt' && /^[0-9a-f]+$/.test(key)) return { kind: 'storedAt', key };
+    throw new CatalogueError(
+      'InvalidURI',
+      'the queries are ?diskUsage and ?keys without a key, ?storedAt with one',
+    );
   }
   if (!/^[0-9a-f]*$/.test(key)) throw new CatalogueError('InvalidURI', 'a key is made of 0 to 9 and a to f');
   return key === '' ? { kind: 'service' } : { kind: 'blob', key };

@@ -1,15 +1,16 @@
 /** The requests that are not about a blob, and those that are not in order: each gets an answer that says why. */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import express, { type Request, type Response, type Router } from 'express';
-import type { DataStore } from '../data-store.js';
+import type { CompleteStore } from '../stores/store-layer.js';
 import { isContinue } from './blob-requests.js';
+import { sendKeys } from './key-listing.js';
 import { parseTarget } from './request-uri.js';
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 const ANY_PATH = /./;
 
 /** Handlers reject with what they cannot do; the server names the error and answers. */
-export function dataRoutes(store: DataStore): Router {
+export function dataRoutes(store: CompleteStore): Router {
   const router = express.Router();
   router.use((req: Request, _res: Response, next) => {
     const { host, expect } = req.headers;
@@ -28,7 +29,10 @@ export function dataRoutes(store: DataStore): Router {
     throw new CatalogueError('MethodNotAllowed');
   });
   router.get(ANY_PATH, async (req, res, next) => {
-    if (req.method === 'GET' && parseTarget(req.url).kind === 'diskUsage') res.json(await store.diskUsage());
+    const target = req.method === 'GET' ? parseTarget(req.url) : undefined;
+    if (target?.kind === 'diskUsage') res.json(await store.diskUsage());
+    else if (target?.kind === 'storedAt') res.json({ storedAt: await store.storedAt(target.key) });
+    else if (target?.kind === 'keys') await sendKeys(store.keys(), res);
     else next();
   });
   router.use((req: Request) => {

@@ -18,6 +18,8 @@ export type CompleteStore = Required<DataStore>;
 /** Longer keys name no blob, so that a store may make file names or item keys of those that do. */
 const MAX_KEY_LENGTH = 128;
 
+const CANNOT_LIST = 'this store cannot list its blobs';
+
 export class StoreLayer implements CompleteStore {
   readonly #store: DataStore;
   readonly #observe: StoreObserver;
@@ -73,6 +75,26 @@ export class StoreLayer implements CompleteStore {
 
   delete(key: string): Promise<void> {
     return this.#call('delete', () => this.#store.delete(checked(key)));
+  }
+
+  /** Rejects with `NotImplemented` where the store cannot tell. */
+  async *keys(): AsyncGenerator<string, void, undefined> {
+    const keys = await this.#call('keys', () => {
+      if (this.#store.keys === undefined) throw new CatalogueError('NotImplemented', CANNOT_LIST);
+      return Promise.resolve(this.#store.keys());
+    });
+    try {
+      yield* keys;
+    } catch (err) {
+      throw toCatalogueError(err);
+    }
+  }
+
+  storedAt(key: string): Promise<number> {
+    return this.#call('storedAt', () => {
+      if (this.#store.storedAt === undefined) throw new CatalogueError('NotImplemented', CANNOT_LIST);
+      return this.#store.storedAt(checked(key));
+    });
   }
 
   diskUsage(): Promise<DiskUsage> {

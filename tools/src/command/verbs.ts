@@ -1,5 +1,6 @@
 /** The verbs, in the order in which the help names them. */
+import { addOrphans } from '../orphans/orphans-verb.js';
 import { addVerify } from '../verify/verify-verb.js';
 import type { AddVerb } from './verb.js';
 
-export const VERBS: readonly AddVerb[] = [addVerify];
+export const VERBS: readonly AddVerb[] = [addVerify, addOrphans];

@@ -150,6 +150,14 @@ export class DiskStore implements MovableStore {
     return blobKeys(this.#volume.path);
   }
 
+  storedAt(key: string): Promise<number> {
+    return this.#find(async () => {
+      const found = await this.#calls.stat(blobFile(this.#volume.path, key));
+      if (!found.isFile()) throw new CatalogueError('ObjNotFound');
+      return found.mtimeMs;
+    });
+  }
+
   async putAs(key: string, source: Readable, size: number): Promise<void> {
     await this.#store(key, async temporary => {
       await this.#checkRoom(size);

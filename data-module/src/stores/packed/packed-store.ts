@@ -151,6 +151,14 @@ export class PackedStore implements MovableStore {
     yield* this.#parts.large.keys();
   }
 
+  /** A packed blob is as old as the newest record of its segment, or older: a compaction makes it look younger. */
+  async storedAt(key: string): Promise<number> {
+    const found = this.#find(key);
+    if (found === undefined) return this.#parts.large.storedAt(key);
+    const { calls, files } = this.#parts;
+    return (await calls.stat(files.segmentFile(found.segment))).mtimeMs;
+  }
+
   async putAs(key: string, source: Readable, size: number): Promise<void> {
     const { large, maxBlobBytes, room, writer } = this.#parts;
     await room.take(size);

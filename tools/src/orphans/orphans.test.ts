@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { DataUnderTest } from '../testing/data-under-test.js';
+import { MetadataUnderTest } from '../testing/metadata-under-test.js';
+import { type Environment, eventsOf, runTool } from '../testing/run-tool.js';
+
+interface Both {
+  readonly metadata: MetadataUnderTest;
+  readonly data: DataUnderTest;
+  readonly env: Environment;
+}
+
+async function start(t: TestContext): Promise<Both> {
+  const [metadata, data] = await Promise.all([MetadataUnderTest.start(t), DataUnderTest.start(t)]);
+  return { metadata, data, env: { ...metadata.env, ...data.env } };
+}
+
+const object = (...keys: string[]): object => ({ location: keys.map(key => ({ key, size: 1, start: 0 })) });
+const part = (key: string): object => ({ partLocations: [{ key, dataStoreName: 'file' }] });
+const blobsOf = (stdout: string, event: string): unknown[] => eventsOf(stdout, event).map(({ blob }) => blob);
+
+test('blobs named by objects, versions, parts of uploads and encrypted objects are no orphans', async t => {
+  const { metadata, data, env } = await start(t);
+  const keys = await Promise.all(Array.from({ length: 6 }, (_, n) => data.putOld(`blob ${n}`)));
+  const [a = '', b = '', c = '', d = '', e = '', f = ''] = keys;
+  await metadata.put('b', 'plain', object(a));
+  await metadata.put('b', 'versioned', object(b), { versioning: true });
+  await metadata.put('b', 'versioned', object(c), { versioning: true });
+  await metadata.put('mpuShadowBucketb', 'id..|..00001', part(d));
+  await metadata.put('b', 'encrypted', { location: [{ key: e, size: 1, start: 0, cryptoScheme: 1 }] });
+  await metadata.put('b', 'old form', { location: f });
+  const { code, stdout, stderr } = await runTool(t, ['orphans', '--json', '--remove'], env);
+  assert.equal(code, 0, stdout + stderr);
+  for (const key of keys) assert.ok(await data.has(key));
+});
+
+test('orphans are named, and removed only when told, and only those that are old enough', async t => {
+  const { metadata, data, env } = await start(t);
+  const named = await Promise.all(Array.from({ length: 5 }, () => data.putOld('named')));
+  await metadata.put('b', 'k', object(...named));
+  const [orphan, younger, young] = await Promise.all([data.putOld('x'), data.putOld('y', 5), data.put('z')]);
+  const first = await runTool(t, ['orphans', '--json'], env);
+  assert.equal(first.code, 1, first.stderr);
+  assert.deepEqual(blobsOf(first.stdout, 'orphan'), [orphan]);
+  assert.ok(await data.has(orphan));
+  const second = await runTool(t, ['orphans', '--remove'], env);
+  assert.equal(second.code, 1);
+  assert.match(
+    second.stdout,
+    /8 blobs: 0 missing, 1 named nowhere, 1 of them removed; 2 more are younger than 24 h/,
+  );
+  assert.deepEqual(
+    [await data.has(orphan), await data.has(younger), await data.has(young)],
+    [false, true, true],
+  );
+  const third = await runTool(t, ['orphans', '--remove', '--older-than', '4'], env);
+  assert.equal(third.code, 1);
+  assert.deepEqual([await data.has(younger), await data.has(young)], [false, true]);
+  const fourth = await runTool(t, ['orphans', '--remove'], env);
+  assert.equal(fourth.code, 0, fourth.stdout);
+  for (const key of named) assert.ok(await data.has(key));
+});
+
+test('a location whose blob is missing is named with what names it', async t => {
+  const { metadata, data, env } = await start(t);
+  const [lost, kept, elsewhere] = [await data.put('lost'), await data.put('kept'), 'ab'.repeat(20)];
+  const versionId = await metadata.put('b', 'k', object(kept, lost), { versioning: true });
+  await metadata.put('mpuShadowBucketb', 'id..|..00001', part(lost));
+  await metadata.put('b', 'cloud', { location: [{ key: elsewhere, dataStoreType: 'aws_s3' }] });
+  assert.equal((await runTool(t, ['orphans'], env)).code, 0);
+  await data.lose(lost);
+  const { code, stdout } = await runTool(t, ['orphans', '--json'], env);
+  assert.equal(code, 1);
+  const missing = eventsOf(stdout, 'missing').map(({ database, key, versionId: id, blob }) => [
+    database,
+    key,
+    id,
+    blob,
+  ]);
+  assert.deepEqual(
+    missing.sort(),
+    [
+      ['b', 'k', undefined, lost],
+      ['b', 'k', versionId, lost],
+      ['mpuShadowBucketb', 'id..|..00001', undefined, lost],
+    ].sort(),
+  );
+});
+
+test('a blob whose reference moves about while orphans are removed stays', async t => {
+  const { metadata, data, env } = await start(t);
+  const blob = await data.putOld('moving');
+  const still = await Promise.all(Array.from({ length: 5 }, () => data.putOld('still')));
+  await metadata.put('b', 'still', object(...still));
+  let ended = false;
+  let moves = 0;
+  const move = async (): Promise<void> => {
+    await metadata.put('mpuShadowBucketb', 'part', part(blob));
+    while (!ended) {
+      await metadata.put('b', 'k', object(blob));
+      await metadata.call('mpuShadowBucketb', 'del', 'part', {});
+      await metadata.put('mpuShadowBucketb', 'part', part(blob));
+      await metadata.call('b', 'del', 'k', {});
+      moves += 1;
+    }
+  };
+  const moving = move();
+  for (let run = 0; run < 4; run += 1) {
+    const { code, stdout, stderr } = await runTool(t, ['orphans', '--remove', '--force'], env);
+    assert.equal(code, 0, stdout + stderr);
+    assert.ok(await data.has(blob));
+  }
+  ended = true;
+  await moving;
+  assert.ok(moves > 10, `${moves} moves`);
+});
+
+test('metadata that names hardly any of the blobs is not taken for theirs', async t => {
+  const { metadata, data, env } = await start(t);
+  const keys = await Promise.all(Array.from({ length: 5 }, () => data.putOld('x')));
+  await metadata.put('b', 'k', object(keys[0] ?? ''));
+  const { code, stderr } = await runTool(t, ['orphans', '--remove'], env);
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /4 of 5 blobs are named nowhere: is this the metadata module of this data module\? Nothing was removed/,
+  );
+  for (const key of keys) assert.ok(await data.has(key));
+  assert.equal((await runTool(t, ['orphans', '--remove', '--force'], env)).code, 1);
+  assert.deepEqual(await Promise.all(keys.map(key => data.has(key))), [true, false, false, false, false]);
+});
+
+test('with a module away, or an age that is too young, it ends with 2 and removes nothing', async t => {
+  const { data, env } = await start(t);
+  const key = await data.putOld('x');
+  const away = await runTool(t, ['orphans', '--remove', '--force'], { ...env, METADATA_PORT: '1' });
+  assert.equal(away.code, 2);
+  assert.match(away.stderr, /cannot reach the metadata module/);
+  const noData = await runTool(t, ['orphans'], { ...env, DATA_PORT: '1' });
+  assert.equal(noData.code, 2);
+  assert.match(noData.stderr, /cannot reach the data module at 127\.0\.0\.1:1/);
+  const young = await runTool(t, ['orphans', '--remove', '--force', '--older-than', '0'], env);
+  assert.equal(young.code, 2);
+  assert.match(young.stderr, /at least 1/);
+  assert.ok(await data.has(key));
+});
