@@ -88,7 +88,7 @@ export class LogWindow {
 
   /** The records that there are by now and have not been read, in their order. */
   async *read(): AsyncGenerator<LogRecord, void, undefined> {
-    const last = await this.#newest();
+    const last = await this.newest();
     while (this.#next <= last) {
       const { start, items } = await this.#read({ startSeq: this.#next, endSeq: last, limit: BATCH });
       if (start === null) {
@@ -106,6 +106,15 @@ export class LogWindow {
         else yield { seq, timestamp: item.timestamp, db: item.db, ...change, value: change.value };
       }
     }
+  }
+
+  /** The number of the newest record, 0 when there is none. */
+  async newest(): Promise<number> {
+    await this.#call('forgetReader', [`${this.#reader}-barrier`]);
+    const answer = await this.#call('awaitRecords', [{ startSeq: 0, timeoutMs: 0 }]);
+    const { last } = answer as { last?: unknown };
+    if (typeof last !== 'number') throw unexpected('awaitRecords');
+    return last;
   }
 
   /** One record of the window; `undefined` when it is missing or cannot be read. */
@@ -134,18 +143,9 @@ export class LogWindow {
       const { start } = await this.#read({ limit: 1, reader: this.#reader });
       this.#next = start ?? 1;
     } else {
-      this.#next = (await this.#newest()) + 1;
+      this.#next = (await this.newest()) + 1;
       await this.#read({ startSeq: this.#next, limit: 0, reader: this.#reader });
     }
-  }
-
-  /** The number of the newest record, 0 when there is none. */
-  async #newest(): Promise<number> {
-    await this.#call('forgetReader', [`${this.#reader}-barrier`]);
-    const answer = await this.#call('awaitRecords', [{ startSeq: 0, timeoutMs: 0 }]);
-    const { last } = answer as { last?: unknown };
-    if (typeof last !== 'number') throw unexpected('awaitRecords');
-    return last;
   }
 
   async #read(range: object): Promise<{ readonly start: number | null; readonly items: readonly LogItem[] }> {

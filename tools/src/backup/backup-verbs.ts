@@ -1,0 +1,80 @@
+import { createLogger } from '@zenko-modules/common/logger';
+import { readSettings } from '@zenko-modules/common/settings';
+import { OpenedLocation, parseLocation, show } from '@zenko-modules/metadata-module/copy/location';
+import { EXIT, type ExitCode } from '../command/exit-code.js';
+import type { AddVerb, VerbContext } from '../command/verb.js';
+import { LogWindow, type MissingRecords } from '../metadata/log-window.js';
+import { MetadataClient } from '../metadata/metadata-client.js';
+import { TOOLS_SETTINGS } from '../settings.js';
+import { restoreBackup } from './restore-backup.js';
+import { writeBackup } from './write-backup.js';
+
+export const addBackup: AddVerb = (program, run) => {
+  program
+    .command('backup <file>')
+    .summary('a consistent copy of all metadata in one file')
+    .description(
+      'Writes all metadata, and the record log, to a new file while the metadata module serves. The copy is that of one ' +
+        'moment: all changes up to its last record, and none after. Blobs are copied by data:copy.',
+    )
+    .action((file: string) => run(context => backup(file, context)));
+};
+
+export const addRestore: AddVerb = (program, run) => {
+  program
+    .command('restore <file>')
+    .summary('brings a backup into an empty store')
+    .description(
+      'Brings a backup into an empty store of any backend, on which no module runs. One that is damaged or cut off is ' +
+        'refused before anything is written. Interrupted, the same command begins again.',
+    )
+    .requiredOption(
+      '--to <backend:place>',
+      'such as leveldown:./data/metadata, whose folder is there, or mongodown:mongodb://host',
+    )
+    .action((file: string, { to }: { readonly to: string }) => run(context => restore(file, to, context)));
+};
+
+async function backup(file: string, { output, env, signal }: VerbContext): Promise<ExitCode> {
+  const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
+  const client = await MetadataClient.connect({ host, port, signal });
+  try {
+    let gaps = 0;
+    const onMissing = ({ from, to }: MissingRecords): void => {
+      gaps += to - from + 1;
+    };
+    const log = await LogWindow.open({ verb: 'backup', host, port, signal, from: 'oldest', onMissing });
+    try {
+      const progress = output.progress('entries and records');
+      const totals = await writeBackup({ client, log, file, onLine: () => progress.add() });
+      output.endProgress();
+      const missing = gaps === 0 ? '' : `; ${gaps} records are not in the log or cannot be read: see verify`;
+      output.result(
+        { event: 'summary', file, ...totals, missingRecords: gaps },
+        `${file}: ${totals.entries} entries and ${totals.records} records, up to record ${totals.last}, SHA-256 ${totals.sha256}${missing}`,
+      );
+      return gaps === 0 ? EXIT.sound : EXIT.found;
+    } finally {
+      await log.close();
+    }
+  } finally {
+    client.close();
+  }
+}
+
+async function restore(file: string, to: string, { output, env, signal }: VerbContext): Promise<ExitCode> {
+  const log = createLogger('restore', 'silent');
+  const target = await OpenedLocation.open(parseLocation('--to', to), env, log);
+  try {
+    const progress = output.progress('entries and records');
+    const totals = await restoreBackup({ file, target, onLine: () => progress.add(), signal });
+    output.endProgress();
+    output.result(
+      { event: 'summary', to: show(target.location), ...totals },
+      `${show(target.location)} holds the state after record ${totals.last}: ${totals.entries} entries and ${totals.records} records were read`,
+    );
+    return EXIT.sound;
+  } finally {
+    await target.close();
+  }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, truncate, writeFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { MetadataUnderTest } from '../testing/metadata-under-test.js';
+import { runTool } from '../testing/run-tool.js';
+
+interface Place {
+  readonly dataDir: string;
+  /** For `--to`. */
+  readonly to: string;
+}
+
+async function newPlace(t: TestContext, backend: string): Promise<Place> {
+  const dataDir = await temporaryFolder(t);
+  await mkdir(path.join(dataDir, 'metadata'));
+  return { dataDir, to: `${backend}:${path.join(dataDir, 'metadata')}` };
+}
+
+async function fill(module: MetadataUnderTest): Promise<void> {
+  for (let n = 0; n < 30; n += 1) {
+    await module.put(`bucket${n % 3}`, `kéy😀${n}`, { n });
+    await module.put('versioned', `k${n % 5}`, { n }, { versioning: true });
+  }
+  await module.call('bucket0', 'del', 'kéy😀3', {});
+}
+
+const DATABASES = ['bucket0', 'bucket1', 'bucket2', 'versioned'];
+const all = (module: MetadataUnderTest): Promise<[string, string][][]> =>
+  Promise.all(DATABASES.map(name => module.entries(name)));
+
+for (const backend of ['leveldown', 'jsondown']) {
+  test(`a backup that was made while others wrote is restored into ${backend}, after the store was lost`, async t => {
+    const module = await MetadataUnderTest.start(t);
+    await fill(module);
+    const uuid = await module.call('', 'getUUID');
+    const file = path.join(await temporaryFolder(t), 'backup');
+    let ended = false;
+    // Two keys change together, and two buckets one after the other: a torn copy would show it.
+    const write = async (): Promise<void> => {
+      for (let n = 0; !ended; n += 1) {
+        await module.put('first', 'k', { n });
+        await module.put('second', 'k', { n }, { versioning: true });
+        await module.put('passing', `k${n}`, { n });
+        await module.call('passing', 'del', `k${n - 1}`, {});
+      }
+    };
+    const writing = write();
+    const made = await runTool(t, ['backup', file], module.env);
+    ended = true;
+    await writing;
+    assert.equal(made.code, 0, made.stderr);
+    assert.match(made.stdout, /\d+ entries and \d+ records, up to record \d+, SHA-256 [0-9a-f]{64}\n$/);
+    const before = await all(module);
+    const place = await newPlace(t, backend);
+    const restored = await runTool(t, ['restore', file, '--to', place.to], {});
+    assert.equal(restored.code, 0, restored.stderr);
+    const again = await MetadataUnderTest.start(t, { DATA_DIR: place.dataDir, METADATA_BACKEND: backend });
+    assert.deepEqual(await all(again), before);
+    assert.equal(await again.call('', 'getUUID'), uuid);
+    const numberOf = (value: string): number => (JSON.parse(value) as { n: number }).n;
+    const [first] = await again.entries('first');
+    const [second] = await again.entries('second');
+    const lead = numberOf(first?.[1] ?? '') - numberOf(second?.[1] ?? '');
+    assert.ok(lead === 0 || lead === 1, `first is ${lead} writes ahead`);
+    assert.ok((await again.entries('passing')).length <= 2);
+    const verified = await runTool(t, ['verify'], again.env);
+    assert.equal(verified.code, 0, verified.stdout);
+    // It numbers on, and is written to.
+    await again.put('bucket0', 'new', {});
+    assert.equal((await runTool(t, ['verify'], again.env)).code, 0);
+  });
+}
+
+test('a backup that is cut off or damaged is refused before anything is written', async t => {
+  const module = await MetadataUnderTest.start(t);
+  await fill(module);
+  const file = path.join(await temporaryFolder(t), 'backup');
+  assert.equal((await runTool(t, ['backup', file], module.env)).code, 0);
+  const whole = await readFile(file);
+  const lines = whole.toString().trimEnd().split('\n');
+  const flipped = Buffer.from(whole);
+  const at = whole.indexOf('"n\\":1') + 5;
+  flipped[at] = (flipped[at] ?? 0) ^ 1;
+  const damaged: Record<string, Buffer | string> = {
+    'cut within a line': whole.subarray(0, whole.length - 300),
+    'cut between lines': `${lines.slice(0, -1).join('\n')}\n`,
+    'a line less': `${[...lines.slice(0, 5), ...lines.slice(6)].join('\n')}\n`,
+    'a bit turned over': flipped,
+    'something after its end': `${whole.toString()}["entry","b","k","v"]\n`,
+    'another version': whole.toString().replace('backup",1', 'backup",2'),
+    'another file': 'hello\n',
+    nothing: '',
+  };
+  const place = await newPlace(t, 'leveldown');
+  for (const [name, content] of Object.entries(damaged)) {
+    await writeFile(file, content);
+    const { code, stderr } = await runTool(t, ['restore', file, '--to', place.to], {});
+    assert.equal(code, 2, name);
+    assert.match(stderr, /^zenko-modules: .*backup/, name);
+    assert.equal(stderr.trimEnd().split('\n').length, 1, `${name}: ${stderr}`);
+  }
+  await writeFile(file, whole);
+  assert.equal((await runTool(t, ['restore', file, '--to', place.to], {})).code, 0);
+  const twice = await runTool(t, ['restore', file, '--to', place.to], {});
+  assert.equal(twice.code, 2);
+  assert.match(twice.stderr, /is not empty/);
+});
+
+test('a backup replaces no file, and leaves none when it fails', async t => {
+  const module = await MetadataUnderTest.start(t);
+  const folder = await temporaryFolder(t);
+  const file = path.join(folder, 'backup');
+  await writeFile(file, 'mine');
+  const taken = await runTool(t, ['backup', file], module.env);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /is there already/);
+  assert.equal(await readFile(file, 'utf8'), 'mine');
+  await truncate(file);
+  const nowhere = await runTool(t, ['backup', path.join(folder, 'missing', 'b')], module.env);
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /cannot write/);
+  assert.deepEqual(await readdir(folder), ['backup']);
+});
