@@ -1,7 +1,8 @@
 /** The verbs, in the order in which the help names them. */
 import { addBackup, addRestore } from '../backup/backup-verbs.js';
 import { addOrphans } from '../orphans/orphans-verb.js';
+import { addScrub } from '../scrub/scrub-verb.js';
 import { addVerify } from '../verify/verify-verb.js';
 import type { AddVerb } from './verb.js';
 
-export const VERBS: readonly AddVerb[] = [addVerify, addOrphans, addBackup, addRestore];
+export const VERBS: readonly AddVerb[] = [addVerify, addOrphans, addBackup, addRestore, addScrub];
