@@ -1,8 +1,23 @@
 /** The verbs, in the order in which the help names them. */
 import { addBackup, addRestore } from '../backup/backup-verbs.js';
+import { addCat, addLs } from '../objects/objects-verbs.js';
 import { addOrphans } from '../orphans/orphans-verb.js';
+import { addAccounts, addPause, addRedrive, addResume, addStatus } from '../parts/parts-verbs.js';
 import { addScrub } from '../scrub/scrub-verb.js';
 import { addVerify } from '../verify/verify-verb.js';
 import type { AddVerb } from './verb.js';
 
-export const VERBS: readonly AddVerb[] = [addVerify, addOrphans, addBackup, addRestore, addScrub];
+export const VERBS: readonly AddVerb[] = [
+  addVerify,
+  addOrphans,
+  addBackup,
+  addRestore,
+  addScrub,
+  addStatus,
+  addLs,
+  addCat,
+  addPause,
+  addResume,
+  addRedrive,
+  addAccounts,
+];

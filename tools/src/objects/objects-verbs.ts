@@ -1,0 +1,99 @@
+/** A close look at what is stored, past S3: buckets and keys, and the bytes of an object. */
+import { once } from 'node:events';
+import { readSettings } from '@zenko-modules/common/settings';
+import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
+import type { AddVerb, VerbContext } from '../command/verb.js';
+import { BlobClient } from '../data/blob-client.js';
+import { locationsIn } from '../data/blob-references.js';
+import { nameOf, parseEntryKey } from '../metadata/entry-key.js';
+import { MetadataClient } from '../metadata/metadata-client.js';
+import { TOOLS_SETTINGS } from '../settings.js';
+
+export const addLs: AddVerb = (program, run) => {
+  program
+    .command('ls [path]')
+    .summary('databases, or the entries of one that begin so')
+    .description(
+      'Without a path the databases: one for each bucket, and those that CloudServer keeps beside. With <bucket> or ' +
+        '<bucket>/<prefix> the entries, versions too, as they are stored.',
+    )
+    .action((path: string | undefined) => run(context => ls(path, context)));
+};
+
+export const addCat: AddVerb = (program, run) => {
+  program
+    .command('cat <path>')
+    .summary('the bytes of an object, or its metadata')
+    .description('Writes the bytes of <bucket>/<key> to standard output.')
+    .option('--version-id <id>', 'as ls shows it; null for the null version')
+    .option('--metadata', 'writes the stored value instead')
+    .action((path: string, options: CatOptions) => run(context => cat(path, options, context)));
+};
+
+interface CatOptions {
+  readonly versionId?: string;
+  readonly metadata?: true;
+}
+
+async function withMetadata<T>(
+  { env, signal }: VerbContext,
+  work: (client: MetadataClient) => Promise<T>,
+): Promise<T> {
+  const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
+  const client = await MetadataClient.connect({ host, port, signal });
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+function ls(path: string | undefined, context: VerbContext): Promise<ExitCode> {
+  const { output } = context;
+  return withMetadata(context, async client => {
+    if (path === undefined) {
+      for await (const name of client.databases()) output.result({ event: 'database', name }, name);
+      return EXIT.sound;
+    }
+    const { bucket, key: prefix } = parsePath(path);
+    for await (const { key, value } of client.entries(bucket, { gte: prefix })) {
+      if (!key.startsWith(prefix)) break;
+      const entry = parseEntryKey(key);
+      const blobs = locationsIn(value).map(location => location.key);
+      output.result({ event: 'entry', ...entry, blobs }, nameOf(entry));
+    }
+    return EXIT.sound;
+  });
+}
+
+function cat(path: string, { versionId, metadata }: CatOptions, context: VerbContext): Promise<ExitCode> {
+  const { env, signal } = context;
+  return withMetadata(context, async client => {
+    const { bucket, key } = parsePath(path);
+    const value = await client.get(bucket, key, { versionId });
+    if (value === undefined) throw new ToolError(`${bucket}: ${nameOf({ key, versionId })}: there is none`);
+    if (metadata === true) {
+      process.stdout.write(`${value}\n`);
+      return EXIT.sound;
+    }
+    const settings = readSettings(TOOLS_SETTINGS, env);
+    const data = await BlobClient.connect({ host: settings.DATA_HOST, port: settings.DATA_PORT, signal });
+    try {
+      for (const { key: blob, isEncrypted } of locationsIn(value)) {
+        if (isEncrypted) throw new ToolError(`${path}: CloudServer has encrypted it: read it through S3`);
+        const bytes = await data.get(blob);
+        if (bytes === undefined) throw new ToolError(`${path}: its blob ${blob} is missing`);
+        for await (const piece of bytes)
+          if (!process.stdout.write(piece as Buffer)) await once(process.stdout, 'drain');
+      }
+      return EXIT.sound;
+    } finally {
+      data.close();
+    }
+  });
+}
+
+function parsePath(path: string): { readonly bucket: string; readonly key: string } {
+  const slash = path.indexOf('/');
+  return slash < 0 ? { bucket: path, key: '' } : { bucket: path.slice(0, slash), key: path.slice(slash + 1) };
+}

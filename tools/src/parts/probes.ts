@@ -1,0 +1,71 @@
+/** The probe ports of all parts. */
+import { messageOf } from '@zenko-modules/common/errors';
+import { httpUrl } from '@zenko-modules/common/http-url';
+import { type Environment, readSettings, setting, port, text } from '@zenko-modules/common/settings';
+import { TOOLS_SETTINGS } from '../settings.js';
+
+const ANSWER_MS = 5000;
+
+/** The defaults are those of the parts themselves; a test holds them to that. */
+export const PROBE_SETTINGS = {
+  DATA_PROBE_PORT: setting(port, '4042', 'see the data module'),
+  METADATA_PROBE_PORT: setting(port, '4043', 'see the metadata module'),
+  POPULATOR_PROBE_PORT: setting(port, '4044', 'see the populator'),
+  PROCESSOR_PROBE_PORT: setting(port, '4045', 'see the processors'),
+  S3_PROBE_PORT: setting(port, '4046', 'see s3-front'),
+  PROBE_HOST: setting(text, '127.0.0.1', 'where the probes of s3-front, populator and processors are'),
+} as const;
+
+export interface Probe {
+  readonly part: string;
+  readonly url: string;
+}
+
+/** `others` are `name=host:port`, for parts that run several times or elsewhere. */
+export function probesOf(env: Environment, others: readonly string[]): Probe[] {
+  const ports = readSettings(PROBE_SETTINGS, env);
+  const { DATA_HOST, METADATA_HOST } = readSettings(TOOLS_SETTINGS, env);
+  return [
+    { part: 'data-module', url: httpUrl(DATA_HOST, ports.DATA_PROBE_PORT) },
+    { part: 'metadata-module', url: httpUrl(METADATA_HOST, ports.METADATA_PROBE_PORT) },
+    { part: 'populator', url: httpUrl(ports.PROBE_HOST, ports.POPULATOR_PROBE_PORT) },
+    { part: 'processor', url: httpUrl(ports.PROBE_HOST, ports.PROCESSOR_PROBE_PORT) },
+    { part: 's3-front', url: httpUrl(ports.PROBE_HOST, ports.S3_PROBE_PORT) },
+    ...others.map(other => {
+      const [part = '', at = ''] = other.split('=', 2);
+      return { part, url: `http://${at}` };
+    }),
+  ];
+}
+
+export interface Health {
+  readonly status: 'ready' | 'not ready' | 'away';
+  readonly reason: string;
+}
+
+export async function healthOf({ url }: Probe): Promise<Health> {
+  try {
+    const answer = await fetch(`${url}/_/ready`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (answer.status === 200) return { status: 'ready', reason: '' };
+    const { reason } = (await answer.json()) as { reason?: unknown };
+    return {
+      status: 'not ready',
+      reason: typeof reason === 'string' ? reason : `it answered ${answer.status}`,
+    };
+  } catch (err) {
+    const cause = err instanceof Error && err.cause instanceof Error ? err.cause : err;
+    return { status: 'away', reason: messageOf(cause) };
+  }
+}
+
+/** Has a processor pause or resume. Resolves with why it did not, if it did not. */
+export async function command(url: string, name: 'pause' | 'resume'): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(`${url}/_/${name}`, { method: 'POST', signal });
+    return answer.status === 200 ? undefined : (await answer.text()).trim();
+  } catch (err) {
+    const cause = err instanceof Error && err.cause instanceof Error ? err.cause : err;
+    return messageOf(cause);
+  }
+}
