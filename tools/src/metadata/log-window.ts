@@ -9,8 +9,8 @@
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
-import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
-import { RECORD_LOG_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
+import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { ToolError } from '../command/exit-code.js';
 
 const LOG_NAME = 's3-recordlog';

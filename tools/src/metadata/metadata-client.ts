@@ -2,8 +2,8 @@
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType, messageOf } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
-import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
-import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { RECORD_LOGS_DATABASE } from '@zenko-modules/metadata-module/record-log/record';
 import type {
   EntryName,

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { httpUrl } from '@zenko-modules/common/http-url';
-import { RpcClient, RpcStream } from '@zenko-modules/common/rpc/client';
-import { METADATA_NAMESPACE } from '@zenko-modules/common/rpc/wire';
+import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import {
   closeLevel,
