@@ -25,6 +25,8 @@ export interface ProbeServerOptions {
   readonly registry: MetricsSource;
   /** Resolves when the part can do its work; rejects with the reason otherwise. */
   readonly ready: () => Promise<void>;
+  /** What the answer of a part that is ready says beside that, such as the role that it has now. */
+  readonly details?: () => Readonly<Record<string, string>>;
   /** What a POST to a path such as `/_/pause` does. */
   readonly commands?: Readonly<Record<string, () => void | Promise<void>>>;
 }
@@ -79,7 +81,7 @@ interface Answer {
 
 async function answer(
   req: http.IncomingMessage,
-  { registry, ready, commands = {} }: ProbeServerOptions,
+  { registry, ready, details, commands = {} }: ProbeServerOptions,
 ): Promise<Answer> {
   const path = originForm(req.url ?? '/')?.url.split('?', 1)[0] ?? '';
   const command = Object.hasOwn(commands, path) ? commands[path] : undefined;
@@ -92,7 +94,7 @@ async function answer(
     case '/_/health/readiness':
       try {
         await withDeadline(ready(), READY_DEADLINE_MS, 'the readiness check');
-        return json(200, { status: 'ready' });
+        return json(200, { status: 'ready', ...details?.() });
       } catch (err) {
         return json(503, { status: 'not ready', reason: messageOf(err) });
       }

@@ -59,6 +59,7 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
     const collect = function (this: Gauge): void {
       const current = state();
       if (current) this.set(read(current));
+      else this.reset();
     };
     registry.registerMetric(new Gauge({ name, help, registers: [], collect }));
   };

@@ -2,26 +2,27 @@
 import path from 'node:path';
 import type { Running } from '@zenko-modules/common/daemon';
 import { checkFolder, openPartFolder } from '@zenko-modules/common/data-folder';
-import { withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import { type ProbeServer, startProbeServer } from '@zenko-modules/common/probe-server';
-import { type RpcServer, startRpcServer } from '@zenko-modules/rpc/server';
+import { startProbeServer } from '@zenko-modules/common/probe-server';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
-import { diskUsageOf } from '@zenko-modules/common/disk-usage';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { tellOfLosses } from './deployment/losses.js';
 import { loadLevelDown } from './leveldowns/registry.js';
 import type { LevelDownPlugin } from './leveldowns/plugin.js';
-import { createMetrics } from './metadata-metrics.js';
+import { createMetrics, type MetadataState } from './metadata-metrics.js';
 import type { MetadataSettings } from './metadata-settings.js';
-import { MetadataStore, type MetadataStoreOptions } from './metadata-store.js';
+import { Serving } from './serving.js';
+import { advertisedAddress } from './stand-by/address.js';
+import { Door } from './stand-by/door.js';
+import { StandBy, type StandByOptions } from './stand-by/stand-by.js';
 import { levelErrorCode } from './store/level-errors.js';
 
 /**
- * Starts the module: store, RPC on METADATA_PORT, probes and metrics on METADATA_PROBE_PORT.
+ * Starts the module: probes and metrics on METADATA_PROBE_PORT, the store, and RPC on METADATA_PORT. Over a store
+ * that waits for its owner it has started when it owns the store, or stands by for it.
  * @param env holds the settings of the LevelDOWN that METADATA_BACKEND names.
  * @param stopping ends a start that waits, for another owner of the store say.
  * @throws StartError, SettingsError for what the person who starts can mend.
@@ -36,76 +37,81 @@ export async function startMetadataModule(
   const folder = await openFolder(settings);
   const level = await plugin.create({ settings: readSettings(plugin.settings, env), folder, log });
   const damage = (await plugin.findDamage?.(folder)) ?? [];
-  const acceptLoss = settings.METADATA_ACCEPT_LOSS;
-  tellOfLosses(damage, acceptLoss, log);
+  tellOfLosses(damage, settings.METADATA_ACCEPT_LOSS, log);
   let fail: ((reason: string) => void) | undefined;
   const failed = new Promise<string>(resolve => {
     fail = resolve;
   });
-  let rpc: RpcServer | undefined;
-  let store: MetadataStore | undefined;
-  let probes: ProbeServer | undefined;
-  const metrics = createMetrics(() =>
-    store && rpc
-      ? {
-          openStreams: rpc.openStreams,
-          openIterators: store.store.openIterators,
-          entriesRead: store.store.entriesRead,
-          firstRecord: store.recordLog.first,
-          lastRecord: store.recordLog.last,
-          losses: store.losses + damage.length,
-        }
-      : undefined,
-  );
+  let part: Part | undefined;
+  const metrics = createMetrics(() => stateOf(part?.serving, damage.length));
   createVolumeMetrics(metrics.registry, folder);
   const { STOP_GRACE_MS } = readSettings(STOP_SETTINGS, env);
-  const close = async (): Promise<void> => {
-    await probes?.close();
-    store?.stop();
-    try {
-      await withDeadline(rpc?.close() ?? Promise.resolve(), STOP_GRACE_MS / 2, 'answering what is in flight');
-    } catch (err) {
-      log.error({ err }, 'calls in flight are left unanswered');
-    }
-    await store?.close(STOP_GRACE_MS / 3);
-  };
+  const { LISTEN_ADDRESS, METADATA_PORT, METADATA_PROBE_PORT, METADATA_ADVERTISE } = settings;
+  const probes = await startProbeServer({
+    address: LISTEN_ADDRESS,
+    port: METADATA_PROBE_PORT,
+    portSetting: 'METADATA_PROBE_PORT',
+    registry: metrics.registry,
+    ready: async () => {
+      if (part === undefined) throw new Error('the store is being opened');
+      await part.ready();
+    },
+    details: () => part?.details() ?? {},
+  });
   stopping?.addEventListener('abort', () => level.abortOpen?.());
+  const uuidFolder = plugin.uuidInFolder ? folder : undefined;
+  const parts = { level, settings, folder, uuidFolder, metrics, log };
+  const onFailed = (err: unknown): void => fail?.(messageOf(err));
   try {
-    const opened = await openStore(plugin, {
-      level,
-      log,
-      uuidFolder: plugin.uuidInFolder ? folder : undefined,
-      acceptLoss,
-      maxRecords: settings.RECORD_LOG_MAX_RECORDS,
-      cacheBytes: settings.METADATA_CACHE_BYTES,
-      observer: metrics.batchWritten,
-      onLost: err => fail?.(err.message),
-    });
-    store = opened;
-    probes = await startProbeServer({
-      address: settings.LISTEN_ADDRESS,
-      port: settings.METADATA_PROBE_PORT,
-      portSetting: 'METADATA_PROBE_PORT',
-      registry: metrics.registry,
-      ready: () => opened.ready(),
-    });
-    rpc = await startRpcServer({
-      address: settings.LISTEN_ADDRESS,
-      port: settings.METADATA_PORT,
-      portSetting: 'METADATA_PORT',
-      services: opened.services(() => diskUsageOf(folder)),
-      log,
-      observer: metrics,
-    });
-    return {
-      ports: { METADATA_PORT: rpc.port, METADATA_PROBE_PORT: probes.port },
-      failed,
-      close,
-    };
+    if (level.waitsForOwner) {
+      const door = await Door.open({
+        address: LISTEN_ADDRESS,
+        port: METADATA_PORT,
+        portSetting: 'METADATA_PORT',
+        log,
+      });
+      const address = advertisedAddress(METADATA_ADVERTISE, LISTEN_ADDRESS, door.port);
+      const serve: StandByOptions['serve'] = term => Serving.start({ ...parts, ...term });
+      part = await StandBy.start({ level, address, door, log, serve, onFailed });
+    } else {
+      part = await Serving.start({ ...parts, onLost: onFailed });
+    }
   } catch (err) {
-    await close();
-    throw err;
+    await probes.close();
+    throw explain(plugin, err);
   }
+  return {
+    ports: { METADATA_PORT: part.port, METADATA_PROBE_PORT: probes.port },
+    failed,
+    close: async () => {
+      await probes.close();
+      await part.close(STOP_GRACE_MS);
+    },
+  };
+}
+
+/** What a module is made of, whether it shares its store or not. */
+interface Part {
+  /** The store, while this process owns it. */
+  readonly serving: Serving | undefined;
+  readonly port: number;
+  /** See `ProbeServerOptions`. */
+  ready(): Promise<void>;
+  details(): Readonly<Record<string, string>>;
+  close(graceMs: number): Promise<unknown>;
+}
+
+function stateOf(serving: Serving | undefined, damages: number): MetadataState | undefined {
+  if (serving === undefined) return undefined;
+  const { rpc, store } = serving;
+  return {
+    openStreams: rpc.openStreams,
+    openIterators: store.store.openIterators,
+    entriesRead: store.store.entriesRead,
+    firstRecord: store.recordLog.first,
+    lastRecord: store.recordLog.last,
+    losses: store.losses + damages,
+  };
 }
 
 async function openFolder({ METADATA_PATH, DATA_DIR }: MetadataSettings): Promise<string> {
@@ -114,15 +120,11 @@ async function openFolder({ METADATA_PATH, DATA_DIR }: MetadataSettings): Promis
   return path.resolve(METADATA_PATH);
 }
 
-async function openStore(plugin: LevelDownPlugin, options: MetadataStoreOptions): Promise<MetadataStore> {
-  try {
-    return await MetadataStore.open(options);
-  } catch (err) {
-    if (!(err instanceof Error) || err instanceof StartError) throw err;
-    const explained =
-      plugin.explain?.(err) ??
-      (levelErrorCode(err) === undefined ? undefined : `METADATA_BACKEND: ${plugin.name}: ${messageOf(err)}`);
-    if (explained === undefined) throw err;
-    throw new StartError(explained, { cause: err });
-  }
+/** An error of the first `open`, as far as the plug-in knows what it means to who starts the module. */
+function explain(plugin: LevelDownPlugin, err: unknown): unknown {
+  if (!(err instanceof Error) || err instanceof StartError) return err;
+  const explained =
+    plugin.explain?.(err) ??
+    (levelErrorCode(err) === undefined ? undefined : `METADATA_BACKEND: ${plugin.name}: ${messageOf(err)}`);
+  return explained === undefined ? err : new StartError(explained, { cause: err });
 }

@@ -6,6 +6,7 @@ import {
   METADATA_PORT_SETTING,
 } from '@zenko-modules/common/shared-settings';
 import type { SettingsOf } from '@zenko-modules/common/settings';
+import { advertisedHost } from './stand-by/address.js';
 
 export const METADATA_SETTINGS = {
   ...METADATA_PORT_SETTING,
@@ -25,6 +26,10 @@ export const METADATA_SETTINGS = {
     integer(0, 64 * 1024 * 1024 * 1024, 'bytes'),
     '67108864',
     'memory for values that were read lately, where the LevelDOWN is `leveldown`; 0: none',
+  ),
+  METADATA_ADVERTISE: optional(
+    advertisedHost,
+    'where other modules over the same store reach this one when it owns the store, and pass their clients on to; without it LISTEN_ADDRESS, or the first address of this machine, and METADATA_PORT',
   ),
   METADATA_ACCEPT_LOSS: setting(
     flag,

@@ -25,6 +25,8 @@ export interface RpcServerOptions extends ConnectionOptions {
   readonly port: number;
   /** The setting that the port came from, for the message when it is in use. */
   readonly portSetting: string;
+  /** Gives the server its connections in place of a port of its own, and resolves with the port that they come by. */
+  readonly bind?: ((server: http.Server) => Promise<number> | number) | undefined;
   readonly services: readonly RpcService[];
 }
 
@@ -83,7 +85,9 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   io.engine.on('connection_error', (err: { message: string }) => {
     log.debug({ reason: err.message }, 'a connection was refused');
   });
-  const port = await listen(httpServer, options.portSetting, options.port, options.address);
+  const listenHere = (): Promise<number> =>
+    listen(httpServer, options.portSetting, options.port, options.address);
+  const port = await (options.bind?.(httpServer) ?? listenHere());
   return {
     port,
     get openStreams() {

@@ -33,6 +33,24 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
   explain?(err: Error): string | undefined;
 }
 
+/** A process that owns a store for which others wait. */
+export interface StoreOwner {
+  /** Unique for every time that a process comes to own the store. */
+  readonly id: string;
+  /** `host:port` where it serves; `undefined` when it does not say so. */
+  readonly address: string | undefined;
+}
+
+/** Told by a store that one of several processes owns at a time. */
+export interface OwnerWatcher {
+  /** `open` waits, and so was the owner seen. Told again with every look. */
+  owned(owner: StoreOwner): void;
+  /** `open` waits, since who owns the store cannot be found out now. Told again with every look. */
+  away(err: Error): void;
+  /** This process owns the store, and could not say so for so long that another one may have taken it. */
+  silent(): void;
+}
+
 /** An abstract-leveldown store, with what ours may have beyond it. */
 export interface LevelDown extends AbstractLevelDOWN {
   /** What the store can do, as it says itself: `getMany`, that it reads many keys at once. */
@@ -46,6 +64,13 @@ export interface LevelDown extends AbstractLevelDOWN {
    * turn, the last first, to be popped. Stores without it are read entry by entry.
    */
   takeAhead?(iterator: AbstractIterator<unknown, unknown>): string[];
+  /** True when `open` waits while another process owns the store. */
+  readonly waitsForOwner?: boolean;
+  /**
+   * Called before `open`, of a store that waits.
+   * @param address `host:port` where this process will serve as the owner, for those who wait then
+   */
+  watchOwner?(address: string, watcher: OwnerWatcher): void;
   /** Makes an `open` that waits for something reject. Without effect at any other time. */
   abortOpen?(): void;
 }

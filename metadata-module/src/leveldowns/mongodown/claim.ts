@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { MongoClient } from 'mongodb';
+import type { OwnerWatcher } from '../plugin.js';
 import { corrupt, fenced, isDuplicateKey, isTransient, toLevelError } from './errors.js';
 import {
   FORMAT,
@@ -16,7 +17,7 @@ import {
 import type { LeaseStart } from './lease.js';
 import { hedged } from './retry.js';
 
-const LOOKS_PER_LEASE = 8;
+const LOOKS_PER_LEASE = 12;
 const LONGEST_PAUSE_MS = 1000;
 
 export interface ClaimOptions {
@@ -28,6 +29,9 @@ export interface ClaimOptions {
   readonly errorIfExists: boolean;
   /** Owner ids that this process had and gave up: no need to wait for their lease. */
   readonly formerIds: ReadonlySet<string>;
+  /** Where this process will serve as the owner. */
+  readonly address?: string | undefined;
+  readonly watcher?: OwnerWatcher | undefined;
   /** Ends the waiting; its reason is what the claim rejects with. */
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -53,7 +57,13 @@ type Claimed = Omit<Claim, 'id' | 'sentAt' | 'leaseMs'>;
  * it reject with `unavailable` after `timeoutMs`.
  */
 export async function claimStore(client: MongoClient, layout: Layout, options: ClaimOptions): Promise<Claim> {
-  const owner: Owner = { id: randomUUID(), host: hostname(), pid: process.pid };
+  const { address, watcher } = options;
+  const owner: Owner = {
+    id: randomUUID(),
+    host: hostname(),
+    pid: process.pid,
+    ...(address !== undefined && { address }),
+  };
   const watch = new Watch();
   let awaySince: number | undefined;
   for (;;) {
@@ -73,6 +83,7 @@ export async function claimStore(client: MongoClient, layout: Layout, options: C
       watch.restart();
       if (awaySince === undefined) options.log.warn({ err }, 'MongoDB cannot be reached to open the store');
       awaySince ??= sentAt;
+      watcher?.away(toLevelError(err));
       const patient = options.inUse === 'wait';
       if (!patient && performance.now() - awaySince >= options.timeoutMs) throw toLevelError(err);
     }
@@ -134,6 +145,7 @@ async function tryToClaim(
     return claim(layout, state, owner, options);
   }
   if (watch.sawLife && options.inUse === 'refuse') throw inUse(layout, state);
+  options.watcher?.owned({ id: state.owner.id, address: state.owner.address });
   return undefined;
 }
 

@@ -57,6 +57,8 @@ export interface Owner {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
+  /** Where it serves, for those who stand by and have clients to pass on. */
+  readonly address?: string;
 }
 
 export interface StateDocument {

@@ -1,10 +1,11 @@
 /** Signs of life of the owner: README.md, "The lease". */
 import type { Logger } from '@zenko-modules/common/logger';
+import type { OwnerWatcher } from '../plugin.js';
 import { fenced } from './errors.js';
 import { FORMAT, STATE_ID, type Layout } from './documents.js';
 import { hedged } from './retry.js';
 
-const BEATS_PER_LEASE = 3;
+const BEATS_PER_LEASE = 4;
 
 /** What an owner has when its claim has succeeded. */
 export interface LeaseStart {
@@ -24,17 +25,23 @@ export class Lease {
   readonly #timeoutMs: number;
   readonly #log: Logger;
   readonly #onLost: (err: Error) => void;
+  readonly #onSilent: (() => void) | undefined;
   readonly #stopped = new AbortController();
   /** When the last beat that arrived was sent. */
   #renewedAt: number;
   #beating: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #toldSilent = false;
 
   /** @param onLost told once another process is seen to own the store */
   constructor(
     layout: Layout,
     { id, epoch, sentAt, leaseMs }: LeaseStart,
-    { timeoutMs, log }: { readonly timeoutMs: number; readonly log: Logger },
+    {
+      timeoutMs,
+      log,
+      watcher,
+    }: { readonly timeoutMs: number; readonly log: Logger; readonly watcher?: OwnerWatcher | undefined },
     onLost: (err: Error) => void,
   ) {
     this.id = id;
@@ -45,6 +52,7 @@ export class Lease {
     this.#timeoutMs = timeoutMs;
     this.#log = log;
     this.#onLost = onLost;
+    this.#onSilent = watcher && (() => watcher.silent());
     this.#timer = setInterval(() => this.#beatInBackground(), leaseMs / BEATS_PER_LEASE);
     this.#timer.unref();
   }
@@ -62,11 +70,11 @@ export class Lease {
    * Rejects with LevelError `fenced` when another process owns the store.
    */
   beat(): Promise<void> {
-    this.#beating ??= hedged(this.#timeoutMs / 2, this.#stopped.signal, () => this.#sendBeat()).finally(
-      () => {
-        this.#beating = undefined;
-      },
-    );
+    // A beat without an answer must not cost the lease when the next one would be answered.
+    const patience = Math.min(this.#timeoutMs / 2, this.#leaseMs / BEATS_PER_LEASE);
+    this.#beating ??= hedged(patience, this.#stopped.signal, () => this.#sendBeat()).finally(() => {
+      this.#beating = undefined;
+    });
     return this.#beating;
   }
 
@@ -101,6 +109,7 @@ export class Lease {
     const sentAt = performance.now();
     await this.#update({ $inc: { beat: 1 } });
     this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+    this.#toldSilent = false;
   }
 
   async #update(change: Parameters<Layout['state']['updateOne']>[1]): Promise<void> {
@@ -114,6 +123,10 @@ export class Lease {
   }
 
   #beatInBackground(): void {
+    if (!this.isFresh && !this.#toldSilent) {
+      this.#toldSilent = true;
+      this.#onSilent?.();
+    }
     this.beat().catch((err: unknown) => {
       this.#log.warn({ err, store: this.#layout.place }, 'the lease could not be renewed');
     });

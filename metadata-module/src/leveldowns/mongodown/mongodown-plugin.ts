@@ -4,7 +4,7 @@ import { MONGODB_CLIENT_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import type { LevelDownPlugin } from '../plugin.js';
 import { urlProblem } from './connection.js';
-import { MongoDown } from './mongodown.js';
+import { DEFAULT_LEASE_MS, MongoDown } from './mongodown.js';
 
 export const MONGODB_SETTINGS = {
   ...MONGODB_CLIENT_SETTINGS,
@@ -20,13 +20,13 @@ export const MONGODB_SETTINGS = {
   ),
   MONGODB_LEASE_MS: setting(
     integer(200, 600_000, 'milliseconds'),
-    '10000',
+    String(DEFAULT_LEASE_MS),
     'silence of the owner after which another module may take the store over',
   ),
   MONGODB_IN_USE: setting(
     oneOf('refuse', 'wait'),
     'refuse',
-    'what to do when another module owns the store or MongoDB is away at the start: end with a message, or wait',
+    'what to do when another module owns the store or MongoDB is away at the start: end with a message, or stand by for it',
   ),
 } as const;
 

@@ -7,7 +7,7 @@ import {
   type IteratorOptions,
   type RangeOptions,
 } from '../abstract-leveldown.js';
-import type { LevelDown } from '../plugin.js';
+import type { LevelDown, OwnerWatcher } from '../plugin.js';
 import type { Bounds } from './data-reader.js';
 import { toLevelError, unavailable } from './errors.js';
 import { MongoIterator } from './iterator.js';
@@ -27,7 +27,7 @@ export interface MongoDownOptions {
   readonly timeoutMs?: number;
   /** Silence after which a connection with a command under way is given up. Default 30,000. */
   readonly socketTimeoutMs?: number;
-  /** Silence of an owner after which others may take over. Default 10,000. */
+  /** Silence of an owner after which others may take over. Default 2500. */
   readonly leaseMs?: number;
   /** When another process owns the store: `refuse` (default) makes `open` fail, `wait` makes it wait. */
   readonly inUse?: 'refuse' | 'wait';
@@ -60,6 +60,8 @@ const MANIFEST = {
   createIfMissing: true,
   errorIfExists: true,
 };
+/** With this, another process has taken over 5 s after the death of the owner: README.md, "The lease". */
+export const DEFAULT_LEASE_MS = 2500;
 /** Keys that one batch of `clear` deletes. */
 const CLEAR_PAGE = 1000;
 
@@ -69,6 +71,7 @@ const AHEAD_BYTES = 64 * 1024;
 export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   readonly #options: MongoDownOptions;
   #store: JournaledCollection | undefined;
+  #watch: { readonly address: string; readonly watcher: OwnerWatcher } | undefined;
   #opening: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   /** Ids under which this object owned the store and could not tell the server that it gave it up. */
   readonly #formerIds = new Set<string>();
@@ -76,6 +79,14 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   constructor(options: MongoDownOptions) {
     super(MANIFEST);
     this.#options = options;
+  }
+
+  get waitsForOwner(): boolean {
+    return this.#options.inUse === 'wait';
+  }
+
+  watchOwner(address: string, watcher: OwnerWatcher): void {
+    this.#watch = { address, watcher };
   }
 
   /** Resolves when a majority of the servers takes writes now; rejects with the reason. */
@@ -93,11 +104,12 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
       readPreference: 'primary',
       timeoutMs: 4000,
       socketTimeoutMs: 30_000,
-      leaseMs: 10_000,
+      leaseMs: DEFAULT_LEASE_MS,
       inUse: 'refuse',
       log: silentLogger(),
       onClient: undefined,
       ...this.#options,
+      ...this.#watch,
       createIfMissing: options.createIfMissing,
       errorIfExists: options.errorIfExists,
       formerIds: this.#formerIds,
