@@ -17,7 +17,7 @@ import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 const DUPLICATE_KEY = 11000;
 /** Credentials that are wrong or not enough: no time mends them. */
 const REFUSED_CODES: ReadonlySet<number> = new Set([13, 18, 8000]);
-/** Codes of servers that are away, changing roles, or too slow just now. */
+/** Codes of servers that are away, changing roles, too slow or full just now. */
 const TRANSIENT_CODES: ReadonlySet<number> = new Set([
   6, // HostUnreachable
   7, // HostNotFound
@@ -35,6 +35,7 @@ const TRANSIENT_CODES: ReadonlySet<number> = new Set([
   189, // PrimarySteppedDown
   237, // CursorKilled
   262, // ExceededTimeLimit
+  371, // UserWritesBlocked, as while disks are full
   9001, // SocketException
   10058, // LegacyNotPrimary
   10107, // NotWritablePrimary
@@ -43,6 +44,7 @@ const TRANSIENT_CODES: ReadonlySet<number> = new Set([
   13388, // StaleConfig
   13435, // NotPrimaryNoSecondaryOk
   13436, // NotPrimaryOrSecondary
+  14031, // OutOfDiskSpace
 ]);
 
 /** True when the same command may succeed later. Whether it was carried out is then open. */
