@@ -4,7 +4,6 @@
  * MONGODB_TEST_URL, mongod in PATH, or the stand-in, whose range reads are slow; compare lines, not machines.
  */
 import { randomUUID } from 'node:crypto';
-import net from 'node:net';
 import { sleep } from '@zenko-modules/common/deadline';
 import { startMongodb } from '@zenko-modules/common/testing/mongodb-server';
 import {
@@ -16,9 +15,9 @@ import {
 } from '@zenko-modules/metadata-module/leveldowns/level-calls';
 import { MongoDown } from '@zenko-modules/metadata-module/leveldowns/mongodown/index';
 import { MongoClient, type Collection } from 'mongodb';
+import { startDelay } from './delay-proxy.js';
 import { Teardown } from './measure.js';
 
-const DELAY_MS = 1;
 const KEYS = 1000;
 const value = Buffer.alloc(500, 'value ');
 const keyOf = (number: number): string => `!bucket!object-${String(number % KEYS).padStart(6, '0')}`;
@@ -26,24 +25,6 @@ const keyOf = (number: number): string => `!bucket!object-${String(number % KEYS
 interface Plain {
   readonly _id: string;
   readonly v: Buffer;
-}
-
-/** Delays whatever passes, in both directions, without holding up what comes behind it. */
-async function startDelay(teardown: Teardown, target: URL): Promise<string> {
-  const server = net.createServer({ noDelay: true }, client => {
-    const upstream = net.connect({ port: Number(target.port), host: target.hostname, noDelay: true });
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.on('data', (data: Buffer) => setTimeout(() => to.write(data), DELAY_MS));
-      from.on('error', () => to.destroy());
-      from.on('close', () => setTimeout(() => to.destroy(), DELAY_MS * 2));
-    }
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  teardown.after(() => server.close());
-  return `mongodb://127.0.0.1:${(server.address() as net.AddressInfo).port}/?directConnection=true`;
 }
 
 /**
@@ -75,7 +56,7 @@ async function rate(
 }
 
 async function run(teardown: Teardown, seconds: number): Promise<void> {
-  const url = await startDelay(teardown, new URL(await startMongodb(teardown)));
+  const url = await startDelay(teardown, await startMongodb(teardown));
   const database = `bench-${randomUUID()}`;
   const commands = { count: 0 };
   const store = new MongoDown({
