@@ -11,6 +11,7 @@ import { NewestRecord, readAcknowledged } from './deployment/newest-record.js';
 import { uuidInFolder, uuidInStore } from './deployment/uuid.js';
 import type { LevelDown } from './leveldowns/plugin.js';
 import { LogReaders } from './record-log/log-readers.js';
+import { ReaderHolders } from './record-log/reader-holders.js';
 import { findMissing } from './record-log/missing-records.js';
 import { RecordLog } from './record-log/record-log.js';
 import { RecordWaiters } from './record-log/record-waiters.js';
@@ -51,6 +52,7 @@ interface Parts {
   readonly databases: VersionedDatabases;
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
+  readonly holders: ReaderHolders;
   readonly retention: Retention;
   readonly waiters: RecordWaiters;
   readonly commits: CommitQueue;
@@ -103,6 +105,7 @@ export class MetadataStore {
       if (observer) observers.push(observer);
       const commits = new CommitQueue({ store, recordLog, recovery, log, observers });
       const readers = await LogReaders.open(store, commits);
+      const holders = await ReaderHolders.open(store, commits);
       const retention = new Retention({ recordLog, readers, commits, maxRecords, log });
       const databases = new VersionedDatabases({
         store,
@@ -120,6 +123,7 @@ export class MetadataStore {
         databases,
         recordLog,
         readers,
+        holders,
         retention,
         waiters,
         commits,

@@ -109,6 +109,11 @@ export const POPULATOR_SETTINGS = {
     'populator',
     'name under which the metadata module keeps what we have not read; one for each populator with a DATA_DIR of its own',
   ),
+  POPULATOR_OFFSETS: setting(
+    oneOf('folder', 'metadata'),
+    'folder',
+    'where offsets are kept, and which populator of this name works: in DATA_DIR, or in the metadata module, where populators on several machines find them',
+  ),
   POPULATOR_BATCH_RECORDS: setting(
     integer(1, 100_000),
     '1000',

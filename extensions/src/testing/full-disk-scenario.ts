@@ -6,6 +6,7 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { acquireLease } from '../framework/files/lease.js';
 import { Cursors } from '../framework/populator/cursor.js';
+import { CursorFiles } from '../framework/populator/cursor-files.js';
 import { EmbeddedQueue } from '../framework/queue/embedded/embedded-queue.js';
 import type { Consumer, Message } from '../framework/queue/queue.js';
 import { eventually } from './eventually.js';
@@ -138,12 +139,12 @@ async function fillAndRecover(segmentBytes: number): Promise<number> {
 async function populatorOnFullDisk(): Promise<void> {
   const { signal } = new AbortController();
   const file = path.join(root, 'lease');
-  const cursors = await Cursors.load(root, ['own']);
+  const cursors = await Cursors.load(new CursorFiles(root), ['own']);
   await cursors.save('own', { nextSeq: 1 });
   await takeAllRoom(path.join(root, 'ballast'));
   for (let nextSeq = 2; nextSeq < 6; nextSeq++) {
     await cursors.save('own', { nextSeq, lastRecord: 'x'.repeat(64) });
-    assert.equal((await Cursors.load(root, ['own'])).get('own').nextSeq, nextSeq);
+    assert.equal((await Cursors.load(new CursorFiles(root), ['own'])).get('own').nextSeq, nextSeq);
     const lease = await acquireLease({ file, what: 'the test', log, signal });
     assert.ok(lease);
     await lease.release();

@@ -81,6 +81,10 @@ export const wholeNumber = (min: number) =>
     .refine(value => value >= min, `expected at least ${min}`)
     .transform(value => Math.min(value, Number.MAX_SAFE_INTEGER));
 
+/** A process that holds a reader must say so again in this time. */
+const MAX_HOLD_MS = 600_000;
+const MAX_PLACE_BYTES = 4096;
+
 /** LevelDOWNs count in 32 bits. A listing of more entries than that is not limited: it would take days. */
 const MAX_COUNT = 2 ** 31 - 1;
 
@@ -124,6 +128,21 @@ const expectedEntries = z
   .max(MAX_ENTRIES);
 const newEntries = z.array(z.object({ versionId, value: z.union([storedValue, z.null()]) })).max(MAX_ENTRIES);
 
+const holderId = z.string().min(1).max(200);
+
+const readerHold = options({
+  reader: readerId,
+  holder: holderId,
+  leaseMs: wholeNumber(0).refine(ms => ms <= MAX_HOLD_MS, `expected at most ${MAX_HOLD_MS}`),
+});
+
+const readerPlace = options({
+  reader: readerId,
+  holder: holderId,
+  name: sized(z.string(), 256),
+  place: sized(z.string(), MAX_PLACE_BYTES),
+});
+
 /** @throws CatalogueError InvalidArgument that names the argument and what is accepted. */
 export function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
@@ -150,4 +169,8 @@ export const checkRecordRange = (value: unknown): z.infer<typeof recordRange> =>
   check('options', recordRange, value);
 export const checkPruneRange = (value: unknown): z.infer<typeof pruneRange> =>
   check('options', pruneRange, value);
+export const checkReaderHold = (value: unknown): z.infer<typeof readerHold> =>
+  check('options', readerHold, value);
+export const checkReaderPlace = (value: unknown): z.infer<typeof readerPlace> =>
+  check('options', readerPlace, value);
 export const checkReader = (value: unknown): string => check('reader', readerId, value);

@@ -6,6 +6,9 @@
  * restarts. `forgetReader('populator')` ends that. Readers that give no name, such as Backbeat's, find the
  * newest RECORD_LOG_MAX_RECORDS records.
  *
+ * Where several processes stand for one reader, one of them holds it: `holdReader({ reader, holder, leaseMs })`,
+ * again within `leaseMs`, and saves for the others what it has reached.
+ *
  * A reader that has read everything waits with `awaitRecords`, instead of asking again and again.
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
@@ -13,17 +16,25 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/rpc/service';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import type { LogReaders } from '../record-log/log-readers.js';
+import type { ReaderHolders } from '../record-log/reader-holders.js';
 import { RECORD_LOG_NAME } from '../record-log/record.js';
 import type { RecordLog } from '../record-log/record-log.js';
 import type { RecordWaiters } from '../record-log/record-waiters.js';
 import type { Retention } from '../record-log/retention.js';
 import type { Recovery } from '../store/recovery.js';
-import { checkPruneRange, checkReader, checkRecordRange } from './arguments.js';
+import {
+  checkPruneRange,
+  checkReader,
+  checkReaderHold,
+  checkReaderPlace,
+  checkRecordRange,
+} from './arguments.js';
 import { checkRecordWait } from './await-records.js';
 
 export interface RecordLogServiceOptions {
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
+  readonly holders: ReaderHolders;
   readonly retention: Retention;
   readonly recovery: Recovery;
   readonly waiters: RecordWaiters;
@@ -33,6 +44,7 @@ export interface RecordLogServiceOptions {
 export function recordLogService({
   recordLog,
   readers,
+  holders,
   retention,
   recovery,
   waiters,
@@ -76,6 +88,19 @@ export function recordLogService({
       forgetReader: async ({ logName, args: [reader] }: RpcCall) => {
         checkLogName(logName);
         await readers.forget(checkReader(reader));
+      },
+
+      /** `({ reader, holder, leaseMs })` → `{ holder, places }`: who holds the reader now, see `ReaderHolders.hold`. */
+      holdReader: async ({ logName, args: [options] }: RpcCall) => {
+        checkLogName(logName);
+        return holders.hold(checkReaderHold(options));
+      },
+
+      /** `({ reader, holder, name, place })` → `{ saved }`, false when another process holds the reader. */
+      saveReaderPlace: async ({ logName, args: [options] }: RpcCall) => {
+        checkLogName(logName);
+        const { reader, holder, name, place } = checkReaderPlace(options);
+        return { saved: await holders.save(reader, holder, name, place) };
       },
 
       // Named in the manifest of CloudServer's daemon, where it is not for clients either.

@@ -1,15 +1,10 @@
 /**
- * How far each extension has read the record log: `<DATA_DIR>/extensions/populator/offset.<extension>.json`. It is
- * saved in place, after the messages of what was read are on stable storage. One that is new begins where the
- * one is that is furthest behind. `offset.json` is that of populators that had one place for all.
+ * How far each extension has read the record log. It is saved after the messages of what was read are on stable
+ * storage. One that is new begins where the one is that is furthest behind.
  */
-import { readdir, rm } from 'node:fs/promises';
-import path from 'node:path';
-import { StartError } from '@zenko-modules/common/start-error';
 import { z } from 'zod';
-import { readSlotFile, writeSlotFile } from '../files/slot-file.js';
 
-const cursorSchema = z.object({
+export const cursorSchema = z.object({
   nextSeq: z.int().min(1),
   lastRecord: z.string().optional(),
 });
@@ -23,36 +18,38 @@ export interface Cursor {
 
 export const LOG_START: Cursor = { nextSeq: 1 };
 
-const SHARED_FILE = 'offset.json';
-const OWN_FILE = /^offset\.(.+)\.json$/;
-
-function fileOf(extension: string): string {
-  return extension === '' ? SHARED_FILE : `offset.${extension}.json`;
+/** Where cursors are kept. The name '' is that of populators that had one cursor for all extensions. */
+export interface CursorPlace {
+  read(extension: string): Promise<Cursor | undefined>;
+  /** On stable storage when it resolves. */
+  save(extension: string, cursor: Cursor): Promise<void>;
+  /** Forgets those of extensions that are not among `names`. */
+  keepOnly(names: ReadonlySet<string>): Promise<void>;
 }
 
 export class Cursors {
-  readonly #folder: string;
+  readonly #place: CursorPlace;
   readonly #cursors: Map<string, Cursor>;
-  /** Those that have no file yet. */
+  /** Those that are not kept yet. */
   readonly #added: readonly string[];
 
-  private constructor(folder: string, cursors: Map<string, Cursor>, added: readonly string[]) {
-    this.#folder = folder;
+  private constructor(place: CursorPlace, cursors: Map<string, Cursor>, added: readonly string[]) {
+    this.#place = place;
     this.#cursors = cursors;
     this.#added = added;
   }
 
-  /** Those of `extensions`. @throws StartError when a file is damaged. */
-  static async load(folder: string, extensions: readonly string[]): Promise<Cursors> {
+  /** Those of `extensions`. @throws StartError when one is damaged. */
+  static async load(place: CursorPlace, extensions: readonly string[]): Promise<Cursors> {
     const own = new Map<string, Cursor>();
     for (const name of extensions) {
-      const cursor = await read(path.join(folder, fileOf(name)));
+      const cursor = await place.read(name);
       if (cursor) own.set(name, cursor);
     }
-    const others = own.size > 0 ? lowestOf(own) : await read(path.join(folder, SHARED_FILE));
+    const others = own.size > 0 ? lowestOf(own) : await place.read('');
     const cursors = extensions.map(name => [name, own.get(name) ?? others ?? LOG_START] as const);
     return new Cursors(
-      folder,
+      place,
       new Map(cursors),
       extensions.filter(name => !own.has(name)),
     );
@@ -69,8 +66,7 @@ export class Cursors {
 
   /** On stable storage when it resolves. */
   async save(extension: string, cursor: Cursor): Promise<void> {
-    const saved = { ...cursor, savedAt: new Date().toISOString() };
-    await writeSlotFile(path.join(this.#folder, fileOf(extension)), saved);
+    await this.#place.save(extension, cursor);
     this.#cursors.set(extension, cursor);
   }
 
@@ -80,26 +76,11 @@ export class Cursors {
    */
   async begin(): Promise<void> {
     for (const name of this.#added) await this.save(name, this.get(name));
-    for (const file of await readdir(this.#folder)) {
-      const name = OWN_FILE.exec(file)?.[1];
-      if (name !== undefined && !this.#cursors.has(name)) await rm(path.join(this.#folder, file));
-    }
+    await this.#place.keepOnly(new Set(this.#cursors.keys()));
   }
 }
 
 function lowestOf(cursors: ReadonlyMap<string, Cursor>): Cursor {
   const [first = LOG_START, ...others] = cursors.values();
   return others.reduce((lowest, cursor) => (cursor.nextSeq < lowest.nextSeq ? cursor : lowest), first);
-}
-
-async function read(file: string): Promise<Cursor | undefined> {
-  try {
-    const content = await readSlotFile(file);
-    return content === undefined ? undefined : cursorSchema.parse(content);
-  } catch (err) {
-    throw new StartError(
-      `${file} is damaged: write {"nextSeq":<number>} into it, or remove it to read the log from where others are, or its beginning`,
-      { cause: err },
-    );
-  }
 }

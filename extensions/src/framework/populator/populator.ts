@@ -6,7 +6,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import type { Queue } from '../queue/queue.js';
 import { BacklogGate } from './backlog-gate.js';
-import { Cursors } from './cursor.js';
+import { type CursorPlace, Cursors } from './cursor.js';
 import type { NamedFilter } from './filtering.js';
 import { Lane } from './lane.js';
 import type { RecordLogReader } from './record-log-reader.js';
@@ -14,8 +14,6 @@ import { SharedLog } from './shared-log.js';
 import { type TopicReader, UnreadTopics } from './unread-topics.js';
 
 export interface PopulatorOptions {
-  /** Where the offsets are kept. */
-  readonly folder: string;
   readonly reader: RecordLogReader;
   readonly queue: Queue;
   readonly filters: readonly NamedFilter[];
@@ -51,12 +49,15 @@ export class Populator {
     return troubles.filter(trouble => trouble !== undefined).join('; ') || undefined;
   }
 
-  /** Runs until `signal` is aborted; what was read is published and saved before. @throws StartError */
-  async run(signal: AbortSignal): Promise<void> {
-    const { folder, reader, queue, readers, filterAttempts, metrics, log } = this.#options;
+  /**
+   * Runs until `signal` is aborted; what was read is published and saved before. @throws StartError
+   * @param place where the offsets are kept
+   */
+  async run(place: CursorPlace, signal: AbortSignal): Promise<void> {
+    const { reader, queue, readers, filterAttempts, metrics, log } = this.#options;
     const filters = this.#options.filters.length > 0 ? this.#options.filters : [NOBODY];
     const names = filters.map(({ name }) => name);
-    const cursors = await Cursors.load(folder, names);
+    const cursors = await Cursors.load(place, names);
     await cursors.begin();
     log.info({ nextSeq: cursors.lowest.nextSeq, extensions: names }, 'following the record log');
     const unread = new UnreadTopics({ queue, readers, log });

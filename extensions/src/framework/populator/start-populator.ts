@@ -13,18 +13,22 @@ import { makeFolder } from '@zenko-modules/common/sync-folder';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { createPopulatorMetrics } from '../extension-metrics.js';
 import type { PopulatorSettings } from '../extension-settings.js';
-import { acquireLease } from '../files/lease.js';
+import { acquireLease, type Lease } from '../files/lease.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
 import { groupOf, type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
 import { openQueue } from '../queue/open-queue.js';
 import type { Queue } from '../queue/queue.js';
 import { createFilter } from './create-filter.js';
-import { Cursors } from './cursor.js';
+import { type CursorPlace, Cursors } from './cursor.js';
+import { CursorFiles } from './cursor-files.js';
+import { holdReader } from './held-reader.js';
 import { Populator } from './populator.js';
 import { RecordLogReader } from './record-log-reader.js';
 import type { TopicReader } from './unread-topics.js';
 
 const CALL_TIMEOUT_MS = 10_000;
+/** Less than a lease: one that is not answered must not cost it. */
+const LEASE_CALL_TIMEOUT_MS = 2000;
 const RESTART_AFTER_MS = 1000;
 
 /** Listens at once; follows the log when the metadata module and the queue are there. */
@@ -40,20 +44,21 @@ export async function startPopulator(
   const filters = [...extensions.active.values()]
     .map(active => createFilter(active, log))
     .filter(filter => filter !== undefined);
+  const files = new CursorFiles(folder);
   await Cursors.load(
-    folder,
+    files,
     filters.map(({ name }) => name),
   );
   const queue = await openQueue(settings, extensions.kafkaHosts, log);
+  const url = `http://${settings.METADATA_HOST}:${settings.METADATA_PORT}`;
   const client = new RpcClient({
-    url: `http://${settings.METADATA_HOST}:${settings.METADATA_PORT}`,
+    url,
     namespace: RECORD_LOG_NAMESPACE,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
   const registry = createRegistry();
   createVolumeMetrics(registry, folder);
   const populator = new Populator({
-    folder,
     reader: new RecordLogReader({
       client,
       name: settings.POPULATOR_NAME,
@@ -67,50 +72,82 @@ export async function startPopulator(
     metrics: createPopulatorMetrics(registry),
     log,
   });
+  /** Who works while this one stands by for it. */
+  let worksElsewhere: string | undefined;
   const probes = await startProbeServer({
     address: settings.LISTEN_ADDRESS,
     port: settings.POPULATOR_PROBE_PORT,
     portSetting: 'POPULATOR_PROBE_PORT',
     registry,
     ready: async () => {
+      if (worksElsewhere !== undefined) return;
       if (populator.trouble !== undefined) throw new Error(populator.trouble);
       await queue.ready();
     },
+    details: () =>
+      worksElsewhere === undefined ? { role: 'working' } : { role: 'stand-by', working: worksElsewhere },
   });
   prepareTopics(queue, extensions, log);
   const stop = new AbortController();
-  const running = runAlone(populator, folder, stop.signal, log);
+  const leases = new RpcClient({
+    url,
+    namespace: RECORD_LOG_NAMESPACE,
+    callTimeoutMs: LEASE_CALL_TIMEOUT_MS,
+  });
+  const acquire = async (): Promise<Acquired | undefined> => {
+    if (settings.POPULATOR_OFFSETS === 'metadata') {
+      const held = await holdReader({
+        client: leases,
+        name: settings.POPULATOR_NAME,
+        before: files,
+        onWaiting: holder => {
+          worksElsewhere = holder;
+        },
+        log,
+        signal: stop.signal,
+      });
+      worksElsewhere = undefined;
+      return held && { lease: held, place: held };
+    }
+    const file = path.join(folder, 'lease');
+    const lease = await acquireLease({ file, what: 'the record log', log, signal: stop.signal });
+    return lease && { lease, place: files };
+  };
+  const running = runAlone(populator, acquire, stop.signal, log);
   return {
     ports: { POPULATOR_PROBE_PORT: probes.port },
     close: async () => {
       stop.abort();
       client.close();
       await running;
+      leases.close();
       await queue.close();
       await probes.close();
     },
   };
 }
 
-/** Two populators on one folder would each publish everything: the second one stands by. */
+/** The right to work alone, and where the offsets are kept meanwhile. */
+interface Acquired {
+  readonly lease: Lease;
+  readonly place: CursorPlace;
+}
+
+/** Two populators of one log would each publish everything: the second one stands by. */
 async function runAlone(
   populator: Populator,
-  folder: string,
+  acquire: () => Promise<Acquired | undefined>,
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const lease = await acquireLease({
-        file: path.join(folder, 'lease'),
-        what: 'the record log',
-        log,
-        signal,
-      });
-      if (!lease) return;
+      const acquired = await acquire();
+      if (!acquired) return;
+      const { lease, place } = acquired;
       const leave = linkSignals(signal, lease.lost);
       try {
-        await populator.run(leave.signal);
+        await populator.run(place, leave.signal);
       } finally {
         leave.release();
         await lease.release();
