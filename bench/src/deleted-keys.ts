@@ -1,5 +1,5 @@
 /**
- * What deleted keys leave in a mongodown store: `node bench/dist/deleted-keys.js [keys] [minutes]`. Keys are put
+ * What deleted keys leave in a mongodown store: `node bench/dist/deleted-keys.js [keys] [minutes] [keys of a batch]`. Keys are put
  * and deleted in batches of up to 10,000; then the documents that are left are counted, and a page of the
  * emptied range is read beside one of a range that never held a key. The server is that of the tests.
  *
@@ -19,11 +19,10 @@ import { MongoDown } from '@zenko-modules/metadata-module/leveldowns/mongodown/i
 import { MongoClient } from 'mongodb';
 import { Teardown } from './measure.js';
 
-const BATCH = 10_000;
 const value = Buffer.alloc(20, 'v');
 const keyOf = (number: number): string => `!bucket!${String(number).padStart(9, '0')}`;
 
-async function run(teardown: Teardown, keys: number, minutes: number): Promise<void> {
+async function run(teardown: Teardown, keys: number, minutes: number, batch: number): Promise<void> {
   const url = await startMongodb(teardown);
   const database = `bench-${randomUUID()}`;
   const commands = { count: 0 };
@@ -31,8 +30,8 @@ async function run(teardown: Teardown, keys: number, minutes: number): Promise<v
     url,
     database,
     collection: 'metadata',
-    timeoutMs: 60_000,
-    leaseMs: 120_000,
+    timeoutMs: 600_000,
+    leaseMs: 1_200_000,
     onClient: client => client.on('commandStarted', () => (commands.count += 1)),
   });
   const client = new MongoClient(url);
@@ -54,7 +53,10 @@ async function run(teardown: Teardown, keys: number, minutes: number): Promise<v
         .find()
         .sort({ n: -1 })
         .toArray();
-      const marker = await client.db(database).collection<{ _id: string; applied?: number }>('metadata').findOne({ _id: '' });
+      const marker = await client
+        .db(database)
+        .collection<{ _id: string; applied?: number }>('metadata')
+        .findOne({ _id: '' });
       if (Number(marker?.applied) >= Number(newest?.['n'])) return;
       await sleep(200);
     }
@@ -64,8 +66,8 @@ async function run(teardown: Teardown, keys: number, minutes: number): Promise<v
   const deadline = performance.now() + minutes * 60_000;
   const began = performance.now();
   let done = 0;
-  for (; done < keys && performance.now() < deadline; done += BATCH) {
-    const numbers = Array.from({ length: Math.min(BATCH, keys - done) }, (_, index) => done + index);
+  for (; done < keys && performance.now() < deadline; done += batch) {
+    const numbers = Array.from({ length: Math.min(batch, keys - done) }, (_, index) => done + index);
     await writeBatch(
       store,
       numbers.map(number => ({ type: 'put', key: keyOf(number), value })),
@@ -98,7 +100,12 @@ async function run(teardown: Teardown, keys: number, minutes: number): Promise<v
 
 const teardown = new Teardown();
 try {
-  await run(teardown, Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 10));
+  await run(
+    teardown,
+    Number(process.argv[2] ?? 1_000_000),
+    Number(process.argv[3] ?? 10),
+    Number(process.argv[4] ?? 10_000),
+  );
 } finally {
   await teardown.run();
 }
