@@ -27,6 +27,18 @@ async function installed(workspaces: string[]): Promise<Set<string>> {
   );
 }
 
+/** What TypeScript builds for these rooms: they and what they refer to, as for what their tests start. */
+async function referenced(rooms: readonly string[]): Promise<string[]> {
+  const found = new Set(rooms);
+  for (const room of found) {
+    const { references = [] } = JSON.parse(await read(`${room}/tsconfig.json`)) as {
+      references?: { path: string }[];
+    };
+    for (const { path: folder } of references) found.add(path.basename(folder));
+  }
+  return [...found].sort();
+}
+
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(match => match[1] ?? '');
 
 describe('what the images hold', () => {
@@ -60,7 +72,9 @@ describe('what the images hold', () => {
         ),
         programs: matches(dockerfile, /^COPY --from=build \/app\/([\w-]+)\/dist \1\/dist$/gm),
       };
-      for (const [what, folders] of Object.entries(copied)) assert.deepEqual(folders.sort(), needed, what);
+      assert.deepEqual(copied.sources.sort(), await referenced(needed), 'sources');
+      assert.deepEqual(copied.packages.sort(), needed, 'packages');
+      assert.deepEqual(copied.programs.sort(), needed, 'programs');
       const context = await read('.dockerignore');
       for (const folder of needed) assert.match(context, new RegExp(`^!${folder}$`, 'm'));
     });

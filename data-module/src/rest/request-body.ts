@@ -32,12 +32,15 @@ export function readSmallBody(req: IncomingMessage, size: number): Promise<Buffe
       return;
     }
     req.on('data', (piece: Buffer) => pieces.push(piece));
+    // What comes after the end says nothing more, and an error takes time to make.
+    const onClose = (): void => onGone();
     req.once('end', () => {
+      req.off('close', onClose);
       const [first = Buffer.alloc(0)] = pieces;
       resolve(pieces.length > 1 ? Buffer.concat(pieces, size) : first);
     });
     req.once('error', onGone);
-    req.once('close', () => onGone());
+    req.once('close', onClose);
   });
 }
 
