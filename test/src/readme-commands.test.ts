@@ -1,30 +1,75 @@
-/** The first commands of the README, as printed. The others need Docker, CloudServer or the AWS command line. */
+/** The commands of README and docs, as printed: each is run here, or it says why it cannot be. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'node:test';
-import { openPage } from '@zenko-modules/extensions/testing/printed-commands';
-import { README } from './support/readme.js';
+import { openPage, PROJECT } from '@zenko-modules/extensions/testing/printed-commands';
 
-const COMMANDS = [...(await readFile(README, 'utf8')).matchAll(/^```sh\n(.*?)\n```$/gms)].map(
-  ([, text = '']) => text,
-);
+const START = 'npm ci && npm start';
 
-test('npm start, and the object that gets its tag', async t => {
-  const [start, tryIt] = COMMANDS;
+/** Why a block is not run, by what it holds. */
+const NOT_RUN: readonly (readonly [RegExp, string])[] = [
+  [/\bdocker\b/, 'needs Docker: npm run test:swarm does what these do'],
+  [/FIRST_HOST/, 'needs the Swarm'],
+  [/start_s3server/, 'needs CloudServer'],
+  [/\/var\/lib\/cloudserver/, "needs the volumes of CloudServer's own daemons"],
+  [/npm test|npm run lint/, 'is what runs this test'],
+  [/\bbench\//, 'measures for minutes'],
+  [/<verb>/, 'stands for others'],
+];
+
+async function blocks(): Promise<string[]> {
+  const docs = (await readdir(path.join(PROJECT, 'docs'))).filter(name => name.endsWith('.md')).sort();
+  const pages = ['README.md', ...docs.map(name => `docs/${name}`)];
+  const texts = await Promise.all(pages.map(page => readFile(path.join(PROJECT, page), 'utf8')));
+  return texts.flatMap(text => [...text.matchAll(/^```sh\n(.*?)\n```$/gms)].map(([, block = '']) => block));
+}
+
+test('every command of README and docs is run, or there is a reason why not', async t => {
+  const left = new Set(await blocks());
+  const take = (pattern: RegExp): string => {
+    const block = [...left].find(text => pattern.test(text));
+    assert.ok(block !== undefined, `no page has ${String(pattern)}`);
+    left.delete(block);
+    return block;
+  };
   // What is installed is not installed again, under the feet of the other tests.
-  assert.equal(start, 'npm ci && npm start');
+  assert.equal(take(/^npm ci && npm start$/), START);
   const page = await openPage(t);
   const running = page.start('npm start');
   await running.printed(/Ctrl-C stops everything/);
-  assert.match(await page.run(tryIt ?? ''), /its tags are\n {2}greeted-by=me\n {2}hello=world\n/);
+  assert.match(await page.run(take(/^npm run try$/)), /its tags are\n {2}greeted-by=me\n {2}hello=world\n/);
+  const aws = take(/^aws .* s3 mb/m);
+  if (hasAws()) assert.match(await page.run(aws), /"hello"|"TagSet"/);
+  else if (process.env.CI === 'true') assert.fail('aws is not in PATH');
+  else t.diagnostic('aws is not in PATH: its commands are not run');
+  assert.match(await page.run(take(/ backup /)), /\d/);
   await running.interrupt();
   assert.match(running.output(), /stopping/);
+
+  for (const [pattern, reason] of NOT_RUN) {
+    const found = [...left].filter(text => pattern.test(text));
+    assert.ok(found.length > 0, `no command ${reason}: ${String(pattern)}`);
+    for (const block of found) left.delete(block);
+  }
+  assert.deepEqual([...left], []);
 });
 
 test('the next npm start, on another port', async t => {
-  const other = /`(EXTENSIONS=\S+ npm start)`/.exec(await readFile(README, 'utf8'))?.[1] ?? '';
+  const readme = await readFile(path.join(PROJECT, 'README.md'), 'utf8');
+  const other = /`(EXTENSIONS=\S+ npm start)`/.exec(readme)?.[1] ?? '';
   const page = await openPage(t);
   const running = page.start(other);
   await running.printed(/extensions {7}helloWorld, sortByType/);
   await running.interrupt();
 });
+
+function hasAws(): boolean {
+  try {
+    execFileSync('aws', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
