@@ -30,13 +30,10 @@ export interface CursorPlace {
 export class Cursors {
   readonly #place: CursorPlace;
   readonly #cursors: Map<string, Cursor>;
-  /** Those that are not kept yet. */
-  readonly #added: readonly string[];
 
-  private constructor(place: CursorPlace, cursors: Map<string, Cursor>, added: readonly string[]) {
+  private constructor(place: CursorPlace, cursors: Map<string, Cursor>) {
     this.#place = place;
     this.#cursors = cursors;
-    this.#added = added;
   }
 
   /** Those of `extensions`. @throws StartError when one is damaged. */
@@ -48,11 +45,7 @@ export class Cursors {
     }
     const others = own.size > 0 ? lowestOf(own) : await place.read('');
     const cursors = extensions.map(name => [name, own.get(name) ?? others ?? LOG_START] as const);
-    return new Cursors(
-      place,
-      new Map(cursors),
-      extensions.filter(name => !own.has(name)),
-    );
+    return new Cursors(place, new Map(cursors));
   }
 
   get(extension: string): Cursor {
@@ -71,11 +64,14 @@ export class Cursors {
   }
 
   /**
-   * To be called before the log is read. Those that are new keep their place from now on, however long they are
-   * held up. Those of other extensions are forgotten: one that is switched on again begins as a new one.
+   * To be called before the log is read. All keep their place from now on, however long they are held up, also those
+   * that are new or came from where they were kept before. Those of other extensions are forgotten: one that is
+   * switched on again begins as a new one.
    */
   async begin(): Promise<void> {
-    for (const name of this.#added) await this.save(name, this.get(name));
+    // The lowest first: those that one which ends half-way has not saved begin where the lowest is.
+    const ascending = [...this.#cursors].sort(([, a], [, b]) => a.nextSeq - b.nextSeq);
+    for (const [name, cursor] of ascending) await this.save(name, cursor);
     await this.#place.keepOnly(new Set(this.#cursors.keys()));
   }
 }
