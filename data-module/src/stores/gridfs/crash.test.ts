@@ -25,10 +25,10 @@ for (const modules of [1, 4]) {
           DATA_DIR: await temporaryFolder(t),
           ...gridFsEnvironment(place),
           // Its stand-in does one thing at a time.
-          MONGODB_TIMEOUT_MS: '30000',
+          MONGODB_TIMEOUT_MS: '7000',
           GRIDFS_CHUNK_BYTES: String(CHUNK),
           // Longer than a slow upload on a busy machine; and they sweep as often.
-          GRIDFS_UPLOAD_MS: '12000',
+          GRIDFS_UPLOAD_MS: '14000',
         }),
       });
       const files = await place.files.find().toArray();

@@ -5,12 +5,15 @@ import { buffer } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
+import { StartError } from '@zenko-modules/common/start-error';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { MongoClient, ObjectId } from 'mongodb';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { digestOf, generatedBuffer, generatedBytes } from '../../testing/generated-bytes.js';
+import { startTestModule } from '../../testing/start-module.js';
 import { newBlobKey } from '../blob-key.js';
 import { GridFsStore, type GridFsStoreOptions } from './gridfs-store.js';
 import { gridFsOptions, type GridFsPlace, newPlace } from './testing/gridfs-place.js';
@@ -179,6 +182,67 @@ test('chunks that belong to no file are swept when they are old, and no others',
   await sleep(300);
   assert.equal(await place.chunks.countDocuments({ files_id: old }), 0);
   assert.equal(await place.chunks.countDocuments(), before - 3);
+});
+
+test(
+  'an old chunk without a file is swept, and what was written later under its key stays',
+  options,
+  async t => {
+    const place = await newPlace(t);
+    const uploadMs = 100_000;
+    const key = newBlobKey();
+    // As when a copy that was resumed writes a blob anew while the sweep is at what the first try left of it.
+    for (const [n, madeMsAgo] of [3 * uploadMs, uploadMs, 0].entries())
+      await place.chunks.insertOne({
+        _id: idOf(madeMsAgo),
+        files_id: key,
+        n,
+        data: Buffer.alloc(9),
+        crc32c: 0,
+      });
+    const sweeping = new GridFsStore(gridFsOptions(place, { sweeps: true, uploadMs }));
+    t.after(() => sweeping.close());
+    const deadline = Date.now() + SETTLE_MS;
+    while ((await place.chunks.countDocuments({ n: 0 })) > 0 && Date.now() < deadline) await sleep(50);
+    const left = await place.chunks.find().sort({ n: 1 }).toArray();
+    assert.deepEqual(
+      left.map(({ n }) => n),
+      [1, 2],
+    );
+  },
+);
+
+test(
+  'an upload whose last chunk is in time, and its end is not, fails and leaves nothing',
+  options,
+  async t => {
+    const uploadMs = 500;
+    const { place, store } = await open(t, { uploadMs });
+    async function* late(): AsyncGenerator<Buffer, void> {
+      yield Buffer.alloc(CHUNK);
+      await sleep(2 * uploadMs);
+    }
+    const put = store.put(Readable.from(late(), { objectMode: false }), CHUNK);
+    await assert.rejects(put, /longer than GRIDFS_UPLOAD_MS/);
+    const deadline = Date.now() + SETTLE_MS;
+    while ((await place.count()) > 0 && Date.now() < deadline) await sleep(50);
+    assert.equal(await place.count(), 0);
+  },
+);
+
+test('a time for uploads that calls in their midst may outlast stops the start', async t => {
+  const env = {
+    DATA_BACKEND: 'gridfs',
+    DATA_DIR: await temporaryFolder(t),
+    MONGODB_URL: 'mongodb://127.0.0.1:1/',
+    MONGODB_TIMEOUT_MS: '5000',
+    GRIDFS_UPLOAD_MS: '9999',
+  };
+  await assert.rejects(startTestModule(t, env), err => {
+    assert.ok(err instanceof StartError, String(err));
+    assert.match(err.message, /^GRIDFS_UPLOAD_MS: "?9999"?.* 10000/);
+    return true;
+  });
 });
 
 test('an upload that takes longer than it may fails and leaves nothing', options, async t => {

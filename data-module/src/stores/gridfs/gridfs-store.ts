@@ -161,7 +161,10 @@ export class GridFsStore implements MovableStore {
     const { files } = this.#collections;
     try {
       await this.#collections.ensureIndexes();
-      const checksum = await this.#writeChunks(key, source);
+      const begun = performance.now();
+      const checksum = await this.#writeChunks(key, source, begun);
+      // The last chunks may have taken long; what is behind this is one call.
+      this.#checkTime(begun);
       const file = {
         _id: key,
         filename: key,
@@ -180,17 +183,15 @@ export class GridFsStore implements MovableStore {
   }
 
   /** Settles when nothing of it is on its way any more, but for what took too long. Resolves with the checksum of all. */
-  async #writeChunks(key: string, source: AsyncIterable<Buffer>): Promise<number> {
-    const { chunkBytes, window: atOnce, uploadMs } = this.#options;
+  async #writeChunks(key: string, source: AsyncIterable<Buffer>, begun: number): Promise<number> {
+    const { chunkBytes, window: atOnce } = this.#options;
     const { chunks } = this.#collections;
     const window = new TaskWindow(atOnce);
-    const begun = performance.now();
     let checksum = 0;
     let count = 0;
     try {
       for await (const pieces of inChunks(source, chunkBytes)) {
-        if (performance.now() - begun > uploadMs)
-          throw new CatalogueError('ServiceUnavailable', 'the upload took longer than GRIDFS_UPLOAD_MS');
+        this.#checkTime(begun);
         const data = Buffer.concat(pieces);
         checksum = crc32c(data, checksum);
         const chunk = { _id: new ObjectId(), files_id: key, n: count, data, crc32c: crc32c(data) };
@@ -203,6 +204,12 @@ export class GridFsStore implements MovableStore {
       await window.end();
     }
     return checksum;
+  }
+
+  /** What a sweep may remove the chunks of must not become a blob. */
+  #checkTime(begun: number): void {
+    if (performance.now() - begun > this.#options.uploadMs)
+      throw new CatalogueError('ServiceUnavailable', 'the upload took longer than GRIDFS_UPLOAD_MS');
   }
 
   async #file(key: string): Promise<FileDocument> {

@@ -1,11 +1,12 @@
 /**
  * Removes chunks that belong to no file: those of uploads that a module was killed over, and of deletions that came
  * half-way. Those of other modules' uploads that are under way belong to none either, and are left alone: an upload takes
- * `GRIDFS_UPLOAD_MS` at most, and only chunks that are twice as old go. Clocks may so differ by that much, too.
+ * `GRIDFS_UPLOAD_MS` and one call at most, and only chunks that are twice as old go. Clocks may so differ by the rest.
  */
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { sleep } from '@zenko-modules/common/deadline';
+import { ObjectId } from 'mongodb';
 import { Repeated } from '../repeated.js';
 import { BLOB_KEY } from './documents.js';
 import type { GridFsCollections } from './gridfs-collections.js';
@@ -47,10 +48,15 @@ async function sweepOnce(
     const next = owners.at(-1);
     if (next === undefined) return;
     last = next;
+    // Taken before the files are looked for: what becomes a file after that look has later chunks.
+    const cutoff = idMadeBefore(Date.now() - 2 * uploadMs);
     for (const key of await withoutFile(collections, owners)) {
       signal.throwIfAborted();
-      if (!BLOB_KEY.test(key) || !(await isOld(collections, key, 2 * uploadMs))) continue;
-      const { deletedCount } = await collections.call(() => collections.chunks.deleteMany({ files_id: key }));
+      if (!BLOB_KEY.test(key) || !(await isOld(collections, key, cutoff))) continue;
+      // Under a key that is given, as by a copy that is resumed, new chunks may come meanwhile.
+      const { deletedCount } = await collections.call(() =>
+        collections.chunks.deleteMany({ files_id: key, _id: { $lt: cutoff } }),
+      );
       log.warn({ blob: key, chunks: deletedCount }, 'chunks that belonged to no file were removed');
     }
     await sleep(performance.now() - begun, signal);
@@ -77,8 +83,13 @@ async function withoutFile(collections: GridFsCollections, keys: readonly string
   return keys.filter(key => !known.has(key));
 }
 
+/** Greater than the id of every chunk that was made a second before, and than of none that was made after. */
+function idMadeBefore(ms: number): ObjectId {
+  return ObjectId.createFromTime(Math.max(0, Math.floor(ms / 1000)));
+}
+
 /** By the first of its chunks that is there. */
-async function isOld(collections: GridFsCollections, key: string, ms: number): Promise<boolean> {
+async function isOld(collections: GridFsCollections, key: string, cutoff: ObjectId): Promise<boolean> {
   const [first] = await collections.call(() =>
     collections.chunks
       .find({ files_id: key }, { projection: { _id: 1 } })
@@ -86,5 +97,5 @@ async function isOld(collections: GridFsCollections, key: string, ms: number): P
       .limit(1)
       .toArray(),
   );
-  return first !== undefined && Date.now() - first._id.getTimestamp().getTime() > ms;
+  return first !== undefined && first._id.getTimestamp() < cutoff.getTimestamp();
 }
