@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import { startTcpProxy } from '@zenko-modules/common/testing/tcp-proxy';
 import { generatedBuffer, generatedBytes } from '../../testing/generated-bytes.js';
 import { eventually } from '../../testing/harmed-transfers.js';
 import { motoMissing, newBucket, sharedMoto } from '../../testing/moto-server.js';
@@ -86,6 +87,24 @@ test('an upload that takes longer than it may fails and leaves nothing', options
   const put = store.put(Readable.from(slow(), { objectMode: false }), 4 * PART);
   await assert.rejects(put, /longer than S3_STORE_UPLOAD_MS/);
   await eventually('nothing is left', async () => (await place.count()) === 0);
+});
+
+test('closing does not wait for a sweep that the cluster leaves without an answer', options, async t => {
+  const { port } = await sharedMoto();
+  const { bucket } = await newBucket(t, port);
+  const proxy = await startTcpProxy(t, port);
+  proxy.standStill(true);
+  const place = { bucket, endpoint: `http://127.0.0.1:${proxy.port}` };
+  const store = new S3Store(s3Options(place, { sweeps: true, timeoutMs: 600_000 }));
+  await eventually('the sweep has called', () => Promise.resolve(proxy.accepted() > 0));
+  const waited = new AbortController();
+  const ends = [
+    store.close().then(() => 'closed'),
+    sleep(20_000, waited.signal).then(() => 'it waits for the cluster'),
+  ];
+  const first = await Promise.race(ends);
+  waited.abort();
+  assert.equal(first, 'closed');
 });
 
 test('a blob of more parts than a cluster takes is refused at once', options, async t => {

@@ -18,7 +18,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { crc32c } from '@node-rs/crc32';
-import { onAbort } from '@zenko-modules/common/abort';
+import { linkSignals, onAbort } from '@zenko-modules/common/abort';
 import { DeadlineError, withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { ByteRange } from '../../data-store.js';
@@ -144,16 +144,20 @@ export class S3Calls {
     await this.#call(0, abortSignal => this.#clients.calls.send(complete, { abortSignal }));
   }
 
-  /** Resolves also when there is no such upload any more. */
-  async abortUpload(name: string, uploadId: string): Promise<void> {
+  /** Resolves also when there is no such upload any more. Abort `signal` to wait no longer. */
+  async abortUpload(name: string, uploadId: string, signal?: AbortSignal): Promise<void> {
     const abort = new AbortMultipartUploadCommand({ ...this.#at(name), UploadId: uploadId });
-    await this.#call(0, async abortSignal => {
-      try {
-        await this.#clients.calls.send(abort, { abortSignal });
-      } catch (err) {
-        if (!isNoSuchUpload(err)) throw err;
-      }
-    });
+    await this.#call(
+      0,
+      async abortSignal => {
+        try {
+          await this.#clients.calls.send(abort, { abortSignal });
+        } catch (err) {
+          if (!isNoSuchUpload(err)) throw err;
+        }
+      },
+      signal,
+    );
   }
 
   /** Resolves also when there is no such object. */
@@ -223,8 +227,8 @@ export class S3Calls {
     } while (token !== undefined);
   }
 
-  /** The multipart uploads under `prefix` that have neither been completed nor aborted. */
-  async *listUploads(prefix: string): AsyncGenerator<OpenUpload, void> {
+  /** The multipart uploads under `prefix` that have neither been completed nor aborted. Abort `signal` to wait no longer. */
+  async *listUploads(prefix: string, signal?: AbortSignal): AsyncGenerator<OpenUpload, void> {
     let marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {};
     while (marker !== undefined) {
       const list: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
@@ -232,7 +236,11 @@ export class S3Calls {
         Prefix: prefix,
         ...marker,
       });
-      const page = await this.#call(0, abortSignal => this.#clients.calls.send(list, { abortSignal }));
+      const page = await this.#call(
+        0,
+        abortSignal => this.#clients.calls.send(list, { abortSignal }),
+        signal,
+      );
       for (const { Key: name, UploadId: uploadId, Initiated: startedAt } of page.Uploads ?? [])
         if (name !== undefined && uploadId !== undefined) yield { name, uploadId, startedAt };
       marker =
@@ -251,16 +259,19 @@ export class S3Calls {
     return { Bucket: this.#options.bucket, Key: name };
   }
 
-  async #call<T>(bytes: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Rejects soon after `stop` is aborted, too. */
+  async #call<T>(bytes: number, work: (signal: AbortSignal) => Promise<T>, stop?: AbortSignal): Promise<T> {
     const ms = (ATTEMPTS + 1) * this.#options.timeoutMs + (ATTEMPTS * bytes) / SLOWEST;
     const overdue = new AbortController();
     const timer = setTimeout(() => overdue.abort(), ms);
+    const ends = linkSignals(overdue.signal, ...(stop === undefined ? [] : [stop]));
     try {
-      return await work(overdue.signal);
+      return await work(ends.signal);
     } catch (err) {
       throw nameS3Error(overdue.signal.aborted ? new DeadlineError('the call', ms) : err);
     } finally {
       clearTimeout(timer);
+      ends.release();
     }
   }
 

@@ -34,11 +34,11 @@ export function sweepUploads(options: UploadSweepOptions): Repeated {
 
 async function sweepOnce(options: UploadSweepOptions, signal: AbortSignal): Promise<void> {
   const { calls, prefix, isBlob, uploadMs, log } = options;
-  for await (const { name, uploadId, startedAt } of calls.listUploads(prefix)) {
+  for await (const { name, uploadId, startedAt } of calls.listUploads(prefix, signal)) {
     if (signal.aborted) return;
     if (startedAt === undefined || !isBlob(name)) continue;
     if (calls.now() - startedAt.getTime() <= 2 * uploadMs) continue;
-    await calls.abortUpload(name, uploadId);
+    await calls.abortUpload(name, uploadId, signal);
     log.warn({ name, startedAt }, 'a multipart upload that a module left behind was aborted');
   }
 }
