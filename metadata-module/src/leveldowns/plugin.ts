@@ -49,6 +49,8 @@ export interface OwnerWatcher {
   away(err: Error): void;
   /** This process owns the store, and could not say so for so long that another one may have taken it. */
   silent(): void;
+  /** Another process owns the store that this one did, as seen without any call: see LEVEL_ERRORS.fenced. Told once. */
+  lost(err: Error): void;
 }
 
 /** An abstract-leveldown store, with what ours may have beyond it. */

@@ -66,6 +66,7 @@ export class StandBy {
       owned: owner => this.#owned(owner),
       away: err => this.#cannotTell(err),
       silent: () => this.#silent(),
+      lost: err => this.#onFenced?.(err),
     });
   }
 

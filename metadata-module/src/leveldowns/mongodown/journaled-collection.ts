@@ -4,7 +4,7 @@ import { Applier } from './applier.js';
 import { DataWriter } from './data-writer.js';
 import { DataReader, MarkersChanged, type PageRequest, type ReadSource } from './data-reader.js';
 import type { DataDocument } from './documents.js';
-import { corrupt, unavailable } from './errors.js';
+import { corrupt, isFenced, unavailable } from './errors.js';
 import { GetBatcher } from './get-batcher.js';
 import type { JournalEntry, JournalOperation } from './journal-entry.js';
 import { JournalWriter } from './journal-writer.js';
@@ -228,11 +228,14 @@ export class JournaledCollection {
 
   /** The first failure is the one that all later calls get. */
   #fail(err: Error): Error {
-    this.#failure ??= err;
-    this.#writer.stop(this.#failure);
+    if (this.#failure !== undefined) return this.#failure;
+    this.#failure = err;
+    this.#writer.stop(err);
     this.#stopped.abort();
     this.#own.lease.stop();
-    return this.#failure;
+    // No call may come that would hear of it.
+    if (isFenced(err)) this.#options.watcher?.lost(err);
+    return err;
   }
 }
 
