@@ -21,6 +21,7 @@ import { RECORD_LOG_NAME } from '../record-log/record.js';
 import type { RecordLog } from '../record-log/record-log.js';
 import type { RecordWaiters } from '../record-log/record-waiters.js';
 import type { Retention } from '../record-log/retention.js';
+import type { OpenLevel } from '../store/open-level.js';
 import type { Recovery } from '../store/recovery.js';
 import {
   checkPruneRange,
@@ -32,6 +33,7 @@ import {
 import { checkRecordWait } from './await-records.js';
 
 export interface RecordLogServiceOptions {
+  readonly store: OpenLevel;
   readonly recordLog: RecordLog;
   readonly readers: LogReaders;
   readonly holders: ReaderHolders;
@@ -42,6 +44,7 @@ export interface RecordLogServiceOptions {
 }
 
 export function recordLogService({
+  store,
   recordLog,
   readers,
   holders,
@@ -93,7 +96,11 @@ export function recordLogService({
       /** `({ reader, holder, leaseMs })` → `{ holder, places }`: who holds the reader now, see `ReaderHolders.hold`. */
       holdReader: async ({ logName, args: [options] }: RpcCall) => {
         checkLogName(logName);
-        return holders.hold(checkReaderHold(options));
+        const request = checkReaderHold(options);
+        // Who holds a reader is in memory, and another process may own the store by now.
+        await recovery.certain();
+        await store.ping();
+        return holders.hold(request);
       },
 
       /** `({ reader, holder, name, place })` → `{ saved }`, false when another process holds the reader. */

@@ -38,3 +38,15 @@ test('an owner that was frozen hears by itself that it is none any more', { skip
     );
   }
 });
+
+test('an owner that is cut from MongoDB tells no holder of a reader that it still is', { skip }, async t => {
+  const { former } = await startTwo(t);
+  const log = former.client(RECORD_LOG_NAMESPACE);
+  const hold = (): Promise<unknown> =>
+    log.call('holdReader', { rpcArgs: [{ reader: 'r', holder: 'one', leaseMs: 60_000 }], subLevel: [] });
+  assert.deepEqual(await hold(), { holder: 'one', places: {} });
+  former.proxy.standStill(true);
+  await assert.rejects(hold());
+  await assert.rejects(hold());
+  former.proxy.standStill(false);
+});
