@@ -18,7 +18,7 @@ import { Serving } from './serving.js';
 import { advertisedAddress } from './stand-by/address.js';
 import { Door } from './stand-by/door.js';
 import { StandBy, type StandByOptions } from './stand-by/stand-by.js';
-import { levelErrorCode } from './store/level-errors.js';
+import { levelErrorCode, rootOf } from './store/level-errors.js';
 
 /**
  * Starts the module: probes and metrics on METADATA_PROBE_PORT, the store, and RPC on METADATA_PORT. Over a store
@@ -123,8 +123,11 @@ async function openFolder({ METADATA_PATH, DATA_DIR }: MetadataSettings): Promis
 /** An error of the first `open`, as far as the plug-in knows what it means to who starts the module. */
 function explain(plugin: LevelDownPlugin, err: unknown): unknown {
   if (!(err instanceof Error) || err instanceof StartError) return err;
+  const cause = rootOf(err);
   const explained =
-    plugin.explain?.(err) ??
-    (levelErrorCode(err) === undefined ? undefined : `METADATA_BACKEND: ${plugin.name}: ${messageOf(err)}`);
+    (cause instanceof Error ? plugin.explain?.(cause) : undefined) ??
+    (levelErrorCode(cause) === undefined
+      ? undefined
+      : `METADATA_BACKEND: ${plugin.name}: ${messageOf(cause)}`);
   return explained === undefined ? err : new StartError(explained, { cause: err });
 }

@@ -8,7 +8,7 @@ import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type LevelDown, LEVEL_ERRORS, LevelError, type StoreOwner } from '../leveldowns/plugin.js';
 import type { Serving } from '../serving.js';
-import { levelErrorCode } from '../store/level-errors.js';
+import { levelErrorCode, rootOf } from '../store/level-errors.js';
 import { connect, type Door } from './door.js';
 
 export interface StandByOptions {
@@ -17,7 +17,7 @@ export interface StandByOptions {
   readonly address: string;
   readonly door: Door;
   readonly log: Logger;
-  /** Opens the store, waiting for it, and serves it. Rejects with the LevelDOWN's own error. */
+  /** Opens the store, waiting for it, and serves it. Rejects with the LevelDOWN's own error, or one laid around it. */
   readonly serve: (options: {
     readonly bind: (server: http.Server) => number;
     readonly onLost: (err: Error) => void;
@@ -150,12 +150,14 @@ export class StandBy {
         onFenced = resolve;
       });
       this.#onFenced = onFenced;
-      const onLost = (err: Error): void => (isFenced(err) ? onFenced(err) : onFailed(err));
+      const onLost = (err: Error): void =>
+        levelErrorCode(err) === LEVEL_ERRORS.fenced ? onFenced(err) : onFailed(err);
       const serving = await serve({ bind: server => door.serve(server), onLost });
       return { serving, lost };
     } catch (err) {
       if (signal.aborted) return undefined;
-      const passes = isFenced(err) || (this.#hasStarted && levelErrorCode(err) === LEVEL_ERRORS.unavailable);
+      const code = levelErrorCode(rootOf(err));
+      const passes = code === LEVEL_ERRORS.fenced || (this.#hasStarted && code === LEVEL_ERRORS.unavailable);
       if (!passes) throw err;
       log.warn({ err }, 'the store could not be taken over');
       await sleep(PAUSE_MS, signal);
@@ -209,8 +211,4 @@ export class StandBy {
     this.#options.log.warn('this owner could not give a sign of life for too long: its clients are cut');
     this.#options.door.cut();
   }
-}
-
-function isFenced(err: unknown): boolean {
-  return levelErrorCode(err) === LEVEL_ERRORS.fenced;
 }

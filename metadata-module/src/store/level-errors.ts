@@ -23,3 +23,8 @@ export function fromLevelError(err: unknown): CatalogueError {
   const type = code === undefined ? 'InternalError' : ANSWERS[code];
   return new CatalogueError(type, type === 'InternalError' ? undefined : messageOf(err), { cause: err });
 }
+
+/** The LevelDOWN's own error below those that were laid around it. */
+export function rootOf(err: unknown): unknown {
+  return err instanceof CatalogueError && err.cause !== undefined ? rootOf(err.cause) : err;
+}

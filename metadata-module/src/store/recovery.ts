@@ -10,7 +10,7 @@ import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { LEVEL_ERRORS } from '../leveldowns/plugin.js';
 import type { RecordLog } from '../record-log/record-log.js';
-import { levelErrorCode } from './level-errors.js';
+import { levelErrorCode, rootOf } from './level-errors.js';
 import type { OpenLevel } from './open-level.js';
 
 /** After a failed attempt, this long every call is refused without another one. */
@@ -144,9 +144,4 @@ export class Recovery {
 
 function stopping(): CatalogueError {
   return new CatalogueError('ServiceUnavailable', 'the module is stopping');
-}
-
-/** The LevelDOWN's own error below those that were laid around it. */
-function rootOf(err: unknown): unknown {
-  return err instanceof CatalogueError && err.cause !== undefined ? rootOf(err.cause) : err;
 }
