@@ -1,7 +1,7 @@
 /** A server whose disk is full: it answers, and refuses every write. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { withDeadline } from '@zenko-modules/common/deadline';
+import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { mongodbMissing as skip } from '@zenko-modules/common/testing/mongodb-server';
 import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
@@ -26,7 +26,7 @@ for (const [how, answer] of Object.entries(ANSWERS)) {
   const full = ({ name }: WireCommand): Verdict => (WRITES.includes(name) ? { answer } : 'pass');
 
   test(
-    `a server that says ${how} that its disk is full fails writes, serves reads, and is used again when there is room`,
+    `a server that says ${how} that its disk is full fails writes, serves reads until the lease is over, and is used again when there is room`,
     { skip },
     async t => {
       const place = await newPlace(t);
@@ -51,6 +51,26 @@ for (const [how, answer] of Object.entries(ANSWERS)) {
       assert.deepEqual(await contents(store), whole);
       await closeLevel(store);
       assert.deepEqual(await withStore(newStore(place), contents), whole);
+    },
+  );
+
+  test(
+    `a store whose server says ${how} that its disk is full refuses reads once its lease is over, until there is room`,
+    { skip },
+    async t => {
+      const place = await newPlace(t);
+      const proxy = await startWireProxy(t, place.url);
+      const store = newStore({ ...place, url: proxy.url }, { timeoutMs: 1000 });
+      await openLevel(store);
+      await writeBatch(store, [put('a', '1')]);
+      proxy.judge = full;
+      await sleep(700);
+      const refused = { code: LEVEL_ERRORS.unavailable };
+      await assert.rejects(getValue(store, 'a'), refused);
+      await assert.rejects(contents(store), refused);
+      proxy.judge = () => 'pass';
+      assert.deepEqual(await contents(store), { a: '1' });
+      await closeLevel(store);
     },
   );
 
