@@ -15,12 +15,13 @@ async function setUp(t: TestContext, DATA_DIR: string) {
     namespace: RECORD_LOG_NAMESPACE,
   });
   t.after(() => client.close());
-  const call = (name: string, args: Answer): Promise<Answer> =>
+  const call = (name: string, args: Answer | string): Promise<Answer> =>
     client.call(name, { rpcArgs: [args], subLevel: [] }) as Promise<Answer>;
   return {
     hold: (holder: string, leaseMs = 60_000) => call('holdReader', { reader: 'r', holder, leaseMs }),
     save: (holder: string, place: string, name = 'a') =>
       call('saveReaderPlace', { reader: 'r', holder, name, place }),
+    forget: (reader: string) => call('forgetReader', reader),
     call,
     close: async () => {
       client.close();
@@ -71,4 +72,22 @@ test('what is no reader, holder, time or place is refused, and so is more than i
   for (const [name, args] of wrong) await assert.rejects(call(name, args), refused, JSON.stringify(args));
   for (let n = 0; n < 64; n += 1) await save('one', 'x', `name ${n}`);
   await assert.rejects(save('one', 'x', 'one more'), refused);
+});
+
+test('a reader that is forgotten makes room for another one, also after a restart', async t => {
+  const folder = await temporaryFolder(t);
+  const { call, hold, save, forget, close } = await setUp(t, folder);
+  await hold('one');
+  await save('one', '1');
+  const holdOther = (n: number): Promise<Answer> =>
+    call('holdReader', { reader: `r${n}`, holder: 'one', leaseMs: 1 });
+  for (let n = 1; n < 64; n += 1) await holdOther(n);
+  await assert.rejects(holdOther(64), (err: unknown) => isErrorType(err, 'SlowDown'));
+  await forget('r');
+  assert.deepEqual(await save('one', '2'), { saved: false });
+  await holdOther(64);
+  await forget('r64');
+  await close();
+  const again = await setUp(t, folder);
+  assert.deepEqual(await again.hold('two'), { holder: 'two', places: {} });
 });

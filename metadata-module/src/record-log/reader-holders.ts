@@ -74,7 +74,10 @@ export class ReaderHolders {
       // Who gives up what is another's already has nothing to say.
       if (held?.holder !== holder && leaseMs === 0) return answerOf(held);
       if (held === undefined && this.#held.size >= MAX_READERS) {
-        throw new CatalogueError('SlowDown', `reader: ${MAX_READERS} are held already`);
+        throw new CatalogueError(
+          'SlowDown',
+          `reader: ${MAX_READERS} are kept already: let the module forget one`,
+        );
       }
       const next = { holder, leaseMs, places: held?.places ?? {} };
       if (held?.holder !== holder) await this.#store(reader, next);
@@ -102,6 +105,14 @@ export class ReaderHolders {
       await this.#store(reader, { holder, leaseMs, places });
       this.#held.set(reader, { holder, leaseMs, places, renewedAt: performance.now() });
       return true;
+    });
+  }
+
+  /** Lets go of who holds `reader`, and of its places; durable when it resolves. One that is not known is none the worse. */
+  forget(reader: string): Promise<void> {
+    return this.#lock.run(reader, async () => {
+      await this.#commits.commitUnlogged([{ type: 'del', key: HOLDERS.keyOf(reader) }]);
+      this.#held.delete(reader);
     });
   }
 

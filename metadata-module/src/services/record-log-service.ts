@@ -87,10 +87,12 @@ export function recordLogService({
         return retention.prune(checkPruneRange(options).endSeq);
       },
 
-      /** `(reader)`: records need not be kept for it any more. */
+      /** `(reader)`: records need not be kept for it any more, nor who holds it and what was saved for it. */
       forgetReader: async ({ logName, args: [reader] }: RpcCall) => {
         checkLogName(logName);
-        await readers.forget(checkReader(reader));
+        const name = checkReader(reader);
+        await readers.forget(name);
+        await holders.forget(name);
       },
 
       /** `({ reader, holder, leaseMs })` → `{ holder, places }`: who holds the reader now, see `ReaderHolders.hold`. */
