@@ -26,6 +26,8 @@ const NEXT_PAGE = 1000;
 /** After so many pages the next one is asked for, once this part of the present one was handed out. */
 const PAGES_ALONE = 2;
 const ASK_AFTER = 1 / 4;
+/** Beside a page with more bytes than these none is read ahead: many readers may be slow at once. */
+const AHEAD_BYTES = 1024 * 1024;
 
 export interface IteratorSettings {
   readonly bounds: Bounds;
@@ -52,6 +54,8 @@ export class MongoIterator extends AbstractIterator {
   #rest: Bounds | undefined;
   /** The page that begins there, on its way. */
   #ahead: Promise<MergedPage> | undefined;
+  /** Whether the next page may be asked for while the present one is handed out; once for each. */
+  #mayAskAhead = false;
   readonly #underWay = new Set<Promise<MergedPage>>();
   #pages = 0;
   #left: number;
@@ -95,6 +99,7 @@ export class MongoIterator extends AbstractIterator {
     this.#entries = [];
     this.#at = 0;
     this.#ahead = undefined;
+    this.#mayAskAhead = false;
     this.#rest = isWithin(id, bounds) ? startingAt(bounds, id, reverse) : undefined;
   }
 
@@ -112,7 +117,7 @@ export class MongoIterator extends AbstractIterator {
     if (entry === undefined) return undefined;
     this.#at += 1;
     this.#left -= 1;
-    if (this.#pages > PAGES_ALONE && this.#at >= this.#entries.length * ASK_AFTER) this.#readAhead();
+    if (this.#mayAskAhead && this.#at >= this.#entries.length * ASK_AFTER) this.#readAhead();
     return entry;
   }
 
@@ -127,15 +132,21 @@ export class MongoIterator extends AbstractIterator {
       this.#entries = page.entries;
       this.#at = 0;
       this.#rest = page.rest;
+      this.#mayAskAhead =
+        this.#settings.readAhead && this.#pages > PAGES_ALONE && bytesOf(page.entries) <= AHEAD_BYTES;
     }
   }
 
   #readAhead(): void {
-    if (this.#ahead !== undefined || this.#rest === undefined || !this.#settings.readAhead) return;
+    this.#mayAskAhead = false;
     const left = this.#left - (this.#entries.length - this.#at);
-    if (left <= 0) return;
-    this.#ahead = this.#fetch(this.#rest, left);
-    this.#ahead.catch(() => undefined); // who comes to that page hears of it
+    if (this.#rest === undefined || left <= 0) return;
+    const page = this.#fetch(this.#rest, left);
+    this.#ahead = page;
+    page.catch(() => {
+      // Who comes to that page later asks for it anew, and one who waits for it hears of it.
+      if (this.#ahead === page) this.#ahead = undefined;
+    });
   }
 
   /** @param left entries that are wanted at most. */
@@ -166,4 +177,8 @@ export class MongoIterator extends AbstractIterator {
 
 function asWanted(bytes: Buffer, asBuffer: boolean): Buffer | string {
   return asBuffer ? bytes : bytes.toString('utf8');
+}
+
+function bytesOf(entries: readonly PageEntry[]): number {
+  return entries.reduce((sum, [id, value]) => sum + id.length + value.length, 0);
 }

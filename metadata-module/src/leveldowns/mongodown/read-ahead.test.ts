@@ -104,6 +104,30 @@ test('a page that cannot be read fails where its reader comes to it, and can be 
   assert.deepEqual(keys, KEYS);
 });
 
+test('a page that could not be read ahead is read anew when its reader comes to it', async () => {
+  const { asked, source, read } = open();
+  const keys = await read(1200);
+  source.page = () => Promise.reject(new Error('no primary'));
+  keys.push(...(await read(300)));
+  assert.equal(asked.length, 4, 'it is not asked for again and again');
+  source.page = request => Promise.resolve(pageOf(request));
+  keys.push(...(await read()));
+  assert.deepEqual(keys, KEYS);
+});
+
+test('beside a page with large values nothing is read ahead', async () => {
+  const { asked, source, read } = open();
+  const value = Buffer.alloc(2000);
+  source.page = request => {
+    const { entries, rest } = pageOf(request);
+    return Promise.resolve({ entries: entries.map(([key]) => [key, value]), rest });
+  };
+  const keys = await read(2000);
+  assert.equal(asked.length, 3);
+  keys.push(...(await read()));
+  assert.deepEqual(keys, KEYS);
+});
+
 test('after a seek nothing comes of what was read ahead', async () => {
   const { iterator, read } = open();
   await read(1500);
