@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { splitLines } from './split-lines.js';
 
 export const PARTITIONS = 256;
 /** What is held of each file before it is written. */
@@ -41,7 +41,7 @@ export class PartitionedLines {
     await this.#flush(partition);
     const input = createReadStream(this.#file(partition), { flags: 'a+', start: 0 });
     try {
-      for await (const line of createInterface({ input, crlfDelay: Infinity })) yield line;
+      yield* splitLines(input);
     } finally {
       input.destroy();
     }

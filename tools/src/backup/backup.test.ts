@@ -24,6 +24,8 @@ async function fill(module: MetadataUnderTest): Promise<void> {
     await module.put('versioned', `k${n % 5}`, { n }, { versioning: true });
   }
   await module.call('bucket0', 'del', 'kéy😀3', {});
+  // Line separators, which JSON does not escape.
+  await module.put('bucket1', 'a\u2028b\u2029', { text: 'c\u2028d\u2029' });
 }
 
 const DATABASES = ['bucket0', 'bucket1', 'bucket2', 'versioned'];

@@ -12,9 +12,9 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { ToolError } from '../command/exit-code.js';
+import { splitLines } from '../split-lines.js';
 
 export const FORMAT = 'zenko metadata backup';
 export const VERSION = 1;
@@ -84,7 +84,7 @@ export class BackupReader {
       );
     });
     try {
-      for await (const text of createInterface({ input, crlfDelay: Infinity })) {
+      for await (const text of splitLines(input)) {
         number += 1;
         if (this.totals !== undefined) throw this.#damaged(number, 'there is something after its end');
         const line = this.#parse(text, number);

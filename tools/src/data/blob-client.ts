@@ -1,9 +1,9 @@
 /** The data module, as the tools use it: its blobs by key, and which there are. */
 import http from 'node:http';
-import { createInterface } from 'node:readline';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import { ToolError } from '../command/exit-code.js';
+import { splitLines } from '../split-lines.js';
 
 const ANSWER_MS = 60_000;
 const CONNECTIONS = 64;
@@ -122,12 +122,11 @@ export class BlobClient {
 }
 
 async function* linesOf(response: http.IncomingMessage): AsyncGenerator<string, void, undefined> {
-  let failure: Error | undefined;
-  response.on('error', err => (failure = err));
-  for await (const line of createInterface({ input: response, crlfDelay: Infinity })) yield line;
-  // readline takes a stream that broke for one that has ended.
-  if (failure === undefined && response.complete) return;
-  throw new CatalogueError('ServiceUnavailable', 'the listing of blobs was cut off', { cause: failure });
+  try {
+    yield* splitLines(response);
+  } catch (err) {
+    throw new CatalogueError('ServiceUnavailable', 'the listing of blobs was cut off', { cause: err });
+  }
 }
 
 async function textOf(response: http.IncomingMessage): Promise<string> {
