@@ -10,7 +10,7 @@ const STATE_KEY = new Database([RECORD_LOGS_DATABASE, 'copy']).keyOf('state');
 
 const STATE = z.object({
   format: z.literal('metadata copy 1'),
-  /** The deployment's id, or where the source was. */
+  /** The deployment's id, where the source was, or which backup it is. */
   source: z.string(),
   /** Entries and bytes that are in the target. */
   entries: z.number().int().min(0),
@@ -53,6 +53,6 @@ export async function refuseUnfinishedCopy(get: Reader): Promise<void> {
   if (state === undefined) return;
   throw new StartError(
     `METADATA_BACKEND: the store is an unfinished copy of ${state.source} (${state.entries} entries so far): ` +
-      'run npm run metadata:copy with the same --from and --to to complete it',
+      'complete it with what began it, npm run metadata:copy or restore, and the same arguments',
   );
 }

@@ -3,8 +3,13 @@ import { mkdir, readFile, truncate, writeFile, readdir } from 'node:fs/promises'
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { refuseUnfinishedCopy } from '@zenko-modules/metadata-module/copy/copy-state';
+import { OpenedLocation, parseLocation } from '@zenko-modules/metadata-module/copy/location';
+import { getValue } from '@zenko-modules/metadata-module/leveldowns/level-calls';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
 import { runTool } from '../testing/run-tool.js';
+import { restoreBackup } from './restore-backup.js';
 
 interface Place {
   readonly dataDir: string;
@@ -108,6 +113,41 @@ test('a backup that is cut off or damaged is refused before anything is written'
   const twice = await runTool(t, ['restore', file, '--to', place.to], {});
   assert.equal(twice.code, 2);
   assert.match(twice.stderr, /is not empty/);
+});
+
+test('a restore that was cut off is completed by the same backup only', async t => {
+  const module = await MetadataUnderTest.start(t);
+  const folder = await temporaryFolder(t);
+  const [monday, tuesday] = [path.join(folder, 'monday'), path.join(folder, 'tuesday')];
+  for (let n = 0; n < 3000; n += 1) await module.put('monday', `k${n}`, { n });
+  assert.equal((await runTool(t, ['backup', monday], module.env)).code, 0);
+  await module.call('monday', 'del', 'k1', {});
+  assert.equal((await runTool(t, ['backup', tuesday], module.env)).code, 0);
+  const { dataDir } = await newPlace(t, 'leveldown');
+  const target = await OpenedLocation.open(
+    parseLocation('--to', `leveldown:${path.join(dataDir, 'metadata')}`),
+    {},
+    silentLogger(),
+  );
+  t.after(() => target.close());
+  const { signal } = new AbortController();
+  const restore = (file: string, onLine: () => void): Promise<unknown> =>
+    restoreBackup({ file, target, onLine, signal });
+  let lines = 0;
+  const cutOff = (): void => {
+    if ((lines += 1) === 2500) throw new Error('cut off');
+  };
+  await assert.rejects(restore(monday, cutOff), /cut off/);
+  await assert.rejects(
+    restore(tuesday, () => undefined),
+    /is an unfinished copy of something else, backup of .* with SHA-256/,
+  );
+  await assert.rejects(
+    refuseUnfinishedCopy(key => getValue(target.level, key)),
+    /unfinished copy of backup of .*: complete it with what began it, npm run metadata:copy or restore/,
+  );
+  await restore(monday, () => undefined);
+  await refuseUnfinishedCopy(key => getValue(target.level, key));
 });
 
 test('a backup replaces no file, and leaves none when it fails', async t => {

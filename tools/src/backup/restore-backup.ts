@@ -30,9 +30,9 @@ export interface RestoreOptions {
 export async function restoreBackup({ file, target, onLine, signal }: RestoreOptions): Promise<Totals> {
   const backup = new BackupReader(file);
   await backup.check(signal);
-  const { header } = backup;
-  if (header === undefined) throw new ToolError(`${file} is empty`);
-  await begin(target, `backup of ${header.uuid}`);
+  const { header, totals: checked } = backup;
+  if (header === undefined || checked === undefined) throw new ToolError(`${file} is empty`);
+  await begin(target, `backup of ${header.uuid} with SHA-256 ${checked.sha256}`);
   let batch: Operation[] = [];
   let bytes = 0;
   const flush = async (): Promise<void> => {
@@ -51,7 +51,7 @@ export async function restoreBackup({ file, target, onLine, signal }: RestoreOpt
   }
   await flush();
   const { totals } = backup;
-  if (totals === undefined) throw new ToolError(`${file} was changed while it was read`);
+  if (totals?.sha256 !== checked.sha256) throw new ToolError(`${file} was changed while it was read`);
   await target.setUuid(header.uuid);
   await writeBatch(target.level, [deleteState()]);
   return totals;
