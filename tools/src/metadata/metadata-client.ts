@@ -74,9 +74,13 @@ export class MetadataClient {
       let rawKey: unknown;
       for await (const item of streamIn('rawListKeys', stream)) rawKey = item;
       if (typeof rawKey !== 'string') return;
+      // Keys of databases all begin with "!": what follows cannot be one of theirs.
+      if (!rawKey.startsWith('!')) return;
       const name = /^!([^!]*)!/.exec(rawKey)?.[1];
-      // What follows cannot be a database's either, for all of those begin with "!".
-      if (name === undefined) return;
+      if (name === undefined)
+        throw new ToolError(
+          `the store holds the key ${JSON.stringify(rawKey)}, which belongs to no database: it must be removed before the databases can be told`,
+        );
       if (name.split('#', 1)[0] !== RECORD_LOGS_DATABASE) yield name;
       from = `!${name}"`;
     }

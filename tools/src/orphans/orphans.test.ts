@@ -130,6 +130,25 @@ test('metadata that names hardly any of the blobs is not taken for theirs', asyn
   assert.deepEqual(await Promise.all(keys.map(key => data.has(key))), [true, false, false, false, false]);
 });
 
+test('a key that belongs to no database hides no database: nothing is removed', async t => {
+  const { metadata, data, env } = await start(t);
+  const key = await data.putOld('x');
+  await metadata.put('b', 'k', object(key));
+  await metadata.damage([{ type: 'put', key: '!a', value: '{}' }]);
+  for (const args of [['orphans', '--remove', '--force'], ['ls']]) {
+    const { code, stderr } = await runTool(t, args, { ...env, ...metadata.env });
+    assert.equal(code, 2, args.join(' '));
+    assert.match(stderr, /the key "!a", which belongs to no database/);
+  }
+  assert.ok(await data.has(key));
+  await metadata.damage([
+    { type: 'del', key: '!a' },
+    { type: 'put', key: 'a', value: '{}' },
+  ]);
+  const { code, stderr } = await runTool(t, ['orphans'], { ...env, ...metadata.env });
+  assert.equal(code, 0, stderr);
+});
+
 test('with a module away, or an age that is too young, it ends with 2 and removes nothing', async t => {
   const { data, env } = await start(t);
   const key = await data.putOld('x');
