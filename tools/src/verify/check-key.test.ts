@@ -116,6 +116,13 @@ test('an old master gives way to the newest version only where it is kept as a v
   ]);
   assert.deepEqual(check({ k: { versionId: OLD, isNull: true }, ...newest }), [[kind, undefined, undefined]]);
   assert.deepEqual(check({ k: { a: 1 }, ...newest }), [[kind, undefined, undefined]]);
+  // What is under its id is not what it is now.
+  const changed = { versionId: OLD, isNull: true, tags: 'changed' };
+  const before = { [`k\0${OLD}`]: { versionId: OLD, isNull: true } };
+  assert.deepEqual(check({ k: changed, ...newest, ...before }), [[kind, undefined, undefined]]);
+  assert.deepEqual(check({ k: { versionId: OLD, a: 2 }, ...newest, [`k\0${OLD}`]: { versionId: OLD } }), [
+    [kind, undefined, undefined],
+  ]);
 });
 
 test('what nobody but a person can put right is told of, with no repair', () => {

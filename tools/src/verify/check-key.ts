@@ -142,13 +142,18 @@ function newestAsMaster({ key, nullVersion, newest }: KeyGroup): NewEntry[] | un
   }));
 }
 
-/** A master that is a null version, or has no version, exists nowhere else: it would be lost. */
+/**
+ * A master whose state exists nowhere else would be lost: one that has no version, and one that is a null version, for
+ * under its id lies at most what it was before its last change.
+ */
 function replaceOldMaster(group: KeyGroup, master: VersionValue): NewEntry[] | undefined {
   const id = idOf(master);
-  if (id === undefined) return undefined;
+  if (id === undefined || master.isNull === true) return undefined;
   const replaced = newestAsMaster(group);
-  if (replaced === undefined || group.own !== undefined) return replaced;
-  return master.isNull === true ? undefined : [{ versionId: id, value: asVersion(master) }, ...replaced];
+  const { own } = group;
+  if (own === undefined) return replaced && [{ versionId: id, value: asVersion(master) }, ...replaced];
+  const isKept = own.value !== undefined && asVersion(own.value) === asVersion(master);
+  return isKept ? replaced : undefined;
 }
 
 /** The text of a version; a master may name its null version beside. */
