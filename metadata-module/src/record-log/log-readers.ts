@@ -12,7 +12,8 @@ import { Database } from '../store/key-space.js';
 import type { OpenLevel } from '../store/open-level.js';
 import { RECORD_LOG_NAME, RECORD_LOGS_DATABASE } from './record.js';
 
-const READERS = new Database([RECORD_LOGS_DATABASE, RECORD_LOG_NAME, 'readers']);
+/** Below it, by name, which record each needs next. Never change the stored form on filled storage. */
+export const READERS = new Database([RECORD_LOGS_DATABASE, RECORD_LOG_NAME, 'readers']);
 const MAX_READERS = 64;
 /** A reader's place is stored again when it is this many records further. */
 const STORE_EVERY = 1000;

@@ -13,7 +13,8 @@ import { Database } from '../store/key-space.js';
 import type { OpenLevel } from '../store/open-level.js';
 import { RECORD_LOG_NAME, RECORD_LOGS_DATABASE } from './record.js';
 
-const HOLDERS = new Database([RECORD_LOGS_DATABASE, RECORD_LOG_NAME, 'holders']);
+/** Below it, by the reader's name, its holder and its places. Never change the stored form on filled storage. */
+export const HOLDERS = new Database([RECORD_LOGS_DATABASE, RECORD_LOG_NAME, 'holders']);
 const MAX_READERS = 64;
 export const MAX_PLACES = 64;
 
@@ -121,6 +122,11 @@ export class ReaderHolders {
     const value = JSON.stringify({ holder, leaseMs, places });
     await this.#commits.commitUnlogged([{ type: 'put', key: HOLDERS.keyOf(reader), value }]);
   }
+}
+
+/** The stored form of places that nobody holds. */
+export function placesOnly(places: Readonly<Record<string, string>>): string {
+  return JSON.stringify({ holder: '', leaseMs: 0, places: { ...places } } satisfies StoredHolder);
 }
 
 function answerOf(held: StoredHolder | undefined): HoldAnswer {

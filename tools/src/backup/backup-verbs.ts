@@ -39,14 +39,21 @@ async function backup(file: string, { output, env, signal }: VerbContext): Promi
   const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
   const client = await MetadataClient.connect({ host, port, signal });
   try {
-    let gaps = 0;
+    let [gaps, lastMissing] = [0, 0];
     const onMissing = ({ from, to }: MissingRecords): void => {
       gaps += to - from + 1;
+      lastMissing = to;
     };
     const log = await LogWindow.open({ verb: 'backup', host, port, signal, from: 'oldest', onMissing });
     try {
       const progress = output.progress('entries and records');
-      const totals = await writeBackup({ client, log, file, onLine: () => progress.add() });
+      const totals = await writeBackup({
+        client,
+        log,
+        lastMissing: () => lastMissing,
+        file,
+        onLine: () => progress.add(),
+      });
       output.endProgress();
       const missing = gaps === 0 ? '' : `; ${gaps} records are not in the log or cannot be read: see verify`;
       output.result(

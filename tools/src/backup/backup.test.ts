@@ -6,10 +6,17 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { silentLogger } from '@zenko-modules/common/logger';
 import { refuseUnfinishedCopy } from '@zenko-modules/metadata-module/copy/copy-state';
 import { OpenedLocation, parseLocation } from '@zenko-modules/metadata-module/copy/location';
+import { recordKey } from '@zenko-modules/metadata-module/record-log/record';
+import { httpUrl } from '@zenko-modules/common/http-url';
+import { RpcClient } from '@zenko-modules/rpc/client';
+import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { getValue } from '@zenko-modules/metadata-module/leveldowns/level-calls';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
+import { LogWindow } from '../metadata/log-window.js';
+import { MetadataClient } from '../metadata/metadata-client.js';
 import { runTool } from '../testing/run-tool.js';
 import { restoreBackup } from './restore-backup.js';
+import { writeBackup } from './write-backup.js';
 
 interface Place {
   readonly dataDir: string;
@@ -113,6 +120,67 @@ test('a backup that is cut off or damaged is refused before anything is written'
   const twice = await runTool(t, ['restore', file, '--to', place.to], {});
   assert.equal(twice.code, 2);
   assert.match(twice.stderr, /is not empty/);
+});
+
+test('readers of the log keep their places over a backup and a restore', async t => {
+  const recordLog = (module: MetadataUnderTest): RpcClient => {
+    const rpc = new RpcClient({
+      url: httpUrl('127.0.0.1', module.env.METADATA_PORT ?? ''),
+      namespace: RECORD_LOG_NAMESPACE,
+    });
+    t.after(() => rpc.close());
+    return rpc;
+  };
+  const logName = 's3-recordlog';
+  const module = await MetadataUnderTest.start(t);
+  for (let n = 0; n < 50; n += 1) await module.put('b', `k${n}`, { n });
+  const log = recordLog(module);
+  const call = (rpc: RpcClient, name: string, ...rpcArgs: unknown[]): Promise<unknown> =>
+    rpc.call(name, { rpcArgs, subLevel: [], logName });
+  await call(log, 'readRecords', { startSeq: 20, limit: 0, reader: 'populator' });
+  const hold = { reader: 'populator', holder: 'me', leaseMs: 60_000 };
+  await call(log, 'holdReader', hold);
+  await call(log, 'saveReaderPlace', { reader: 'populator', holder: 'me', name: 'offset.a', place: '20' });
+  const file = path.join(await temporaryFolder(t), 'backup');
+  const made = await runTool(t, ['backup', file], module.env);
+  assert.equal(made.code, 0, made.stderr);
+  // Asking changes nothing.
+  assert.deepEqual(await call(log, 'holdReader', hold), { holder: 'me', places: { 'offset.a': '20' } });
+  const place = await newPlace(t, 'leveldown');
+  assert.equal((await runTool(t, ['restore', file, '--to', place.to], {})).code, 0);
+  const again = recordLog(
+    await MetadataUnderTest.start(t, { DATA_DIR: place.dataDir, RECORD_LOG_MAX_RECORDS: '1' }),
+  );
+  const pruned = (await call(again, 'pruneRecords', { endSeq: 40 })) as { start: number };
+  assert.ok(pruned.start <= 20, `pruned up to ${pruned.start}`);
+  const answer = await call(again, 'holdReader', { ...hold, holder: 'you' });
+  assert.deepEqual(answer, { holder: 'you', places: { 'offset.a': '20' } });
+});
+
+test('a record that is missing fails a backup that was begun before it, and no other', async t => {
+  const module = await MetadataUnderTest.start(t);
+  for (let n = 0; n < 20; n += 1) await module.put('b', `k${n}`, { n });
+  await module.damage([{ type: 'del', key: recordKey(10) }]);
+  const signal = new AbortController().signal;
+  const at = { host: '127.0.0.1', port: Number(module.env.METADATA_PORT), signal };
+  const folder = await temporaryFolder(t);
+  const client = await MetadataClient.connect(at);
+  t.after(() => client.close());
+  const backup = async (name: string, begunAt: number): Promise<unknown> => {
+    let last = 0;
+    const log = await LogWindow.open({
+      ...at,
+      verb: 'backup',
+      from: 'oldest',
+      onMissing: ({ to }) => (last = to),
+    });
+    t.mock.method(log, 'newest', () => Promise.resolve(begunAt), { times: 1 });
+    const options = { client, log, lastMissing: () => last, file: path.join(folder, name), onLine: () => {} };
+    return writeBackup(options).finally(() => log.close());
+  };
+  await assert.rejects(backup('early', 9), /record 10 of the log is missing or cannot be read/);
+  await backup('late', 10);
+  assert.deepEqual(await readdir(folder), ['late']);
 });
 
 test('a restore that was cut off is completed by the same backup only', async t => {

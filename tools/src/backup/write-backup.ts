@@ -7,6 +7,7 @@ import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { ToolError } from '../command/exit-code.js';
 import type { LogWindow } from '../metadata/log-window.js';
 import type { MetadataClient } from '../metadata/metadata-client.js';
+import { readersOfLog } from './log-readers.js';
 import { FORMAT, type Totals, VERSION } from './format.js';
 
 const BUFFER_CHARACTERS = 1024 * 1024;
@@ -15,19 +16,22 @@ export interface BackupOptions {
   readonly client: MetadataClient;
   /** From the oldest record that is kept on, and not read yet. */
   readonly log: LogWindow;
+  /** The highest number of those that `log` has told missing, 0 for none. */
+  readonly lastMissing: () => number;
   readonly file: string;
   readonly onLine: () => void;
 }
 
 /** The file is whole and on stable storage when it resolves; before that it has another name. Replaces no file. */
-export async function writeBackup({ client, log, file, onLine }: BackupOptions): Promise<Totals> {
+export async function writeBackup(options: BackupOptions): Promise<Totals> {
+  const { file } = options;
   const partial = `${file}.partial`;
   await refuseExisting(file);
   const handle = await open(partial, 'w', 0o600).catch((err: unknown) => {
     throw new ToolError(`cannot write ${partial} (${messageOf(err)})`, { cause: err });
   });
   try {
-    const totals = await writeLines(handle, client, log, onLine);
+    const totals = await writeLines(handle, options);
     await handle.sync();
     await handle.close();
     await rename(partial, file);
@@ -42,9 +46,7 @@ export async function writeBackup({ client, log, file, onLine }: BackupOptions):
 
 async function writeLines(
   handle: FileHandle,
-  client: MetadataClient,
-  log: LogWindow,
-  onLine: () => void,
+  { client, log, lastMissing, onLine }: BackupOptions,
 ): Promise<Totals> {
   const hash = createHash('sha256');
   let pending = '';
@@ -60,8 +62,13 @@ async function writeLines(
     if (pending.length >= BUFFER_CHARACTERS) await flush();
   };
   let [entries, records] = [0, 0];
+  const readers = await readersOfLog(client, log);
   const from = await log.newest();
   await write([FORMAT, VERSION, { uuid: await client.uuid(), created: new Date().toISOString(), from }]);
+  for (const entry of readers) {
+    await write(entry);
+    entries += 1;
+  }
   for await (const database of client.databases()) {
     for await (const { key, value } of client.entries(database)) {
       await write(['entry', database, key, value]);
@@ -74,6 +81,11 @@ async function writeLines(
     records += 1;
     last = seq;
   }
+  // Missing before it is only history, for the entries hold what those records changed.
+  if (lastMissing() > from)
+    throw new ToolError(
+      `record ${lastMissing()} of the log is missing or cannot be read: the backup would miss a change that was made meanwhile; make it again`,
+    );
   await flush();
   const totals = { entries, records, last, sha256: hash.digest('hex') };
   await handle.writeFile(`${JSON.stringify(['end', totals])}\n`);

@@ -11,8 +11,10 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
 import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
+import { z } from 'zod';
 import { ToolError } from '../command/exit-code.js';
 
+const holdAnswer = z.object({ places: z.record(z.string(), z.string()) });
 const LOG_NAME = 's3-recordlog';
 const BATCH = 1000;
 const CLOSE_MS = 3000;
@@ -124,6 +126,15 @@ export class LogWindow {
     if (start !== seq || items[0] === undefined || change === undefined) return undefined;
     const { timestamp, db } = items[0];
     return { seq, timestamp, db, ...change, value: change.value };
+  }
+
+  /** What has been saved for a reader of the log, by name. */
+  async placesOf(reader: string): Promise<Readonly<Record<string, string>>> {
+    // One that does not hold it, and gives it up, changes nothing.
+    const answer = await this.#call('holdReader', [{ reader, holder: this.#reader, leaseMs: 0 }]);
+    const parsed = holdAnswer.safeParse(answer);
+    if (!parsed.success) throw unexpected('holdReader');
+    return parsed.data.places;
   }
 
   /** Lets the module prune what it kept for the window. Never rejects: a reader that stays is taken over by the next run. */

@@ -5,6 +5,7 @@ import { httpUrl } from '@zenko-modules/common/http-url';
 import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { RECORD_LOGS_DATABASE } from '@zenko-modules/metadata-module/record-log/record';
+import type { Database } from '@zenko-modules/metadata-module/store/key-space';
 import type {
   EntryName,
   ExpectedEntry,
@@ -84,6 +85,13 @@ export class MetadataClient {
       if (name.split('#', 1)[0] !== RECORD_LOGS_DATABASE) yield name;
       from = `!${name}"`;
     }
+  }
+
+  /** The keys of one of the databases that the module keeps for itself. */
+  async *keysOf(database: Database): AsyncGenerator<string, void, undefined> {
+    const range = { gte: database.keyOf(''), lt: `!${database.name}"` };
+    const stream = await this.#call('rawListKeys', [], [range]);
+    for await (const rawKey of streamIn('rawListKeys', stream)) yield database.nameOf(String(rawKey));
   }
 
   /**
