@@ -74,11 +74,15 @@ export class BlobClient {
     return true;
   }
 
-  /** When a blob was stored, or later, in milliseconds since the epoch; `undefined` when there is none. */
-  async storedAt(key: string): Promise<number | undefined> {
+  /**
+   * When a blob was stored, or later, in milliseconds since the epoch; 'unknown' when its store cannot tell, `undefined`
+   * when there is none.
+   */
+  async storedAt(key: string): Promise<number | 'unknown' | undefined> {
     const response = await this.#ask('GET', `/${key}?storedAt`);
     const text = await textOf(response);
     if (response.statusCode === 404) return undefined;
+    if (response.statusCode === 501) return 'unknown';
     expectStatus(response, 200, text);
     const { storedAt } = JSON.parse(text) as { storedAt?: unknown };
     if (typeof storedAt === 'number') return storedAt;

@@ -53,7 +53,7 @@ async function orphans(options: OrphansOptions, { output, env, signal }: VerbCon
       const log = await LogWindow.open({ verb: 'orphans', from: 'now', ...metadataAt });
       try {
         return await withScratchFolder(async folder => {
-          const counts = { blobs: 0, missing: 0, orphans: 0, young: 0, removed: 0 };
+          const counts = { blobs: 0, missing: 0, orphans: 0, young: 0, undated: 0, removed: 0 };
           const progress = output.progress('entries and blobs');
           const search: OrphanSearchOptions = {
             metadata,
@@ -86,6 +86,10 @@ async function orphans(options: OrphansOptions, { output, env, signal }: VerbCon
             await inParallel(await orphansIn(listed, partition), REMOVALS_AT_ONCE, async blob => {
               const storedAt = await data.storedAt(blob);
               if (storedAt === undefined) return;
+              if (storedAt === 'unknown') {
+                counts.undated += 1;
+                return;
+              }
               const age = Date.now() - storedAt;
               if (age >= options.olderThan * HOUR_MS) old.push(blob);
               else counts.young += 1;
@@ -110,7 +114,10 @@ async function orphans(options: OrphansOptions, { output, env, signal }: VerbCon
             { event: 'summary', ...counts },
             `${counts.blobs} blobs: ${counts.missing} missing, ${counts.orphans} named nowhere` +
               (options.remove ? `, ${counts.removed} of them removed` : '') +
-              `; ${counts.young} more are younger than ${options.olderThan} h and left alone`,
+              `; ${counts.young} more are younger than ${options.olderThan} h and left alone` +
+              (counts.undated > 0
+                ? `; of ${counts.undated} more the store cannot tell when they were stored: left alone`
+                : ''),
           );
           return counts.missing + counts.orphans > 0 ? EXIT.found : EXIT.sound;
         });

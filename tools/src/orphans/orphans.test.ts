@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { DataUnderTest } from '../testing/data-under-test.js';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
 import { type Environment, eventsOf, runTool } from '../testing/run-tool.js';
@@ -10,8 +13,8 @@ interface Both {
   readonly env: Environment;
 }
 
-async function start(t: TestContext): Promise<Both> {
-  const [metadata, data] = await Promise.all([MetadataUnderTest.start(t), DataUnderTest.start(t)]);
+async function start(t: TestContext, dataEnv: Environment = {}): Promise<Both> {
+  const [metadata, data] = await Promise.all([MetadataUnderTest.start(t), DataUnderTest.start(t, dataEnv)]);
   return { metadata, data, env: { ...metadata.env, ...data.env } };
 }
 
@@ -128,6 +131,33 @@ test('metadata that names hardly any of the blobs is not taken for theirs', asyn
   for (const key of keys) assert.ok(await data.has(key));
   assert.equal((await runTool(t, ['orphans', '--remove', '--force'], env)).code, 1);
   assert.deepEqual(await Promise.all(keys.map(key => data.has(key))), [true, false, false, false, false]);
+});
+
+test('blobs of a store that cannot tell when they were stored are left alone', async t => {
+  const store = path.join(await temporaryFolder(t), 'store.mjs');
+  await writeFile(
+    store,
+    `const blobs = new Map();
+    export default { name: 'undated', settings: {}, open: async ({ tools }) => ({
+      put: async source => {
+        const key = tools.newBlobKey();
+        blobs.set(key, Buffer.concat(await source.toArray()));
+        return key;
+      },
+      stat: async key => blobs.get(key).length,
+      delete: async key => void blobs.delete(key),
+      keys: () => blobs.keys(),
+      diskUsage: async () => ({ available: 1e9, free: 1e9, total: 1e9 }),
+      ping: async () => undefined,
+      close: async () => undefined,
+    }) };`,
+  );
+  const { data, env } = await start(t, { DATA_BACKEND: store });
+  const key = await data.put('x');
+  const { code, stdout, stderr } = await runTool(t, ['orphans', '--remove', '--force'], env);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /of 1 more the store cannot tell when they were stored: left alone/);
+  assert.ok(await data.has(key));
 });
 
 test('a key that belongs to no database hides no database: nothing is removed', async t => {

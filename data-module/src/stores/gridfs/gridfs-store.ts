@@ -126,6 +126,13 @@ export class GridFsStore implements MovableStore {
     }
   }
 
+  /** By the clock of the module that stored it. */
+  async storedAt(key: string): Promise<number> {
+    const { uploadDate } = await this.#file(key);
+    if (uploadDate instanceof Date) return uploadDate.getTime();
+    throw new CatalogueError('InternalError', `the files document of blob ${key} names no date`);
+  }
+
   /** Of the file system of the database, as far as MongoDB tells it. */
   async diskUsage(): Promise<DiskUsage> {
     const { total = Number.MAX_SAFE_INTEGER, used = 0 } = await this.#collections.diskFigures();

@@ -43,6 +43,9 @@ export interface ObjectBytes {
   /** Of the whole object, and of the bytes that come, which are fewer when it ends before. */
   readonly objectBytes: number;
   readonly length: number;
+  readonly lastModified: Date | undefined;
+  /** Whether it was uploaded in parts. */
+  readonly hasParts: boolean;
   /** Fails with an error of the catalogue, also when fewer bytes come than `length`, or none within the deadline. */
   readonly pieces: AsyncIterable<Buffer>;
 }
@@ -176,6 +179,8 @@ export class S3Calls {
       Body: body,
       ContentLength,
       ContentRange,
+      LastModified: lastModified,
+      ETag: etag = '',
     } = await this.#call(0, abortSignal => this.#clients.reads.send(get, { abortSignal }));
     if (!(body instanceof Readable)) throw notS3('it gave no body');
     // Whoever reads it learns of it.
@@ -194,7 +199,13 @@ export class S3Calls {
         'close',
         onAbort(signal, () => body.destroy()),
       );
-    return { objectBytes, length, pieces: this.#pieces(body, length) };
+    return {
+      objectBytes,
+      length,
+      lastModified,
+      hasParts: etag.includes('-'),
+      pieces: this.#pieces(body, length),
+    };
   }
 
   async checkBucket(): Promise<void> {

@@ -162,6 +162,16 @@ export class S3Store implements MovableStore {
     }
   }
 
+  /** By the clock of the cluster. Of an object in parts some clusters tell when its upload began: it may have ended later. */
+  async storedAt(key: string): Promise<number> {
+    const object = await this.#calls.read(this.#nameOf(key), { start: 0, end: 0 });
+    await drain(object);
+    const { lastModified, hasParts } = object;
+    if (lastModified === undefined)
+      throw new CatalogueError('InternalError', 'the S3 cluster does not say when an object was stored');
+    return lastModified.getTime() + (hasParts ? this.#options.uploadMs : 0);
+  }
+
   /** No cluster says what a bucket may take: it is as large as a number can tell. */
   async diskUsage(): Promise<DiskUsage> {
     await this.#calls.checkBucket();

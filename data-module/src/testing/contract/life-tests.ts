@@ -5,11 +5,11 @@ import { text } from 'node:stream/consumers';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { digestOf, generatedBytes } from '../generated-bytes.js';
-import { leavesNothing, rejectsWith, type StoreContract, type StoreUnderTest } from './harness.js';
+import { type LayeredStoreUnderTest, leavesNothing, rejectsWith, type StoreContract } from './harness.js';
 
 const MiB = 1024 * 1024;
 
-type Body = (t: TestContext, under: StoreUnderTest, contract: StoreContract) => Promise<void>;
+type Body = (t: TestContext, under: LayeredStoreUnderTest, contract: StoreContract) => Promise<void>;
 
 /** Deleting, usage, closing and opening again. */
 export const LIFE_TESTS: Readonly<Record<string, Body>> = {
@@ -50,6 +50,35 @@ export const LIFE_TESTS: Readonly<Record<string, Body>> = {
     const [read] = await Promise.allSettled([reading, store.delete(key)]);
     if (read.status === 'fulfilled') assert.deepEqual(read.value, await digestOf(generatedBytes(seed, size)));
     await rejectsWith(store.stat(key), 'ObjNotFound');
+  },
+
+  'the key of every blob is listed, with when it was stored, or later': async (t, { store }) => {
+    const before = Date.now() - 2000; // some backends count seconds
+    const sizes = [0, 5, 6 * MiB];
+    const stored = await Promise.all(sizes.map(size => store.put(generatedBytes(1, size), size)));
+    const listed = async (): Promise<Set<string>> => {
+      const keys = new Set<string>();
+      for await (const key of store.keys()) keys.add(key);
+      return keys;
+    };
+    let keys: Set<string>;
+    try {
+      keys = await listed();
+    } catch (err) {
+      if (!(err instanceof CatalogueError) || err.type !== 'NotImplemented') throw err;
+      t.skip('this store lists no keys');
+      return;
+    }
+    for (const key of stored) {
+      assert.ok(keys.has(key), `${key} is listed`);
+      const storedAt = await store.storedAt(key);
+      assert.ok(storedAt >= before, `${storedAt} is after ${before}`);
+    }
+    const [gone = '', ...rest] = stored;
+    await store.delete(gone);
+    await rejectsWith(store.storedAt(gone), 'ObjNotFound');
+    keys = await listed();
+    assert.ok(!keys.has(gone) && rest.every(key => keys.has(key)));
   },
 
   'the usage is in bytes': async (_t, { store }) => {
