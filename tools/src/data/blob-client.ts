@@ -14,6 +14,8 @@ export interface BlobClientOptions {
   readonly port: number;
   /** Ends what is under way. */
   readonly signal: AbortSignal;
+  /** How long an answer, and each further piece of its body, may be waited for. */
+  readonly answerMs?: number;
 }
 
 /** Every method rejects with a `CatalogueError`: `ServiceUnavailable` when the module does not answer in time. */
@@ -55,20 +57,20 @@ export class BlobClient {
     return Number(response.headers['content-length']);
   }
 
-  /** The bytes of a blob; `undefined` when there is none. Must be read to its end or destroyed. */
-  async get(key: string): Promise<http.IncomingMessage | undefined> {
+  /** The bytes of a blob; `undefined` when there is none. Must be read, to its end or until the reader stops. */
+  async get(key: string): Promise<AsyncIterable<Buffer> | undefined> {
     const response = await this.#ask('GET', `/${key}`);
-    if (response.statusCode === 200) return response;
-    const text = await textOf(response);
+    if (response.statusCode === 200) return this.#piecesOf(response);
+    const text = await this.#textOf(response);
     if (response.statusCode === 404) return undefined;
     expectStatus(response, 200, text);
-    return response;
+    return undefined;
   }
 
   /** False when there was none. */
   async delete(key: string): Promise<boolean> {
     const response = await this.#ask('DELETE', `/${key}`);
-    const text = await textOf(response);
+    const text = await this.#textOf(response);
     if (response.statusCode === 404) return false;
     expectStatus(response, 204, text);
     return true;
@@ -80,7 +82,7 @@ export class BlobClient {
    */
   async storedAt(key: string): Promise<number | 'unknown' | undefined> {
     const response = await this.#ask('GET', `/${key}?storedAt`);
-    const text = await textOf(response);
+    const text = await this.#textOf(response);
     if (response.statusCode === 404) return undefined;
     if (response.statusCode === 501) return 'unknown';
     expectStatus(response, 200, text);
@@ -92,11 +94,15 @@ export class BlobClient {
   /** The keys of all blobs; `undefined` when its store cannot list them. Reading rejects when the listing is cut off. */
   async keys(): Promise<AsyncIterable<string> | undefined> {
     const response = await this.#ask('GET', '?keys');
-    if (response.statusCode === 200) return linesOf(response);
-    const text = await textOf(response);
+    if (response.statusCode === 200) return linesOf(this.#piecesOf(response));
+    const text = await this.#textOf(response);
     if (response.statusCode === 501) return undefined;
     expectStatus(response, 200, text);
     return undefined;
+  }
+
+  get #answerMs(): number {
+    return this.#options.answerMs ?? ANSWER_MS;
   }
 
   async #ask(method: string, path: string): Promise<http.IncomingMessage> {
@@ -116,27 +122,44 @@ export class BlobClient {
     });
     request.end();
     try {
-      return await withDeadline(answer, ANSWER_MS, 'the answer of the data module');
+      return await withDeadline(answer, this.#answerMs, 'the answer of the data module');
     } catch (err) {
       request.destroy();
       signal.throwIfAborted();
       throw new CatalogueError('ServiceUnavailable', `the data module: ${messageOf(err)}`, { cause: err });
     }
   }
-}
 
-async function* linesOf(response: http.IncomingMessage): AsyncGenerator<string, void, undefined> {
-  try {
-    yield* splitLines(response);
-  } catch (err) {
-    throw new CatalogueError('ServiceUnavailable', 'the listing of blobs was cut off', { cause: err });
+  /** The deadline is for each wait for bytes: a reader may take its time between two. */
+  async *#piecesOf(response: http.IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
+    const pieces = (response as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await withDeadline(pieces.next(), this.#answerMs, 'the next bytes of an answer');
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } catch (err) {
+      this.#options.signal.throwIfAborted();
+      throw new CatalogueError('ServiceUnavailable', `the data module: ${messageOf(err)}`, { cause: err });
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #textOf(response: http.IncomingMessage): Promise<string> {
+    const pieces: Buffer[] = [];
+    for await (const piece of this.#piecesOf(response)) pieces.push(piece);
+    return Buffer.concat(pieces).toString();
   }
 }
 
-async function textOf(response: http.IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const part of response.setEncoding('utf8')) text += part as string;
-  return text;
+async function* linesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<string, void, undefined> {
+  try {
+    yield* splitLines(pieces);
+  } catch (err) {
+    throw new CatalogueError('ServiceUnavailable', 'the listing of blobs was cut off', { cause: err });
+  }
 }
 
 function expectStatus({ statusCode }: http.IncomingMessage, expected: number, text: string): void {

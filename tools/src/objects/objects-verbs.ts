@@ -84,7 +84,7 @@ function cat(path: string, { versionId, metadata }: CatOptions, context: VerbCon
         const bytes = await data.get(blob);
         if (bytes === undefined) throw new ToolError(`${path}: its blob ${blob} is missing`);
         for await (const piece of bytes)
-          if (!process.stdout.write(piece as Buffer)) await once(process.stdout, 'drain');
+          if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
       }
       return EXIT.sound;
     } finally {

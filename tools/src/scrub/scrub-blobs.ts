@@ -92,7 +92,7 @@ async function wrongWith(options: ScrubOptions, { locations, md5 }: Stretch): Pr
     try {
       const blob = await data.get(key);
       if (blob === undefined) return `its blob ${key} is missing`;
-      for await (const piece of blob as AsyncIterable<Buffer>) {
+      for await (const piece of blob) {
         hash.update(piece);
         bytes += piece.length;
         if (bytesPerSecond === undefined) continue;
