@@ -181,14 +181,15 @@ export class MetadataStore {
   /**
    * Finishes what is in line, then closes the LevelDOWN. What was acknowledged is on stable storage, so a
    * LevelDOWN that does not answer is left behind after `graceMs`, and told of in the log.
+   * @param options see `OpenLevel.close`
    */
-  close(graceMs = CLOSE_MS): Promise<void> {
+  close(graceMs = CLOSE_MS, options: { readonly isLost?: boolean } = {}): Promise<void> {
     this.stop();
-    this.#closed ??= this.#close(graceMs);
+    this.#closed ??= this.#close(graceMs, options);
     return this.#closed;
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(graceMs: number, options: { readonly isLost?: boolean }): Promise<void> {
     const { store, log } = this.#parts;
     try {
       await withDeadline(this.#finish(), graceMs / 2, 'finishing what is in line');
@@ -196,7 +197,7 @@ export class MetadataStore {
       log.error({ err }, 'what is in line is left behind');
     }
     try {
-      await withDeadline(store.close(), graceMs / 2, 'closing the store');
+      await withDeadline(store.close(options), graceMs / 2, 'closing the store');
     } catch (err) {
       log.error({ err }, 'the store was not closed cleanly');
     }

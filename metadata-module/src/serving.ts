@@ -86,15 +86,16 @@ export class Serving {
   /**
    * Answers what is in flight, then closes the store. Each takes a part of `graceMs`, and what is left then is
    * told of in the log. Resolves with whether the LevelDOWN is closed, and may be opened again.
+   * @param options see `OpenLevel.close`
    */
-  async close(graceMs: number): Promise<boolean> {
+  async close(graceMs: number, options: { readonly isLost?: boolean } = {}): Promise<boolean> {
     this.store.stop();
     try {
       await withDeadline(this.rpc.close(), graceMs / 2, 'answering what is in flight');
     } catch (err) {
       this.#log.error({ err }, 'calls in flight are left unanswered');
     }
-    await this.store.close(graceMs / 3);
+    await this.store.close(graceMs / 3, options);
     return this.#level.status === 'closed';
   }
 }

@@ -180,7 +180,8 @@ export class StandBy {
     log.warn({ reason: messageOf(err) }, 'the store is lost to another process: standing by');
     door.hold();
     door.cut();
-    if (!(await serving.close(STEP_DOWN_MS))) throw new Error('the store that was lost could not be closed');
+    if (!(await serving.close(STEP_DOWN_MS, { isLost: true })))
+      throw new Error('the store that was lost could not be closed');
   }
 
   #owned({ id, address }: StoreOwner): void {

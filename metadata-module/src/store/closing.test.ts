@@ -37,6 +37,16 @@ test('from the moment in which closing begins no call reaches the LevelDOWN; tho
   assert.equal(faulty.level.status, 'closed');
 });
 
+test('what is under way in a store that is lost is not waited for', async () => {
+  const faulty = await faultyLevel();
+  const store = await OpenLevel.open(faulty.level, { batchMs: 20, drainMs: 10 * DEADLINE_MS });
+  faulty.held = never;
+  const refused = assert.rejects(store.batch([{ type: 'put', key: 'a', value: '1' }]));
+  await withDeadline(store.close({ isLost: true }), DEADLINE_MS, 'closing');
+  assert.equal(faulty.level.status, 'closed');
+  await refused;
+});
+
 test('an iterator that is open when the store is closed rejects, also when the LevelDOWN says that there is no more', async () => {
   for (const lie of [undefined, 'says that there is no more'] as const) {
     const { level } = await faultyLevel();

@@ -168,10 +168,13 @@ export class OpenLevel {
     return this.#reopening;
   }
 
-  /** Closes the store for good. What was written stays. */
-  close(): Promise<void> {
+  /**
+   * Closes the store for good. What was written stays.
+   * @param isLost another process owns it: nothing that is under way is waited for
+   */
+  close({ isLost = false }: { readonly isLost?: boolean } = {}): Promise<void> {
     if (this.#status === 'opening') this.#level.abortOpen?.();
-    const shut = (): Promise<void> => this.#shut();
+    const shut = (): Promise<void> => this.#shut(isLost ? 0 : undefined);
     this.#closed ??= this.#reopening ? this.#reopening.then(shut, shut) : shut();
     return this.#closed;
   }
@@ -199,20 +202,19 @@ export class OpenLevel {
   }
 
   /** From its first moment on nothing new reaches the LevelDOWN. */
-  async #shut(): Promise<void> {
+  async #shut(drainMs?: number): Promise<void> {
     if (this.#status === 'closed') return;
     this.#status = 'closing';
     // A batch that failed may come to be applied when it is opened again.
     this.#cache?.clear();
-    await this.#drain();
+    await this.#drain(drainMs);
     await this.#endOpening();
     await this.#closeLevel();
     for (const iterator of this.#iterators) iterator.abandon();
     this.#status = 'closed';
   }
 
-  async #drain(): Promise<void> {
-    const { drainMs } = this.#options;
+  async #drain(drainMs = this.#options.drainMs): Promise<void> {
     const ended = [...this.#iterators].map(iterator => iterator.interrupt());
     await withDeadline(
       Promise.allSettled([...ended, ...this.#underWay]),
