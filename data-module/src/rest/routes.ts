@@ -31,7 +31,8 @@ export function dataRoutes(store: CompleteStore): Router {
   router.get(ANY_PATH, async (req, res, next) => {
     const target = req.method === 'GET' ? parseTarget(req.url) : undefined;
     if (target?.kind === 'diskUsage') res.json(await store.diskUsage());
-    else if (target?.kind === 'storedAt') res.json({ storedAt: await store.storedAt(target.key) });
+    else if (target?.kind === 'storedAt')
+      res.json({ storedAt: await store.storedAt(target.key), now: Date.now() });
     else if (target?.kind === 'keys') await sendKeys(store.keys(), res);
     else next();
   });

@@ -33,6 +33,6 @@ test('a body that stands still fails every call that reads it', { timeout: 30_00
   const isAway = (err: unknown): boolean => isErrorType(err, 'ServiceUnavailable');
   await assert.rejects(async () => drain(await client.get('ab')), isAway);
   await assert.rejects(async () => drain(await client.keys()), isAway);
-  await assert.rejects(client.storedAt('ab'), isAway);
+  await assert.rejects(client.ageOf('ab'), isAway);
   await assert.rejects(client.delete('ab'), isAway);
 });

@@ -77,17 +77,17 @@ export class BlobClient {
   }
 
   /**
-   * When a blob was stored, or later, in milliseconds since the epoch; 'unknown' when its store cannot tell, `undefined`
-   * when there is none.
+   * How long ago a blob was stored, or less, in milliseconds, by the clock of the data module: this machine's may be
+   * another one. 'unknown' when its store cannot tell, `undefined` when there is none.
    */
-  async storedAt(key: string): Promise<number | 'unknown' | undefined> {
+  async ageOf(key: string): Promise<number | 'unknown' | undefined> {
     const response = await this.#ask('GET', `/${key}?storedAt`);
     const text = await this.#textOf(response);
     if (response.statusCode === 404) return undefined;
     if (response.statusCode === 501) return 'unknown';
     expectStatus(response, 200, text);
-    const { storedAt } = JSON.parse(text) as { storedAt?: unknown };
-    if (typeof storedAt === 'number') return storedAt;
+    const { storedAt, now } = JSON.parse(text) as { storedAt?: unknown; now?: unknown };
+    if (typeof storedAt === 'number' && typeof now === 'number') return now - storedAt;
     throw new CatalogueError('InternalError', 'the data module does not say when a blob was stored');
   }
 

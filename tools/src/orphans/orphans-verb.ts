@@ -84,13 +84,12 @@ async function orphans(options: OrphansOptions, { output, env, signal }: VerbCon
             const old: string[] = [];
             const named = new Set<string>();
             await inParallel(await orphansIn(listed, partition), REMOVALS_AT_ONCE, async blob => {
-              const storedAt = await data.storedAt(blob);
-              if (storedAt === undefined) return;
-              if (storedAt === 'unknown') {
+              const age = await data.ageOf(blob);
+              if (age === undefined) return;
+              if (age === 'unknown') {
                 counts.undated += 1;
                 return;
               }
-              const age = Date.now() - storedAt;
               if (age >= options.olderThan * HOUR_MS) old.push(blob);
               else counts.young += 1;
             });

@@ -2,8 +2,9 @@
  * One of several populators of a name works: the one that holds the reader of that name at the metadata module,
  * which keeps the cursors for whoever holds it next.
  *
- * A holder says so four times per lease. It stops by its own clock before another one can have begun, and one
- * that was frozen meanwhile saves nothing more: what it had under way may be published twice, as after a crash.
+ * A holder says so four times per lease, and stops by its own clock while a part of the lease is left. One that was
+ * frozen meanwhile saves nothing more. What a holder had given to the queue before it stopped may still arrive
+ * there, twice and after what another one has published: a queue cannot tell the two apart.
  */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
@@ -17,6 +18,8 @@ import { LOG_NAME } from './record-log-reader.js';
 
 const LEASE_MS = 4000;
 const RENEWALS_PER_LEASE = 4;
+/** The part of a lease without an answer after which a holder stops: the rest is for what it has under way. */
+const USED_OF_LEASE = 0.75;
 const RETRY_MS = 500;
 
 const holdAnswer = z.object({ holder: z.string(), places: z.record(z.string(), z.string()) });
@@ -67,7 +70,8 @@ export class HeldReader implements Lease, CursorPlace {
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
   /** When what the metadata module has heard last was sent. */
-  #renewedAt: number;
+  #renewedAt = -Infinity;
+  #expiry: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(
@@ -77,9 +81,9 @@ export class HeldReader implements Lease, CursorPlace {
     this.#options = options;
     this.#id = held.id;
     this.#places = new Map(Object.entries(held.places));
-    this.#renewedAt = held.sentAt;
     this.#timer = setInterval(() => void this.#renew(), this.#leaseMs / RENEWALS_PER_LEASE);
     this.#timer.unref();
+    this.#renewed(held.sentAt);
   }
 
   /** Aborted when another populator may hold the reader. */
@@ -106,7 +110,7 @@ export class HeldReader implements Lease, CursorPlace {
       this.#lose('another populator works');
       throw new Error('another populator works: this one may not save its offset');
     }
-    this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+    this.#renewed(sentAt);
     this.#places.set(name, place);
   }
 
@@ -117,9 +121,9 @@ export class HeldReader implements Lease, CursorPlace {
 
   /** Gives the reader up, for another one to begin at once. May be called twice. */
   async release(): Promise<void> {
-    clearInterval(this.#timer);
     if (this.#ended || this.#lost.signal.aborted) return;
     this.#ended = true;
+    this.#stopTimers();
     try {
       await ask(this.#options, this.#id, 0);
     } catch (err) {
@@ -135,23 +139,35 @@ export class HeldReader implements Lease, CursorPlace {
   }
 
   async #renew(): Promise<void> {
-    if (performance.now() - this.#renewedAt >= this.#leaseMs) {
-      this.#lose('the metadata module could not be told for too long that this one works');
-      return;
-    }
     const sentAt = performance.now();
     try {
       const { holder } = await ask(this.#options, this.#id, this.#leaseMs);
-      if (holder === this.#id) this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+      if (holder === this.#id) this.#renewed(sentAt);
       else this.#lose('another populator works');
     } catch (err) {
       this.#options.log.warn({ err }, 'cannot tell the metadata module that this populator works');
     }
   }
 
-  #lose(reason: string): void {
+  #renewed(sentAt: number): void {
+    if (sentAt <= this.#renewedAt || this.#ended || this.#lost.signal.aborted) return;
+    this.#renewedAt = sentAt;
+    clearTimeout(this.#expiry);
+    this.#expiry = setTimeout(
+      () => this.#lose('the metadata module could not be told for too long that this one works'),
+      sentAt + this.#leaseMs * USED_OF_LEASE - performance.now(),
+    );
+    this.#expiry.unref();
+  }
+
+  #stopTimers(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#expiry);
+  }
+
+  #lose(reason: string): void {
     if (this.#lost.signal.aborted || this.#ended) return;
+    this.#stopTimers();
     this.#options.log.error({ reason }, 'this populator works no more: standing by');
     this.#lost.abort();
   }
