@@ -120,7 +120,7 @@ export class JournaledCollection {
   async ping(): Promise<void> {
     this.#assertUsable();
     if (!this.#applier.hasRoom) throw unavailable('too much is committed and not applied yet');
-    await retryFor(this.#options.timeoutMs, 'a sign of life', () => this.#own.lease.beat());
+    await retryFor(this.#options.timeoutMs, 'a sign of life', () => this.#own.lease.prove());
   }
 
   /**
@@ -165,7 +165,7 @@ export class JournaledCollection {
   async #assertOwned(): Promise<void> {
     this.#assertUsable();
     const { lease } = this.#own;
-    if (!lease.isFresh) await retryFor(this.#options.timeoutMs, 'a sign of life', () => lease.beat());
+    if (!lease.isFresh) await retryFor(this.#options.timeoutMs, 'a sign of life', () => lease.prove());
   }
 
   #assertUsable(): void {

@@ -1,7 +1,7 @@
 /** Signs of life of the owner: README.md, "The lease". */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { OwnerWatcher } from '../plugin.js';
-import { fenced } from './errors.js';
+import { fenced, unavailable } from './errors.js';
 import { FORMAT, STATE_ID, type Layout } from './documents.js';
 import { hedged } from './retry.js';
 
@@ -76,6 +76,19 @@ export class Lease {
       this.#beating = undefined;
     });
     return this.#beating;
+  }
+
+  /**
+   * Resolves once a sign of life was answered before the lease that it renews was over: with a later answer another
+   * process may own the store already. Rejects as `beat` does, and with LevelError `unavailable` after the timeout.
+   */
+  async prove(): Promise<void> {
+    const until = performance.now() + this.#timeoutMs;
+    do {
+      await this.beat();
+      if (this.isFresh) return;
+    } while (performance.now() < until);
+    throw unavailable('MongoDB answers signs of life later than the lease lasts');
   }
 
   /** Notes that markers and slots have been made, in this version's format: from now on none may be missing. */
