@@ -2,6 +2,7 @@
  * The topics: made so that they lose nothing, and looked at again and again, as anybody may delete one or change its
  * configuration. One that is kept otherwise than the settings say is left alone, and said in the log once.
  */
+import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import kafkajs, { type Admin } from 'kafkajs';
 import { checkTopicName, failedTopicOf, isFailedTopic } from '../queue.js';
@@ -10,6 +11,9 @@ import type { KafkaOptions } from './kafka-settings.js';
 
 /** How long a topic is taken to be there without asking. */
 const TRUSTED_MS = 30_000;
+/** A broker may take so long, in steps, to know of a topic that another process is making at the same time. */
+const UNKNOWN_PAUSE_MS = 200;
+const UNKNOWN_TRIES = 20;
 /** What a request takes beside its messages. */
 const REQUEST_MARGIN_BYTES = 1024 * 1024;
 
@@ -51,7 +55,7 @@ export class KafkaTopics {
     const { partitions, replication } = this.#options;
     const configEntries = Object.entries(this.#configOf(topic)).map(([name, value]) => ({ name, value }));
     const wanted = { topic, numPartitions: partitions, replicationFactor: replication, configEntries };
-    const made = await admin.createTopics({ topics: [wanted], waitForLeaders: true });
+    const made = await untilKnown(() => admin.createTopics({ topics: [wanted], waitForLeaders: true }));
     if (made) this.#log.info({ topic, partitions, replication, ...this.#configOf(topic) }, 'made a topic');
     this.#compared.add(topic);
   }
@@ -119,4 +123,18 @@ function differences(
     differs[name] = { is, expected: value };
   }
   return differs;
+}
+
+/** Makes a topic, and waits while the broker says that it is there and does not know it yet. */
+async function untilKnown(make: () => Promise<boolean>): Promise<boolean> {
+  for (let left = UNKNOWN_TRIES; ; left -= 1) {
+    try {
+      return await make();
+    } catch (err) {
+      const unknown =
+        err instanceof kafkajs.KafkaJSProtocolError && err.type === 'UNKNOWN_TOPIC_OR_PARTITION';
+      if (!unknown || left === 0) throw err;
+    }
+    await sleep(UNKNOWN_PAUSE_MS);
+  }
 }
