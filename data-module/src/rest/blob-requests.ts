@@ -184,7 +184,7 @@ async function sendPieces(exchange: Exchange, blob: OpenBlob, length: number): P
 }
 
 /** Resolves when the system has taken the piece, or the connection has closed. */
-function written(res: ServerResponse, piece: Buffer): Promise<void> {
+export function written(res: ServerResponse, piece: Buffer | string): Promise<void> {
   return new Promise(resolve => {
     const done = (): void => {
       res.off('close', done);

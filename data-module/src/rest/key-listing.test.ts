@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { pino } from 'pino';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { readSettings } from '@zenko-modules/common/settings';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
@@ -16,7 +17,7 @@ interface Module {
   readonly keys: () => Promise<string[]>;
 }
 
-async function start(t: TestContext, backend: string): Promise<Module> {
+async function start(t: TestContext, backend: string, log = silentLogger()): Promise<Module> {
   const folder = await temporaryFolder(t);
   const env = {
     DATA_DIR: folder,
@@ -25,7 +26,7 @@ async function start(t: TestContext, backend: string): Promise<Module> {
     DATA_WORKERS: '1',
     DATA_BACKEND: backend,
   };
-  const running = await startDataModule(readSettings(DATA_SETTINGS, env), silentLogger(), env);
+  const running = await startDataModule(readSettings(DATA_SETTINGS, env), log, env);
   t.after(() => running.close());
   const url = `http://127.0.0.1:${running.ports['DATA_PORT']}/DataFile`;
   return {
@@ -69,13 +70,16 @@ test('disk: a blob is as old as its file', async t => {
   assert.ok(Math.abs(answer.now - Date.now()) < 60_000, 'it says what its own clock shows');
 });
 
-test('a listing that fails on its way is cut off, and does not look whole', async t => {
-  const { folder, put, keys } = await start(t, 'disk');
+test('a listing that fails on its way is cut off, does not look whole, and its cause is logged', async t => {
+  const logged: string[] = [];
+  const log = pino({ level: 'error' }, { write: line => void logged.push(line) });
+  const { folder, put, keys } = await start(t, 'disk', log);
   for (let n = 0; n < 1500; n += 100) await Promise.all(Array.from({ length: 100 }, () => put('x')));
   const last = path.join(folder, 'data', '3510');
   await rm(last, { recursive: true });
   await writeFile(last, 'no folder');
   await assert.rejects(keys());
+  assert.match(logged.join(''), /request failed.*ENOTDIR|ENOTDIR.*request failed/);
 });
 
 test('other queries, and other methods, are refused', async t => {

@@ -1,25 +1,21 @@
 /** The keys of all blobs as an answer: one a line, streamed. An answer that is cut off was not all. */
 import type { ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { written } from './blob-requests.js';
 
 const KEYS_IN_PIECE = 1000;
 
-/** Rejects when nothing has been sent yet; what fails later cuts the answer off. */
+/** Rejects when the keys cannot be read, also in the middle: the answer is to be cut off then. */
 export async function sendKeys(keys: AsyncIterable<string>, res: ServerResponse): Promise<void> {
-  const pieces = inPieces(keys);
-  const first = await pieces.next();
-  res.writeHead(200, { 'content-type': 'text/plain' });
-  if (first.done === true) {
-    res.end();
-    return;
-  }
-  const all = async function* (): AsyncGenerator<string, void, undefined> {
-    yield first.value;
-    yield* pieces;
+  const head = (): void => {
+    if (!res.headersSent) res.writeHead(200, { 'content-type': 'text/plain' });
   };
-  // The answer is destroyed by a failure: there is nobody else to tell.
-  await pipeline(Readable.from(all()), res).catch(() => undefined);
+  for await (const piece of inPieces(keys)) {
+    if (res.destroyed) return;
+    head();
+    await written(res, piece);
+  }
+  head();
+  res.end();
 }
 
 async function* inPieces(keys: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
