@@ -3,18 +3,13 @@
  * `node bench/dist/versus-data.js THIS OTHER [--turns N]`. The load is made by `wrk -t1`. See `versus/turns.ts`.
  * With BENCH_BACKEND=packed the first has its packed store instead.
  */
-import { execFile } from 'node:child_process';
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { MiB, Teardown } from './measure.js';
 import { compare, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
+import { wrk } from './versus/wrk.js';
 
-const PUT_SCRIPT = fileURLToPath(new URL('../put.lua', import.meta.url));
-const GET_SCRIPT = fileURLToPath(new URL('../get.lua', import.meta.url));
 const KiB = 1024;
-const SECONDS = 3;
 
 /** Blobs that a row of GETs asks for, in turn. */
 const READ_COUNT: Readonly<Record<number, number>> = { [KiB]: 2000, [MiB]: 100, [32 * MiB]: 4 };
@@ -59,24 +54,10 @@ async function fill({ url, folder, targets }: DataSide, size: number, count: num
   targets.set(size, file);
 }
 
-/** Resolves with the number of requests that were answered. An answer that is an error ends the run. */
-async function wrk(
-  side: DataSide,
-  script: string,
-  connections: number,
-  env: NodeJS.ProcessEnv,
-): Promise<number> {
-  const args = ['-t1', `-c${connections}`, `-d${SECONDS}`, '--timeout', '60', '-s', script, side.url];
-  const { stdout } = await promisify(execFile)('wrk', args, { env: { ...process.env, ...env } });
-  const [, requests] = /(\d+) requests in/.exec(stdout) ?? [];
-  if (requests === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk: ${stdout}`);
-  return Number(requests);
-}
-
 function put(name: string, size: number, connections: number): Row<DataSide> {
   return {
     name: `${name} PUT, ${connections} at once`,
-    run: side => wrk(side, PUT_SCRIPT, connections, { BENCH_SIZE: String(size) }),
+    run: side => wrk(side.url, 'put', connections, { BENCH_SIZE: String(size) }),
     ...(size < MiB ? {} : { after: emptyWritten }),
   };
 }
@@ -85,7 +66,7 @@ function get(name: string, size: number, connections: number, range?: string): R
   return {
     name: `${name} ${range === undefined ? 'GET' : 'ranged GET'}, ${connections} at once`,
     run: side =>
-      wrk(side, GET_SCRIPT, connections, {
+      wrk(side.url, 'get', connections, {
         BENCH_TARGETS: side.targets.get(size) ?? '',
         ...(range === undefined ? {} : { BENCH_RANGE: range }),
       }),

@@ -3,7 +3,7 @@
  *
  * Each row is run on both, one after the other, in every turn, and who begins changes from turn to turn: what
  * else the machine does then counts for both. A ratio is of one turn; its median and its spread are shown.
- * Processor time of the daemon, with its child processes, stands beside the rate: it hardly depends on what
+ * Processor time of the daemons, with their child processes, stands beside the rate: it hardly depends on what
  * else the machine does.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -54,6 +54,8 @@ export function versusArguments(): VersusArguments {
 /** One of the two that are compared: a daemon, and what the rows need to talk to it. */
 export interface Side {
   readonly pid: number;
+  /** Processes whose processor time counts as well. */
+  readonly others?: readonly number[];
 }
 
 export interface Row<S extends Side> {
@@ -128,11 +130,13 @@ export async function compare<S extends Side>(
 }
 
 async function sample<S extends Side>(row: Row<S>, side: S): Promise<Sample> {
-  const cpuBefore = cpuSecondsOfTree(side.pid);
+  const cpuSecondsOfAll = (): number =>
+    [side.pid, ...(side.others ?? [])].reduce((sum, pid) => sum + cpuSecondsOfTree(pid), 0);
+  const cpuBefore = cpuSecondsOfAll();
   const started = performance.now();
   const operations = await row.run(side);
   const seconds = (performance.now() - started) / 1000;
-  const cpuSeconds = cpuSecondsOfTree(side.pid) - cpuBefore;
+  const cpuSeconds = cpuSecondsOfAll() - cpuBefore;
   return { perSecond: operations / seconds, cpuMicros: (cpuSeconds * 1e6) / operations };
 }
 
