@@ -202,8 +202,17 @@ export class MetadataClient {
     range: KeyRange,
     reqUids: string,
   ): AsyncGenerator<StoredItem, void, undefined> {
+    for await (const items of this.readAtOnce(database, range, reqUids)) for (const item of items) yield item;
+  }
+
+  /** The same, many at once: as they come from the module. */
+  async *readAtOnce(
+    database: string,
+    range: KeyRange,
+    reqUids: string,
+  ): AsyncGenerator<readonly StoredItem[], void, undefined> {
     const stream = await this.#call('createReadStream', database, [range], reqUids);
-    for await (const item of stream as RpcStream) yield item as StoredItem;
+    yield* (stream as RpcStream).messages() as AsyncGenerator<readonly StoredItem[], void, undefined>;
   }
 
   // --- calls ---

@@ -38,26 +38,31 @@ function document(content: XmlElement): string {
 
 function childElements(content: XmlElement): string {
   let xml = '';
-  for (const [name, value] of Object.entries(content)) {
-    if (!name.startsWith('@')) xml += elements(name, value);
+  for (const name in content) {
+    if (!name.startsWith('@')) xml += elements(name, content[name]);
   }
   return xml;
 }
 
 function elements(name: string, value: XmlValue): string {
   if (value === undefined) return '';
-  if (isList(value)) return value.map(each => elements(name, each)).join('');
+  if (isList(value)) {
+    let xml = '';
+    for (const each of value) xml += elements(name, each);
+    return xml;
+  }
   if (typeof value === 'object') return tagged(name, attributes(value), childElements(value));
-  const text = escapeText(String(value));
+  const text = typeof value === 'string' ? escapeText(value) : String(value);
   return name === '#text' ? text : tagged(name, '', text);
 }
 
 function attributes(element: XmlElement): string {
-  return Object.entries(element)
-    .map(([name, value]) =>
-      name.startsWith('@') && typeof value === 'string' ? ` ${name.slice(1)}="${escapeText(value)}"` : '',
-    )
-    .join('');
+  let text = '';
+  for (const name in element) {
+    const value = element[name];
+    if (name.startsWith('@') && typeof value === 'string') text += ` ${name.slice(1)}="${escapeText(value)}"`;
+  }
+  return text;
 }
 
 function tagged(name: string, attributesText: string, content: string): string {

@@ -28,9 +28,22 @@ export class CurrentObjects {
     this.#reader.skipPrefix(prefix);
   }
 
-  async next(): Promise<ListedObject | undefined> {
+  /** A promise only when something must be waited for: a page has a thousand of them. */
+  next(): ListedObject | Promise<ListedObject | undefined> {
+    for (let item = this.#reader.atHand(); item !== undefined; item = this.#reader.atHand()) {
+      const { key } = item;
+      if (key.includes(VERSION_SEPARATOR)) break;
+      const value = parseValue(item);
+      if (value.isPHD === true) break;
+      this.#pass(key);
+      if (value.isDeleteMarker !== true) return { key, value };
+    }
+    return this.#next();
+  }
+
+  async #next(): Promise<ListedObject | undefined> {
     for (;;) {
-      const item = await this.#reader.next();
+      const item = await this.#reader.peek();
       if (!item) return undefined;
       const { key } = item;
       const separator = key.indexOf(VERSION_SEPARATOR);
@@ -39,10 +52,17 @@ export class CurrentObjects {
         continue;
       }
       const stored = parseValue(item);
+      this.#reader.pass();
       const value = stored.isPHD === true ? await this.#newestVersion(key) : stored;
       this.#reader.skipPrefix(key + VERSION_SEPARATOR);
       if (value && value.isDeleteMarker !== true) return { key, value };
     }
+  }
+
+  /** Goes on behind a key that is at hand, and its versions. */
+  #pass(key: string): void {
+    this.#reader.pass();
+    this.#reader.skipPrefix(key + VERSION_SEPARATOR);
   }
 
   close(): Promise<void> {

@@ -20,19 +20,26 @@ class Database {
       .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
   }
 
-  readonly read = (range: KeyRange): AsyncGenerator<StoredItem, void, undefined> => this.#read(range);
+  readonly read = (range: KeyRange): AsyncGenerator<readonly StoredItem[], void, undefined> =>
+    this.#read(range);
 
-  async *#read({ gt, gte, lt }: KeyRange): AsyncGenerator<StoredItem, void, undefined> {
+  /** One, two or three at once. */
+  async *#read({ gt, gte, lt }: KeyRange): AsyncGenerator<readonly StoredItem[], void, undefined> {
     this.streams += 1;
     this.open += 1;
+    let batch: StoredItem[] = [];
     try {
       for (const item of this.#items) {
         if (gt !== undefined && compare(item.key, gt) <= 0) continue;
         if (gte !== undefined && compare(item.key, gte) < 0) continue;
-        if (lt !== undefined && compare(item.key, lt) >= 0) return;
+        if (lt !== undefined && compare(item.key, lt) >= 0) break;
         this.reads += 1;
-        yield await Promise.resolve(item);
+        batch.push(item);
+        if (batch.length <= this.reads % 3) continue;
+        yield await Promise.resolve(batch);
+        batch = [];
       }
+      yield batch;
     } finally {
       this.open -= 1;
     }
@@ -163,7 +170,8 @@ test('a listing does not read what lies behind its page', async () => {
   const database = new Database(keys.map(key => [key, LIVE]));
   const page = await listPage(database.read, { prefix: '', delimiter: '', after: '', maxKeys: 10 });
   assert.equal(page.next, 'key000009');
-  assert.equal(database.reads, 11);
+  // One more says that the page is not the last; two may have come with it.
+  assert.ok(database.reads >= 11 && database.reads <= 13, `${database.reads} entries were read`);
 });
 
 test('a common prefix over many keys is passed over, not read', async () => {
@@ -240,14 +248,14 @@ test('a key with very many versions is passed over, not read', async () => {
 });
 
 test('a stream that fails makes the listing fail, and is closed', async () => {
-  const failing = async function* (): AsyncGenerator<StoredItem, void, undefined> {
-    yield await Promise.resolve({ key: 'a', value: '{}' });
+  const failing = async function* (): AsyncGenerator<readonly StoredItem[], void, undefined> {
+    yield await Promise.resolve([{ key: 'a', value: '{}' }]);
     throw new Error('lost');
   };
   await assert.rejects(listPage(failing, { prefix: '', delimiter: '', after: '', maxKeys: 10 }), /lost/);
   const damaged = new Database([]);
-  const notJson = async function* (): AsyncGenerator<StoredItem, void, undefined> {
-    yield await Promise.resolve({ key: 'a', value: '{' });
+  const notJson = async function* (): AsyncGenerator<readonly StoredItem[], void, undefined> {
+    yield await Promise.resolve([{ key: 'a', value: '{' }]);
   };
   await assert.rejects(listPage(notJson, { prefix: '', delimiter: '', after: '', maxKeys: 10 }), /not JSON/);
   assert.equal(damaged.open, 0);

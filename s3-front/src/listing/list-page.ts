@@ -31,7 +31,10 @@ export async function listPage(read: ReadRange, request: PageRequest): Promise<P
   const found = new CurrentObjects(read, range);
   let last = '';
   try {
-    for (let object = await found.next(); object; object = await found.next()) {
+    for (;;) {
+      const next = found.next();
+      const object = next instanceof Promise ? await next : next;
+      if (!object) break;
       if (objects.length + commonPrefixes.length === maxKeys) return { objects, commonPrefixes, next: last };
       const common = commonPrefixOf(object.key, prefix, delimiter);
       if (common === undefined) {

@@ -63,7 +63,10 @@ async function readPage(front: Front, request: S3Request, list: ListRequest, mar
   const commonPrefixes: string[] = [];
   const range = rangeBehind(marker, list);
   if (!range || maxKeys === 0) return { versions, commonPrefixes, next: undefined };
-  const found = new ObjectVersions(each => front.metadata.read(request.bucket, each, request.reqUids), range);
+  const found = new ObjectVersions(
+    each => front.metadata.readAtOnce(request.bucket, each, request.reqUids),
+    range,
+  );
   let isBehind = marker.versionId === undefined;
   let last: Marker | undefined;
   try {

@@ -50,7 +50,10 @@ export const listObjectsV2: Operation = async (front, request) => {
 };
 
 function readPage(front: Front, request: S3Request, list: ListRequest, after: string): Promise<Page> {
-  return listPage(range => front.metadata.read(request.bucket, range, request.reqUids), { ...list, after });
+  return listPage(range => front.metadata.readAtOnce(request.bucket, range, request.reqUids), {
+    ...list,
+    after,
+  });
 }
 
 function commonElements(list: ListRequest, page: Page, withOwner: boolean): XmlElement {
