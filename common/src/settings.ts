@@ -1,7 +1,7 @@
 /**
  * Settings: every value that a person sets is one environment variable with a row in a table like
- * `SHARED_SETTINGS`. A row holds the default as text, what is accepted, and the meaning; the README's
- * table is held to these rows by a test.
+ * `SHARED_SETTINGS`. A row holds the default as text, what is accepted, and the meaning; the
+ * reference page is held to these rows by a test.
  *
  * `NAME_FILE` names a file that holds the value, as in Docker's official images (for secrets). An empty
  * value is the same as none. All that is wrong is reported at once, before anything starts.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { parse } from 'yaml';
-import { metrics } from './support/readme.js';
+import { metrics } from './support/reference-page.js';
 
 interface Rule {
   readonly alert?: string;

@@ -1,4 +1,4 @@
-/** The commands of README and docs, as printed: each is run here, or it says why it cannot be. */
+/** The commands of README, CONTRIBUTING and docs, as printed: each is run here, or it says why it cannot be. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
@@ -21,12 +21,12 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
 
 async function blocks(): Promise<string[]> {
   const docs = (await readdir(path.join(PROJECT, 'docs'))).filter(name => name.endsWith('.md')).sort();
-  const pages = ['README.md', ...docs.map(name => `docs/${name}`)];
+  const pages = ['README.md', 'CONTRIBUTING.md', ...docs.map(name => `docs/${name}`)];
   const texts = await Promise.all(pages.map(page => readFile(path.join(PROJECT, page), 'utf8')));
   return texts.flatMap(text => [...text.matchAll(/^```sh\n(.*?)\n```$/gms)].map(([, block = '']) => block));
 }
 
-test('every command of README and docs is run, or there is a reason why not', async t => {
+test('every command of README, CONTRIBUTING and docs is run, or there is a reason why not', async t => {
   const left = new Set(await blocks());
   const take = (pattern: RegExp): string => {
     const block = [...left].find(text => pattern.test(text));

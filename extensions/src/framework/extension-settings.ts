@@ -1,4 +1,4 @@
-/** Every setting of populator, processors and their commands, as the README's table shows them. */
+/** Every setting of populator, processors and their commands, as the reference page shows them. */
 import {
   flag,
   hosts,

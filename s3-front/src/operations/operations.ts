@@ -1,4 +1,4 @@
-/** Every operation of S3 that the front offers, one row each. README's list is written from it. */
+/** Every operation of S3 that the front offers, one row each. The reference page's list is written from it. */
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './access-control.js';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './bucket-tagging.js';
 import { abortMultipartUpload } from '../multipart/abort-upload.js';

@@ -1,4 +1,4 @@
-/** The README's reference tables, made from the tables in code. */
+/** The tables of the reference page, made from the tables in code. */
 import { ERRORS } from '@zenko-modules/common/errors';
 import type { SettingsTable } from '@zenko-modules/common/settings';
 
@@ -76,6 +76,6 @@ export function replaceBetweenMarks(page: string, name: string, content: string)
   const [begin, end] = marks(name);
   const from = page.indexOf(begin);
   const to = page.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`README.md lacks the marks ${begin} and ${end}`);
+  if (from < 0 || to < from) throw new Error(`the page lacks the marks ${begin} and ${end}`);
   return `${page.slice(0, from + begin.length)}\n\n${content}\n\n${page.slice(to)}`;
 }

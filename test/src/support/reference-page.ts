@@ -1,4 +1,4 @@
-/** The README, and the reference tables that belong into it. */
+/** The page `docs/reference.md`, and the tables that belong into it. */
 import { fileURLToPath } from 'node:url';
 import { DAEMON_SETTINGS } from '@zenko-modules/common/daemon';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
@@ -37,7 +37,7 @@ import {
   type SettingsGroup,
 } from './reference-tables.js';
 
-export const README = fileURLToPath(new URL('../../../README.md', import.meta.url));
+export const REFERENCE_PAGE = fileURLToPath(new URL('../../../docs/reference.md', import.meta.url));
 
 export async function withReferenceTables(page: string): Promise<string> {
   const settings = replaceBetweenMarks(page, 'settings', settingsTables(await settingsGroups()));
@@ -48,7 +48,7 @@ export async function withReferenceTables(page: string): Promise<string> {
     metricTable((await metrics()).filter(({ name }) => !/^(process|nodejs)_/.test(name))),
   );
   const whole = replaceBetweenMarks(measured, 'operations', operationList(OPERATIONS));
-  return format(whole, { ...(await resolveConfig(README)), parser: 'markdown' });
+  return format(whole, { ...(await resolveConfig(REFERENCE_PAGE)), parser: 'markdown' });
 }
 
 async function settingsGroups(): Promise<SettingsGroup[]> {
