@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startAll } from './support/everything.js';
 
-const TRY_ENTRY = fileURLToPath(new URL('../../s3-front/dist/try.js', import.meta.url));
+const TRY_ENTRY = fileURLToPath(new URL('../../zenko-modules/dist/try.js', import.meta.url));
 
 test('another address, port and access key', async t => {
   const everything = await startAll(t, await temporaryFolder(t), {

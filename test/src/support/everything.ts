@@ -25,7 +25,9 @@ export const FREE_PORTS = Object.fromEntries(
   ]),
 ) as Readonly<Record<string, string>>;
 
-export const START_ENTRY = fileURLToPath(new URL('../../../s3-front/dist/start.js', import.meta.url));
+export const START_ENTRY = fileURLToPath(
+  new URL('../../../zenko-modules/dist/start-main.js', import.meta.url),
+);
 
 export async function startAll(
   t: Pick<TestContext, 'after'>,

@@ -34,7 +34,8 @@ export interface Part {
   readonly isFurtherProcessor?: boolean;
 }
 
-const built = (file: string): URL => new URL(`../../../${file}`, import.meta.url);
+/** A program of another package, wherever it is installed. */
+const program = (name: string): URL => new URL(import.meta.resolve(`@zenko-modules/${name}`));
 
 /** helloWorld, and those that EXTENSIONS names. */
 export function startedExtensions({ EXTENSIONS = [] }: Pick<StartSettings, 'EXTENSIONS'>): readonly string[] {
@@ -43,13 +44,13 @@ export function startedExtensions({ EXTENSIONS = [] }: Pick<StartSettings, 'EXTE
 
 export function partsOf(settings: Pick<StartSettings, 'EXTENSIONS'>): readonly Part[] {
   return [
-    { name: 'data-module', entry: built('data-module/dist/main.js'), args: [] },
-    { name: 'metadata-module', entry: built('metadata-module/dist/main.js'), args: [] },
-    { name: 's3-front', entry: built('s3-front/dist/main.js'), args: [] },
-    { name: 'populator', entry: built('extensions/dist/commands/populator-main.js'), args: [] },
+    { name: 'data-module', entry: program('data-module/main'), args: [] },
+    { name: 'metadata-module', entry: program('metadata-module/main'), args: [] },
+    { name: 's3-front', entry: program('s3-front/main'), args: [] },
+    { name: 'populator', entry: program('extensions/commands/populator-main'), args: [] },
     ...startedExtensions(settings).map((name, index) => ({
       name,
-      entry: built('extensions/dist/commands/processor-main.js'),
+      entry: program('extensions/commands/processor-main'),
       args: [name],
       isFurtherProcessor: index > 0,
     })),

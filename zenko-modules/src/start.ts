@@ -1,4 +1,4 @@
-/** `npm start`: every part in one terminal, on the embedded defaults, with only Node installed. */
+/** Every part in one terminal, each a process of its own. */
 import type { ListeningMessage } from '@zenko-modules/common/daemon';
 import { messageOf } from '@zenko-modules/common/errors';
 import { readSettings } from '@zenko-modules/common/settings';
@@ -11,7 +11,7 @@ import { SupervisedProcess } from './start/supervised-process.js';
 const running: SupervisedProcess[] = [];
 let stopping = false;
 
-async function main(): Promise<void> {
+async function startAll(): Promise<void> {
   const settings = readSettings(START_SETTINGS);
   const host = reachableAt(settings.LISTEN_ADDRESS);
   let env: Record<string, string | undefined> = {
@@ -70,9 +70,16 @@ async function end(code: number): Promise<void> {
   process.exit(code);
 }
 
-void stopSignal().then(() => end(0));
-main().catch((err: unknown) => {
-  // A part that is stopped while it starts has a reason to complain, and nobody to hear it.
-  if (!stopping) process.stderr.write(`${messageOf(err)}\n`);
-  return end(1);
-});
+/** Runs every part until the process is told to stop, and then ends it: with 1 when a part could not start. */
+export async function start(): Promise<void> {
+  const ended = stopSignal().then(() => end(0));
+  try {
+    await startAll();
+  } catch (err) {
+    // A part that is stopped while it starts has a reason to complain, and nobody to hear it.
+    if (stopping) return ended;
+    process.stderr.write(`${messageOf(err)}\n`);
+    return end(1);
+  }
+  return ended;
+}
