@@ -48,6 +48,8 @@ export interface StoredItem {
 /** How a version is named in a call; without, the newest is meant. */
 export interface VersionOptions {
   readonly versionId?: string;
+  /** It is the null version, and has no key of its id: it is the current value alone, or under the null key. */
+  readonly isNull?: true;
 }
 
 export interface GetOptions extends VersionOptions {

@@ -88,8 +88,7 @@ async function deleteVersion(
   const { value, storedAs } = found;
   const freed = value.location ?? [];
   refuseForeignData(freed);
-  const options = storedAs === undefined ? {} : { versionId: storedAs };
-  await front.metadata.deleteObject(request.bucket, key, options, request.reqUids);
+  await front.metadata.deleteObject(request.bucket, key, storedAs, request.reqUids);
   return { isMarker: value.isDeleteMarker === true, versionId, freed };
 }
 

@@ -1,5 +1,6 @@
 /** A version of an object, by the id that a client gives. */
 import type { BucketAttributes } from '../bucket-attributes.js';
+import type { VersionOptions } from '../metadata-client.js';
 import type { ObjectValue } from '../object-value.js';
 import { decodeVersionId, NULL_VERSION } from '../version-id.js';
 import type { Front, S3Request } from './operation.js';
@@ -7,8 +8,8 @@ import { existing } from './current-object.js';
 
 export interface FoundVersion {
   readonly value: ObjectValue;
-  /** How the metadata module knows it; `undefined`: as the current value alone. */
-  readonly storedAs: string | undefined;
+  /** How a change of it names it. */
+  readonly storedAs: VersionOptions;
 }
 
 /**
@@ -25,7 +26,7 @@ export async function findVersion(
   const get = async (id: string): Promise<FoundVersion | undefined> => {
     const options = { versionId: id, getDeleteMarker: true } as const;
     const value = await front.metadata.getObject(bucket, key, options, reqUids);
-    return value && { value, storedAs: id };
+    return value && { value, storedAs: { versionId: id } };
   };
   const id = decodeVersionId(versionId);
   if (id !== NULL_VERSION) {
@@ -33,11 +34,14 @@ export async function findVersion(
     return found?.value.isNull === true ? undefined : found;
   }
   if (!current) return get(NULL_VERSION);
-  if (isNullVersion(current)) {
-    const storedAs = current.isNull2 === true ? NULL_VERSION : current.versionId;
-    return { value: current, storedAs };
-  }
+  if (isNullVersion(current)) return { value: current, storedAs: currentAs(current) };
   return get(current.nullVersionId ?? NULL_VERSION);
+}
+
+/** How a change of the current value names it: one that has a copy under a key of its id is changed with that. */
+export function currentAs({ versionId, isNull, isNull2 }: ObjectValue): VersionOptions {
+  if (versionId === undefined) return {};
+  return isNull === true && isNull2 === true ? { versionId, isNull } : { versionId };
 }
 
 export function isNullVersion({ isNull, versionId }: ObjectValue): boolean {

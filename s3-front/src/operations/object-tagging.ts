@@ -1,7 +1,7 @@
 import type { Tags } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { findObject, objectNamed } from './find-object.js';
-import { findVersion } from './find-version.js';
+import { currentAs, findVersion } from './find-version.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 import { MAX_OBJECT_TAGS, parseTagging, taggingXml } from './tag-set.js';
 import { holdObject, versionHeader, versionIdOf } from './write-object.js';
@@ -37,14 +37,13 @@ async function replaceTags(
   return holdObject(front, request, key, async ({ bucket, current }) => {
     const found =
       versionId === undefined
-        ? current && { value: current, storedAs: current.versionId }
+        ? current && { value: current, storedAs: currentAs(current) }
         : await findVersion(front, request, { bucket: name, key, versionId }, current);
     if (!found) throw new S3Error(versionId === undefined ? 'NoSuchKey' : 'NoSuchVersion');
     const { value, storedAs } = found;
     if (value.isDeleteMarker === true)
       throw new S3Error(versionId === undefined ? 'NoSuchKey' : 'MethodNotAllowed');
-    const options = storedAs === undefined ? {} : { versionId: storedAs };
-    await front.metadata.updateObject(name, key, { ...value, tags, originOp }, options, reqUids);
+    await front.metadata.updateObject(name, key, { ...value, tags, originOp }, storedAs, reqUids);
     return versionHeader(versionIdOf(bucket, value));
   });
 }
