@@ -130,6 +130,31 @@ test('an upload that nobody goes on with is swept with its data, and one under w
   await eventually('with its data', async () => (await storedBlobs(folder)).length === 0);
 });
 
+test('what is left of a completed upload is swept without the data of its object, whatever it says of itself', async t => {
+  const stack = await startStack(t, { S3_UPLOAD_MAX_AGE: '1s' });
+  const { s3, metadata, folder } = stack;
+  await s3.createBucket({ Bucket });
+  // A daemon that ended after it had stored the object: the upload is there without a mark, or its part alone.
+  for (const hasOverview of [true, false]) {
+    const name = `overview: ${hasOverview}`;
+    const { UploadId } = await s3.createMultipartUpload({ Bucket, Key: name });
+    const { ETag } = await s3.uploadPart({ Bucket, Key: name, UploadId, PartNumber: 1, Body: name });
+    const left = (await entries(stack, SHADOW)).filter(
+      ({ key }) => UploadId && key.includes(UploadId) && (hasOverview || !key.startsWith('overview')),
+    );
+    assert.equal(left.length, hasOverview ? 2 : 1);
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    await s3.completeMultipartUpload({ Bucket, Key: name, UploadId, MultipartUpload });
+    for (const { key, value } of left) {
+      await metadata.putEntry(SHADOW, key, JSON.parse(value) as object, { isPart: true }, 'test');
+    }
+    await eventually('it is swept', async () => (await entries(stack, SHADOW)).length === 0);
+    const { Body } = await s3.getObject({ Bucket, Key: name });
+    assert.equal(await Body?.transformToString(), name);
+  }
+  assert.equal((await storedBlobs(folder)).length, 2);
+});
+
 test('when the answer to a part is lost its data stays, for the part may be there', async t => {
   let relayed: Awaited<ReturnType<typeof startMetadataRelay>> | undefined;
   const stack = await startStack(t, async port => {

@@ -25,5 +25,5 @@ export async function endUpload(
 ): Promise<void> {
   const ending = { ...upload, abortInProgress: true };
   await new UploadStore(front, request.reqUids).put(name.bucket, ending);
-  await removeUpload(front, request, name, ending);
+  await removeUpload(front, request, name);
 }

@@ -76,7 +76,7 @@ async function complete(
   const upload = await store.find(name);
   if (!upload || upload.completeInProgress === true) {
     const done = await findDone(front, request, name, requested);
-    if (done && upload) await removeUpload(front, request, name, upload);
+    if (done && upload) await removeUpload(front, request, name);
     if (done) return done;
   }
   if (!upload || upload.abortInProgress === true) throw new S3Error('NoSuchUpload');
@@ -87,8 +87,7 @@ async function complete(
   // An object that was made from it may have been deleted since, and its data with it.
   if (upload.completeInProgress === true) await refuseLostData(front, request, parts);
   const completed = await storeObject(front, request, name, upload, parts, checksum);
-  const marked = { ...upload, completeInProgress: true };
-  await removeUpload(front, request, name, marked).catch((err: unknown) => {
+  await removeUpload(front, request, name).catch((err: unknown) => {
     request.log.warn({ err, ...name }, 'what is left of a completed upload stays until it is swept');
   });
   return completed;

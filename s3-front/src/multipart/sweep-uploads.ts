@@ -1,17 +1,20 @@
 /** Removes uploads that nobody has gone on with for longer than S3_UPLOAD_MAX_AGE. */
 import { randomBytes } from 'node:crypto';
 import { sleep } from '@zenko-modules/common/deadline';
+import { isErrorType } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { METASTORE, SHADOW_BUCKET_PREFIX } from '../bucket-attributes.js';
 import { afterPrefix } from '../listing/key-bounds.js';
 import type { Front } from '../operations/operation.js';
-import { removeData } from '../operations/write-object.js';
 import { endUpload } from './abort-upload.js';
-import { holdUpload, UploadStore } from './upload-store.js';
+import { removeParts } from './upload-data.js';
+import { holdUpload, type UploadName, UploadStore } from './upload-store.js';
 import { OVERVIEWS, type Part, readPartKey, type Upload } from './upload-values.js';
 
 const LONGEST_PAUSE_MS = 3_600_000;
 const SHORTEST_PAUSE_MS = 1000;
+/** Uploads of one bucket, and parts of none, that one sweep removes at most. */
+const AT_A_TIME = 10_000;
 
 /** Sweeps again and again until `signal`. A sweep that fails, as while a module is away, is tried again later. */
 export async function sweepUploads(front: Front, log: Logger, signal: AbortSignal): Promise<void> {
@@ -38,7 +41,12 @@ async function sweepOnce(front: Front, log: Logger, before: number, signal: Abor
   }
   for (const bucket of buckets) {
     if (signal.aborted) return;
-    await sweepBucket(front, log.child({ reqUids }), reqUids, bucket, before);
+    try {
+      await sweepBucket(front, log.child({ reqUids }), reqUids, bucket, before);
+    } catch (err) {
+      if (isErrorType(err, 'ServiceUnavailable')) throw err;
+      log.warn({ err, bucket }, 'abandoned uploads of this bucket could not be swept');
+    }
   }
 }
 
@@ -53,33 +61,36 @@ async function sweepBucket(
   const upper = afterPrefix(OVERVIEWS);
   const overviews = { gte: OVERVIEWS, ...(upper === undefined ? {} : { lt: upper }) };
   const underWay = new Set<string>();
+  // Read before they are worked on: the module does not wait for long until somebody reads on.
+  const old: UploadName[] = [];
   for await (const { value } of store.read(bucket, overviews)) {
-    const upload = JSON.parse(value) as Upload;
-    underWay.add(upload.uploadId);
-    if (Date.parse(upload.initiated) < before) await sweepUpload(front, log, reqUids, bucket, upload, before);
+    const { key, uploadId, initiated } = JSON.parse(value) as Upload;
+    underWay.add(uploadId);
+    if (Date.parse(initiated) < before && old.length < AT_A_TIME) old.push({ bucket, key, uploadId });
   }
-  // Parts of no upload are none of ours; a daemon that ended in the midst of its work may have left them.
+  const leftovers: Part[] = [];
   for await (const { key, value } of store.read(bucket, { lt: OVERVIEWS })) {
     const part = JSON.parse(value) as Part;
     const uploadId = readPartKey(key)?.uploadId;
     if (uploadId === undefined || underWay.has(uploadId)) continue;
-    if (Date.parse(part['last-modified']) >= before) continue;
-    log.info({ bucket, part: key }, 'removing a part of no upload');
-    await removeData(front, { reqUids, log }, part.partLocations);
-    await store.deletePart(bucket, key);
+    if (Date.parse(part['last-modified']) < before && leftovers.length < AT_A_TIME)
+      leftovers.push({ ...part, key });
   }
+  for (const name of old) await sweepUpload(front, log, reqUids, name, before);
+  if (leftovers.length === 0) return;
+  // Of no upload: left by a daemon that ended while it completed or removed one, so objects may refer to their data.
+  log.info({ bucket, parts: leftovers.map(({ key }) => key) }, 'removing parts of no upload');
+  await removeParts(front, { reqUids, log }, { bucket }, leftovers);
 }
 
 async function sweepUpload(
   front: Front,
   log: Logger,
   reqUids: string,
-  bucket: string,
-  { key, uploadId }: Upload,
+  name: UploadName,
   before: number,
 ): Promise<void> {
-  const name = { bucket, key, uploadId };
-  await holdUpload(front, uploadId, async () => {
+  await holdUpload(front, name.uploadId, async () => {
     const store = new UploadStore(front, reqUids);
     const upload = await store.find(name);
     if (!upload) return;

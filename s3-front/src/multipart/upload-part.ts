@@ -14,10 +14,10 @@ import { refuseLargeBody, storeData } from '../operations/store-data.js';
 import { removeData, storing, withNewData } from '../operations/write-object.js';
 import { S3Error } from '../s3-errors.js';
 import { buildXml } from '../xml.js';
-import { dataOfObjects } from './upload-data.js';
+import { unreferenced } from './upload-data.js';
 import { readPartNumber, uploadName } from './upload-request.js';
 import { holdPart, type UploadName, UploadStore, withUpload } from './upload-store.js';
-import { newPart, type Part, type PartLocation, type Upload } from './upload-values.js';
+import { newPart, type Part, type Upload } from './upload-values.js';
 
 /** What was stored for a part. */
 interface PartData {
@@ -103,28 +103,15 @@ async function storePart(
   const freed = await withNewData(front, request, stored, () =>
     withUpload(front, name.uploadId, () =>
       holdPart(front, name.uploadId, number, async () => {
-        const upload = await store.get(name);
+        await store.get(name);
         const replaced = await store.findPart(name, number);
         await storing(() => store.putPart(name, number, part));
-        return freedBy(front, request, name, upload, replaced);
+        return unreferenced(front, request, name, replaced?.partLocations ?? []);
       }),
     ),
   );
   await removeData(front, request, freed);
   return part;
-}
-
-async function freedBy(
-  front: Front,
-  request: S3Request,
-  name: UploadName,
-  upload: Upload,
-  replaced: Part | undefined,
-): Promise<readonly PartLocation[]> {
-  const locations = replaced?.partLocations ?? [];
-  if (locations.length === 0 || upload.completeInProgress !== true) return locations;
-  const kept = await dataOfObjects(front, request, name);
-  return locations.filter(({ key }) => !kept.has(key));
 }
 
 /** @throws S3Error InvalidArgument, InvalidRange */
