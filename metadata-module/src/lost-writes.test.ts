@@ -146,6 +146,23 @@ test('a number that is missing among the newest records is noticed, and a key th
   );
 });
 
+test('the newest records are compared in little memory, however large their values are', async t => {
+  const folder = await written(t, 'SIGTERM');
+  const pad = 'x'.repeat(2 ** 20);
+  const large = Array.from({ length: 60 }, (_, at) => {
+    const put = { type: 'put', key: `large${at}`, value: JSON.stringify({ at, pad }) } as const;
+    const record = recordValue('bucket', put, '2026-11-20T12:00:00.000Z');
+    return [
+      { ...put, key: BUCKET.keyOf(put.key) },
+      { ...put, key: recordKey(51 + at), value: record },
+    ];
+  });
+  await change(folder, large.flat());
+  const env = { ...envOf(folder), NODE_OPTIONS: '--max-old-space-size=80' };
+  const daemon = await startDaemon(t, { entry, env });
+  assert.doesNotMatch(daemon.output(), /"level":[45]0/);
+});
+
 test('gaps, and changes without a record, that another daemon left are none of its own', async t => {
   const folder = await temporaryFolder(t);
   const record = (seq: number, key: string): { type: 'put'; key: string; value: string } => ({

@@ -2,13 +2,23 @@
 import { Database } from '../store/key-space.js';
 import type { OpenLevel } from '../store/open-level.js';
 import type { Acknowledged } from '../deployment/newest-record.js';
-import type { LogItem } from './record.js';
+import { isAsExpected, sha256Of } from '../versioning/compare-and-swap.js';
 import type { RecordLog } from './record-log.js';
 
 /** So many of the newest records are looked at, one read each: a start must not take long. */
 const RECORDS = 1000;
+/** Reads at a time: each holds a value. */
+const AT_ONCE = 8;
 /** So many keys are named. */
 const NAMED = 10;
+
+/** What the newest record of a key says that the store holds. Values are not kept: together they may be gigabytes. */
+interface Told {
+  readonly seq: number;
+  readonly db: string;
+  readonly key: string;
+  readonly sha256: string | null;
+}
 
 /**
  * One line for each loss among the newest records; none when all is there. What came before `known.from` was
@@ -23,36 +33,44 @@ export async function findMissing(
   const { last } = recordLog;
   const found: string[] = [];
   if (last < known.acknowledged) found.push(missing(last + 1, known.acknowledged));
-  const newest = new Map<string, { readonly seq: number; readonly item: LogItem }>();
+  const newest = new Map<string, Told>();
   let next = last;
   const end = Math.max(known.from, last - RECORDS);
   // A damaged record is told of when it is read; here it counts as there.
-  const damaged: string[] = [];
-  for await (const { seq, item } of recordLog.backwards(last, err => damaged.push(String(err)))) {
+  let damaged = 0;
+  const onDamaged = (): void => {
+    damaged += 1;
+  };
+  for await (const { seq, item } of recordLog.backwards(last, onDamaged)) {
     const before = Math.max(seq, end);
-    if (next - before > damaged.length) found.push(missing(before + 1, next));
-    damaged.length = 0;
+    if (next - before > damaged) found.push(missing(before + 1, next));
+    damaged = 0;
     if (seq <= end) break;
     next = seq - 1;
-    const [{ key }] = item.entries;
-    const id = new Database(item.db.split('#')).keyOf(key);
-    if (!newest.has(id)) newest.set(id, { seq, item });
+    const { db } = item;
+    const [{ key, value }] = item.entries;
+    const id = new Database(db.split('#')).keyOf(key);
+    if (newest.has(id)) continue;
+    newest.set(id, { seq, db, key, sha256: value === undefined ? null : sha256Of(value) });
   }
   return [...found, ...(await disagreements(store, newest))];
 }
 
-async function disagreements(
-  store: OpenLevel,
-  newest: ReadonlyMap<string, { readonly seq: number; readonly item: LogItem }>,
-): Promise<string[]> {
-  const lines = await Promise.all(
-    [...newest].map(async ([id, { seq, item }]) => {
-      const [{ key, value }] = item.entries;
-      if ((await store.get(id)) === value) return undefined;
-      return `key ${JSON.stringify(key)} of ${JSON.stringify(item.db)} is not what record ${seq} made it`;
-    }),
-  );
-  const found = lines.filter(line => line !== undefined);
+async function disagreements(store: OpenLevel, newest: ReadonlyMap<string, Told>): Promise<string[]> {
+  const differing: Told[] = [];
+  const waiting = newest.entries();
+  const worker = async (): Promise<void> => {
+    for (const [id, told] of waiting) {
+      if (!isAsExpected(await store.get(id), told)) differing.push(told);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const found = differing
+    .sort((a, b) => b.seq - a.seq)
+    .map(
+      ({ seq, db, key }) =>
+        `key ${JSON.stringify(key)} of ${JSON.stringify(db)} is not what record ${seq} made it`,
+    );
   const more = found.length - NAMED;
   return more > 0 ? [...found.slice(0, NAMED), `and ${more} keys more`] : found;
 }
