@@ -67,6 +67,7 @@ test('what is no reader, holder, time or place is refused, and so is more than i
     ['holdReader', { reader: 'r', holder: 'x', leaseMs: 1e9 }],
     ['saveReaderPlace', { reader: 'r', holder: 'one', name: 'a' }],
     ['saveReaderPlace', { reader: 'r', holder: 'one', name: 'a', place: 'x'.repeat(5000) }],
+    ['saveReaderPlace', { reader: 'r', holder: 'one', name: '__proto__', place: 'x' }],
   ];
   const refused = (err: unknown): boolean => isErrorType(err, 'InvalidArgument');
   for (const [name, args] of wrong) await assert.rejects(call(name, args), refused, JSON.stringify(args));

@@ -139,7 +139,8 @@ const readerHold = options({
 const readerPlace = options({
   reader: readerId,
   holder: holderId,
-  name: sized(z.string(), 256),
+  // Objects of JavaScript, as which places travel, are made without a member of this name.
+  name: sized(z.string(), 256).refine(text => text !== '__proto__', 'expected another name than __proto__'),
   place: sized(z.string(), MAX_PLACE_BYTES),
 });
 
