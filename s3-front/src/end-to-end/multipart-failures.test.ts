@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import type { ObjectValue } from '../object-value.js';
 import { startMetadataRelay } from '../testing/metadata-relay.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
 import { storedBlobs } from '../testing/stored-blobs.js';
@@ -214,6 +215,42 @@ test('a completion whose answer is lost is found again, and the object deleted s
     }
     assert.deepEqual(await entries(stack, SHADOW), []);
   }
+});
+
+test('a completion that comes late, after its client has asked again, makes no second version of the same data', async t => {
+  let relayed: Awaited<ReturnType<typeof startMetadataRelay>> | undefined;
+  const stack = await startStack(t, async port => {
+    relayed = await startMetadataRelay(t, port('METADATA_PORT'));
+    return { METADATA_PORT: String(relayed.port) };
+  });
+  const { s3, metadata } = stack;
+  assert.ok(relayed);
+  await s3.createBucket({ Bucket });
+  await s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: 'Enabled' } });
+  const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
+  const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' });
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+  const complete = () => s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload });
+  let late: readonly unknown[] | undefined;
+  relayed.fate = async ({ name, database, args }) => {
+    if (name !== 'put' || database !== Bucket) return 'passed';
+    if (late === undefined) {
+      late = args;
+      return { refused: 'ServiceUnavailable' };
+    }
+    const [key, value, options] = late as [string, string, object];
+    await metadata.putObject(Bucket, key, JSON.parse(value) as ObjectValue, options, 'test');
+    return 'passed';
+  };
+  await assert.rejects(complete());
+  const { VersionId } = await complete();
+  const { Versions = [] } = await s3.listObjectVersions({ Bucket });
+  assert.deepEqual(
+    Versions.map(version => version.VersionId),
+    [VersionId],
+  );
+  assert.equal((await read(stack)).toString(), 'part');
+  assert.deepEqual(await entries(stack, SHADOW), []);
 });
 
 test('a hundred uploads at once take no more memory than a few', async t => {

@@ -16,6 +16,7 @@ import { findWritableBucket } from '../operations/find-bucket.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from '../operations/operation.js';
 import { parseTaggingHeader } from '../operations/tag-set.js';
 import {
+  dropVersion,
   holdObject,
   putCurrent,
   removeData,
@@ -24,10 +25,11 @@ import {
   versionIdOf,
 } from '../operations/write-object.js';
 import { S3Error } from '../s3-errors.js';
+import { encodeVersionId } from '../version-id.js';
 import { buildXml } from '../xml.js';
 import { chooseParts, parseComplete, type RequestedPart, sizeOfParts } from './complete-request.js';
 import { multipartEtag, objectChecksum } from './object-checksum.js';
-import { findCompleted, removeUpload } from './upload-data.js';
+import { findCompleted, removeUpload, versionsMadeFrom } from './upload-data.js';
 import { uploadName } from './upload-request.js';
 import { holdUpload, type UploadName, UploadStore } from './upload-store.js';
 import type { NumberedPart, Upload } from './upload-values.js';
@@ -125,7 +127,7 @@ async function storeObject(
     checkWriteConditions(headers, existing(held.current));
     const marked = { ...upload, completeInProgress: true };
     await new UploadStore(front, request.reqUids).put(name.bucket, marked);
-    return putCurrent(front, request, key, held, members => {
+    const stored = await putCurrent(front, request, key, held, members => {
       value = newObjectValue({
         account: request.account,
         key,
@@ -145,10 +147,30 @@ async function storeObject(
       });
       return value;
     });
+    if (upload.completeInProgress === true) await dropTwins(front, request, name, stored);
+    return stored;
   });
   await removeData(front, request, freed);
   if (!value) throw new S3Error('InternalError');
   return { value, versionId };
+}
+
+/**
+ * What an earlier try wrote may have come late, after it was looked for and before what this one wrote: two versions would
+ * share their data, and lose it with the first that is deleted.
+ */
+async function dropTwins(
+  front: Front,
+  request: S3Request,
+  name: UploadName,
+  { versionId: own }: Stored,
+): Promise<void> {
+  const twins = new Set<string>();
+  for await (const { versionId, isNull } of versionsMadeFrom(front, request, name)) {
+    if (versionId !== undefined && isNull !== true && encodeVersionId(versionId) !== own)
+      twins.add(versionId);
+  }
+  for (const versionId of twins) await dropVersion(front, request, name.key, versionId);
 }
 
 /**

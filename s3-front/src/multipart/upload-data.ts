@@ -78,10 +78,19 @@ export async function findCompleted(
   request: Context,
   name: UploadName,
 ): Promise<ObjectValue | undefined> {
-  for await (const version of valuesOf(front, request, name)) {
-    if (version.uploadId === name.uploadId) return version;
-  }
+  for await (const version of versionsMadeFrom(front, request, name)) return version;
   return undefined;
+}
+
+/** The current version first, and again under its id, where it has one. */
+export async function* versionsMadeFrom(
+  front: Front,
+  request: Context,
+  name: UploadName,
+): AsyncGenerator<ObjectValue, void, undefined> {
+  for await (const version of valuesOf(front, request, name)) {
+    if (version.uploadId === name.uploadId) yield version;
+  }
 }
 
 /** Every version of a key, the current one first; of all keys without one. */

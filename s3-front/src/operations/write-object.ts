@@ -131,7 +131,8 @@ async function lookUpReplaced(
   return { freed, byPut: byPut && found !== undefined, drop: byPut ? undefined : versionId };
 }
 
-async function dropVersion(
+/** Resolves with whether it is gone. What cannot be deleted is logged. */
+export async function dropVersion(
   { metadata }: Front,
   { bucket, reqUids, log }: S3Request,
   key: string,
@@ -141,7 +142,7 @@ async function dropVersion(
     await metadata.dropVersion(bucket, key, versionId, reqUids);
     return true;
   } catch (err) {
-    log.warn({ err, bucket, key, versionId }, 'the null version that was replaced could not be deleted');
+    log.warn({ err, bucket, key, versionId }, 'a version that was replaced could not be deleted');
     return false;
   }
 }
