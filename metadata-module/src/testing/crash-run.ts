@@ -19,7 +19,7 @@ const WRITERS = 16;
 /** A LevelDOWN of which a daemon is made. */
 export interface CrashKind {
   readonly name: string;
-  /** Kills per test. */
+  /** Kills per test, unless CRASH_KILLS says another number. */
   readonly kills: number;
   /** Settings beyond folder and ports, the same for every start of one test. */
   env(t: TestContext): Promise<Readonly<Record<string, string>>>;
@@ -37,11 +37,12 @@ export function testCrash(kind: CrashKind): void {
       METADATA_PORT: '0',
       METADATA_PROBE_PORT: '0',
     };
+    const kills = Number(process.env.CRASH_KILLS ?? kind.kills);
     const writers = Array.from({ length: WRITERS }, (_, index) => new Writer(index));
-    for (let kill = 0; kill <= kind.kills; kill += 1) {
+    for (let kill = 0; kill <= kills; kill += 1) {
       const daemon = await startDaemon(t, { entry: ENTRY, env });
       await check(daemon, writers);
-      if (kill === kind.kills) return;
+      if (kill === kills) return;
       const client = clientOf(daemon, METADATA_NAMESPACE);
       const logClient = clientOf(daemon, RECORD_LOG_NAMESPACE);
       const load = new Load('ServiceUnavailable');

@@ -4,7 +4,7 @@ import test from 'node:test';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { killAgainAndAgain } from './testing/crash-scenario.js';
 
-const ROUNDS = 16;
+const ROUNDS = Number(process.env.CRASH_KILLS ?? 16);
 
 test('killed again and again between many batches, it holds a whole number of them, and all that were acknowledged', async t => {
   const folder = path.join(await temporaryFolder(t), 'store');

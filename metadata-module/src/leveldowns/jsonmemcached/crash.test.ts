@@ -6,7 +6,7 @@ import { killAgainAndAgain } from '../jsondown/testing/crash-scenario.js';
 import { allKeys, assertOneGeneration } from './testing/server-items.js';
 import { newPlace, openedStore } from './testing/stores.js';
 
-const ROUNDS = 12;
+const ROUNDS = Number(process.env.CRASH_KILLS ?? 12);
 
 test(
   'killed again and again between many batches, memcached holds a whole number of them, all that were acknowledged, and nothing else',
