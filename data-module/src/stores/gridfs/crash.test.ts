@@ -8,7 +8,7 @@ import { killModules } from '../../testing/killed-modules.js';
 import { gridFsEnvironment, newPlace } from './testing/gridfs-place.js';
 
 const CHUNK = 20_000;
-const KILLS = Number(process.env.CRASH_KILLS ?? 5);
+const KILLS = Number(process.env.CRASH_KILLS ?? 3);
 
 for (const modules of [1, 4]) {
   test(

@@ -11,7 +11,7 @@ import { StoreLayer } from '../store-layer.js';
 import { openPackedStore, type PackedStore } from './packed-store.js';
 import { packedOptions } from './testing/packed-options.js';
 
-const STEPS = Number(process.env.MODEL_STEPS ?? 3000);
+const STEPS = Number(process.env.MODEL_STEPS ?? 1200);
 const MAX_BLOB = 4096;
 
 test('the store does what a Map does, whatever restarts and compactions come between', async t => {

@@ -7,7 +7,7 @@ import { motoMissing, newBucket, sharedMoto } from '../../testing/moto-server.js
 import { s3Environment } from './testing/s3-options.js';
 
 const MiB = 1024 * 1024;
-const KILLS = Number(process.env.CRASH_KILLS ?? 5);
+const KILLS = Number(process.env.CRASH_KILLS ?? 3);
 
 for (const modules of [1, 4]) {
   test(
