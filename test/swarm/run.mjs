@@ -3,12 +3,15 @@
  *
  * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up).
  * `--write` puts the figures into docs/swarm.md when everything has passed; `--only full` or `--only minimal` tries
- * one stack; `--built` takes the images that an earlier run has pushed.
+ * one stack; `--built` takes the images that an earlier run has pushed. `--cluster` tries deploy/cluster.yml instead, and
+ * with `--write` puts its figures into docs/scaling.md.
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { backUpAndRestore } from './backup.mjs';
+import { cluster } from './cluster.mjs';
+import { MONGODB_URL, startMongodb } from './cluster-mongodb.mjs';
 import { MANAGER, run } from './docker.mjs';
 import { buildAndPush, inspectImages } from './images.mjs';
 import { Bucket } from './s3.mjs';
@@ -30,11 +33,12 @@ import { Transcript } from './transcript.mjs';
 import { sleep, timed } from './waiting.mjs';
 
 const SWARM = fileURLToPath(new URL('../../../shared/swarm/', import.meta.url));
-const PAGE = fileURLToPath(new URL('../../docs/swarm.md', import.meta.url));
+const pageOf = name => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
 
 const { values: options } = parseArgs({
   options: {
     built: { type: 'boolean' },
+    cluster: { type: 'boolean' },
     keep: { type: 'boolean' },
     only: { type: 'string' },
     write: { type: 'boolean' },
@@ -149,6 +153,22 @@ async function explain(transcript) {
   for (const { name } of await services().catch(() => [])) await print(name, () => logsOf(name));
 }
 
+async function tryStacks(transcript) {
+  await createSecrets();
+  if (options.only !== 'minimal') await withStack(transcript, 'full stack', full);
+  if (options.only !== 'full') await withStack(transcript, 'minimal stack', minimal);
+}
+
+async function tryCluster(transcript) {
+  await createSecrets(MONGODB_URL);
+  const stopMongodb = await startMongodb();
+  try {
+    await withStack(transcript, 'cluster', cluster);
+  } finally {
+    await stopMongodb();
+  }
+}
+
 async function main() {
   if (process.getuid() !== 0 || !existsSync(`${SWARM}up.sh`)) {
     throw new Error('npm run test:swarm needs root and ../shared/swarm beside the project');
@@ -162,15 +182,14 @@ async function main() {
     await removeVolumes();
     if (!options.built) await transcript.step('images', () => buildAndPush(transcript));
     await transcript.step('what the images hold', () => inspectImages(transcript));
-    await createSecrets();
-    if (options.only !== 'minimal') await withStack(transcript, 'full stack', full);
-    if (options.only !== 'full') await withStack(transcript, 'minimal stack', minimal);
+    if (options.cluster) await tryCluster(transcript);
+    else await tryStacks(transcript);
     await removeSecrets();
   } finally {
     if (!options.keep) await run(`${SWARM}down.sh`, [], { deadlineMs: 300_000 });
   }
   console.log(`\n${transcript.table()}\n`);
-  if (options.write) await transcript.writeTo(PAGE);
+  if (options.write) await transcript.writeTo(pageOf(options.cluster ? 'scaling.md' : 'swarm.md'));
   console.log(`${transcript.passed} passed, 0 failed`);
 }
 

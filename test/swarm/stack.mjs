@@ -14,8 +14,10 @@ export const STACK = 'zenko';
 export const S3_PORT = 18_080;
 
 const BASE = 'docker-stack.base.yml';
-export const FULL = 'docker-stack.yml';
-export const MINIMAL = 'docker-stack.minimal.yml';
+/** What is laid over the base. */
+export const FULL = ['docker-stack.yml'];
+export const MINIMAL = ['docker-stack.minimal.yml'];
+export const CLUSTER = ['docker-stack.yml', 'deploy/cluster.yml'];
 
 const HEALTHY_DEADLINE_MS = 300_000;
 
@@ -30,7 +32,8 @@ const MONGODB_URL = 'zenko_mongodb_url';
 
 export const serviceName = service => `${STACK}_${service}`;
 
-export async function createSecrets() {
+/** The stand-in is no replica set; for MongoDB the URL ends with ?replicaSet=rs0. */
+export async function createSecrets(mongodbUrl = 'mongodb://mongodb:27017/zenko') {
   await removeSecrets();
   const folder = await mkdtemp(path.join(os.tmpdir(), 'swarm-accounts-'));
   try {
@@ -44,8 +47,7 @@ export async function createSecrets() {
   } finally {
     await rm(folder, { recursive: true });
   }
-  // The stand-in is no replica set; for MongoDB the URL ends with ?replicaSet=rs0.
-  await docker(['secret', 'create', MONGODB_URL, '-'], { input: 'mongodb://mongodb:27017/zenko' });
+  await docker(['secret', 'create', MONGODB_URL, '-'], { input: mongodbUrl });
 }
 
 export async function removeSecrets() {
@@ -55,10 +57,11 @@ export async function removeSecrets() {
   }
 }
 
-export async function deploy(file) {
-  await docker(['stack', 'deploy', '-c', BASE, '-c', file, STACK], {
+export async function deploy(files, env = {}) {
+  const stack = [BASE, ...files].flatMap(file => ['-c', file]);
+  await docker(['stack', 'deploy', ...stack, STACK], {
     cwd: PROJECT,
-    env: { ...STAND_IN_IMAGES, REGISTRY, TAG: '1', S3_PORT: String(S3_PORT) },
+    env: { ...STAND_IN_IMAGES, REGISTRY, TAG: '1', S3_PORT: String(S3_PORT), ...env },
     deadlineMs: 120_000,
   });
 }
