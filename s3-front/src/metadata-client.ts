@@ -13,8 +13,6 @@ import {
 } from './bucket-attributes.js';
 import type { ObjectValue } from './object-value.js';
 
-/** How long a call waits for the connection to come back before it is not made at all. */
-const CONNECTION_WAIT_MS = 2000;
 const CONNECTION_POLL_MS = 20;
 
 /** Members that CloudServer asks the module to keep beside a value; the module does not need them. */
@@ -71,6 +69,11 @@ export interface PutOptions extends VersionOptions {
  */
 export class MetadataClient {
   readonly #rpc: RpcClient;
+  /**
+   * How long a call waits for the connection to come back before it is not made at all: with what is the default, as
+   * long as a stand-by may take to follow an owner that died. Clients that try twice more outlast it.
+   */
+  readonly #connectionWaitMs: number;
 
   constructor(options: { readonly host: string; readonly port: number; readonly callTimeoutMs: number }) {
     this.#rpc = new RpcClient({
@@ -78,6 +81,7 @@ export class MetadataClient {
       namespace: METADATA_NAMESPACE,
       callTimeoutMs: options.callTimeoutMs,
     });
+    this.#connectionWaitMs = options.callTimeoutMs / 2;
   }
 
   close(): void {
@@ -241,7 +245,7 @@ export class MetadataClient {
   }
 
   async #connected(): Promise<void> {
-    const deadline = Date.now() + CONNECTION_WAIT_MS;
+    const deadline = Date.now() + this.#connectionWaitMs;
     while (!this.#rpc.connected) {
       if (Date.now() > deadline) throw new ModuleAwayError();
       await sleep(CONNECTION_POLL_MS);
