@@ -40,6 +40,7 @@ export class RpcConnection {
   /** Calls that a handler still works on, also when their client was told that they took too long. */
   readonly #calls = new Set<Promise<void>>();
   readonly #gone = new AbortController();
+  #draining = false;
 
   constructor(socket: Socket, service: RpcService, options: ConnectionOptions, state: ServerState) {
     this.#socket = socket;
@@ -61,14 +62,24 @@ export class RpcConnection {
     });
   }
 
+  /** What it shares with the client's connections to other namespaces. */
+  get transport(): Socket['conn'] {
+    return this.#socket.conn;
+  }
+
   /** Ends every stream: the client has gone. */
   end(): void {
     this.#gone.abort();
     for (const stream of [...this.#streams.values()]) stream.hangUp();
   }
 
-  /** Resolves when every call has been answered, and the readers of streams have been told that there is no more. */
+  /**
+   * Resolves when every call that has come is answered, and the readers of streams have been told that there is no
+   * more. What comes meanwhile is not answered, and so fails with the connection, which is to end then: a client that
+   * was refused at once would have made its last try before there is another server.
+   */
   async drain(): Promise<void> {
+    this.#draining = true;
     this.#gone.abort();
     await Promise.all(this.#calls);
     for (const stream of [...this.#streams.values()]) stream.fail(stopping());
@@ -85,6 +96,7 @@ export class RpcConnection {
       this.#options.log.debug('a call without a function for its answer was ignored');
       return;
     }
+    if (this.#draining) return;
     const [name, args] = received.slice(0, -1);
     const answer = this.#answerOnce(name, acknowledge as (...values: unknown[]) => void);
     if (name === 'getManifest') {

@@ -162,7 +162,7 @@ test('calls and streams beyond the limits are answered with SlowDown', async t =
   assert.equal(server.openStreams, 2);
 });
 
-test('a server that stops answers what is in flight, refuses the rest and tells its streams', async t => {
+test('a server that stops answers what is in flight, tells its streams, and cuts each client as soon as it is done', async t => {
   let release: (() => void) | undefined;
   const { client, socket, server } = await startRig(t, {
     hold: () => new Promise(resolve => (release = () => resolve('done'))),
@@ -170,15 +170,25 @@ test('a server that stops answers what is in flight, refuses the rest and tells 
   });
   socket.on('stream-data', () => undefined);
   await raw(socket, 'stream', { rpcArgs: [] });
+  await until(() => socket.io.engine.transport.name === 'websocket', 'it has moved on to websocket');
   const failed = event(socket, 'stream-error');
   const inFlight = client.call('hold', { rpcArgs: [] });
   await until(() => release !== undefined, 'the call has begun');
+  const gone = event(socket, 'disconnect');
   const closed = server.close();
-  assert.equal((await raw(socket, 'hold', { rpcArgs: [] })).err?.['type'], 'ServiceUnavailable');
-  release?.();
-  assert.equal(await inFlight, 'done');
   const failure = (await failed) as { error: { type: string } };
   assert.equal(failure.error.type, 'ServiceUnavailable');
+  // Clients connect again by themselves after this, and not after others.
+  assert.equal(await gone, 'transport close');
+  // It comes while an answer is owed: who was refused at once would have made its last try too early.
+  const late = client.call('hold', { rpcArgs: [] });
+  const answers: string[] = [];
+  late.catch(() => answers.push('late'));
+  void inFlight.then(() => answers.push('in flight'));
+  release?.();
+  assert.equal(await inFlight, 'done');
+  await assert.rejects(late, { type: 'ServiceUnavailable', message: /connection was lost/ });
+  assert.deepEqual(answers, ['in flight', 'late']);
   await closed;
 });
 

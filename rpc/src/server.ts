@@ -34,7 +34,7 @@ export interface RpcServer {
   readonly port: number;
   /** Streams that are open now, over all sockets. */
   readonly openStreams: number;
-  /** Refuses new calls, lets those in flight finish, ends every stream with an error, then every connection. */
+  /** Takes no new calls, lets those in flight finish, ends every stream with an error, and each connection when it is done. */
   close(): Promise<void>;
 }
 
@@ -95,11 +95,28 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     },
     close: async () => {
       state.stopping = true;
-      await Promise.all([...connections].map(connection => connection.drain()));
+      await Promise.all([...byTransport(connections)].map(drain));
       await io.close();
       httpServer.closeAllConnections();
     },
   };
+}
+
+function byTransport(connections: Iterable<RpcConnection>): Map<Socket['conn'], RpcConnection[]> {
+  const all = new Map<Socket['conn'], RpcConnection[]>();
+  for (const connection of connections) {
+    const { transport } = connection;
+    all.set(transport, [...(all.get(transport) ?? []), connection]);
+  }
+  return all;
+}
+
+/** Each client is cut as soon as nothing is owed to it, and may connect to another server. */
+async function drain([conn, connections]: [Socket['conn'], readonly RpcConnection[]]): Promise<void> {
+  await Promise.all(connections.map(connection => connection.drain()));
+  // Not as a disconnection that is announced: clients would take it for good. One that is still on its way from
+  // polling to websocket goes with the server.
+  if (conn.transport.name === 'websocket') conn.close();
 }
 
 /** Clients before socket.io 3 are always connected to the root namespace too, where nothing is offered. */
