@@ -1,4 +1,4 @@
 /** `http://host:port`; an IPv6 address stands in brackets there. */
-export function httpUrl(host: string, port: number | string): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+export function httpUrl(host: string, port: number | string, scheme: 'http' | 'https' = 'http'): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

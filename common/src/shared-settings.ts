@@ -1,4 +1,5 @@
 /** Settings that more than one part reads. Each part lays its own table over these. */
+import { TLS_SETTINGS } from './network/tls-settings.js';
 import { hosts, integer, oneOf, optional, parsed, port, secret, setting, text } from './settings.js';
 
 export const LOG_SETTINGS = {
@@ -38,21 +39,33 @@ export const LISTEN_SETTINGS = {
   LISTEN_ADDRESS: setting(text, '127.0.0.1', 'address on which the modules listen; 0.0.0.0 in the images'),
 } as const;
 
-export const DATA_PORT_SETTING = { DATA_PORT: setting(port, '9991', 'port of the data module') } as const;
+export const DATA_PORT_SETTING = {
+  DATA_PORT: setting(port, '9991', 'port of the data module'),
+  DATA_TLS_PORT: optional(
+    port,
+    'port of the data module for TLS with client certificates, beside DATA_PORT; where it is set s3-front and the tools connect to it',
+  ),
+} as const;
 export const METADATA_PORT_SETTING = {
   METADATA_PORT: setting(port, '9990', 'port of the metadata module'),
+  METADATA_TLS_PORT: optional(
+    port,
+    'port of the metadata module for TLS with client certificates, beside METADATA_PORT; where it is set s3-front, populator and tools connect to it',
+  ),
 } as const;
 export const S3_PORT_SETTING = { S3_PORT: setting(port, '8000', 'port of s3-front') } as const;
 
 /** Where the data module is found. */
 export const DATA_CLIENT_SETTINGS = {
   ...DATA_PORT_SETTING,
+  ...TLS_SETTINGS,
   DATA_HOST: setting(text, '127.0.0.1', 'where s3-front and CloudServer find the data module'),
 } as const;
 
 /** Where the metadata module is found. */
 export const METADATA_CLIENT_SETTINGS = {
   ...METADATA_PORT_SETTING,
+  ...TLS_SETTINGS,
   METADATA_HOST: setting(
     text,
     '127.0.0.1',

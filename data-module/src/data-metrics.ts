@@ -1,4 +1,5 @@
 /** The data module's metrics, all of them. */
+import { createRefusalCounter } from '@zenko-modules/common/network/refusal-metrics';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
@@ -8,6 +9,7 @@ export type DataMetrics = ReturnType<typeof createDataMetrics>;
 export function createDataMetrics(registry: Registry) {
   const registers = [registry];
   return {
+    refusedConnections: createRefusalCounter('data', registry),
     requests: new Counter({
       name: 'data_http_requests_total',
       help: 'Requests that were answered or cut off, by method and status (0: cut off before a status)',

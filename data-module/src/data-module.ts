@@ -15,7 +15,8 @@ const MOST_WORKERS_BY_DEFAULT = 4;
 
 /** What serves the requests, in this process or in others. */
 interface Serving {
-  readonly port: number;
+  /** By setting name. */
+  readonly ports: Readonly<Record<string, number>>;
   readonly metrics: MetricsSource;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -48,7 +49,7 @@ export async function startDataModule(
     throw err;
   });
   return {
-    ports: { DATA_PORT: serving.port, DATA_PROBE_PORT: probes.port },
+    ports: { ...serving.ports, DATA_PROBE_PORT: probes.port },
     close: async () => {
       state.closing = true;
       await serving.close();

@@ -23,7 +23,8 @@ export interface DataServiceOptions {
 }
 
 export interface DataService {
-  readonly port: number;
+  /** By setting name. */
+  readonly ports: Readonly<Record<string, number>>;
   /** Rejects with the reason when an upload could not succeed now. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -48,7 +49,7 @@ export async function startDataService(options: DataServiceOptions): Promise<Dat
       log,
     });
     return {
-      port: rest.port,
+      ports: rest.ports,
       ping: () => store.ping(),
       close: async () => {
         await rest.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);

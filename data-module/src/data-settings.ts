@@ -1,16 +1,16 @@
 /** The data module's settings. Each store adds its own, see `DISK_SETTINGS` and its like beside the stores. */
-import { integer, optional, port, setting, text } from '@zenko-modules/common/settings';
+import { MODULE_PORT_SETTINGS, planPorts, type PortPlan } from '@zenko-modules/common/network/port-plan';
+import { integer, optional, port, setting, type SettingsOf, text } from '@zenko-modules/common/settings';
 import {
   DATA_FOLDER_SETTINGS,
   DATA_PORT_SETTING,
-  LISTEN_SETTINGS,
   STOP_SETTINGS,
   THREAD_POOL_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 
 export const DATA_SETTINGS = {
   ...DATA_PORT_SETTING,
-  ...LISTEN_SETTINGS,
+  ...MODULE_PORT_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   ...STOP_SETTINGS,
   ...THREAD_POOL_SETTINGS,
@@ -33,7 +33,7 @@ export const DATA_SETTINGS = {
   DATA_MAX_CONNECTIONS: setting(
     integer(1, 1_000_000),
     '4096',
-    'connections to the data module at once, spread over its workers; more are closed at once',
+    'connections to each port of the data module at once, spread over its workers; more are closed at once',
   ),
   DATA_WORKERS: optional(
     integer(1, 64),
@@ -45,3 +45,12 @@ export const DATA_SETTINGS = {
     'memory that the transfers of all workers together may hold; beyond it they wait, and after a while get `SlowDown`',
   ),
 } as const;
+
+/** @throws StartError when what one setting needs of another is missing */
+export function planDataPorts(settings: SettingsOf<typeof DATA_SETTINGS>): PortPlan {
+  return planPorts(
+    settings,
+    { setting: 'DATA_PORT', port: settings.DATA_PORT },
+    { setting: 'DATA_TLS_PORT', port: settings.DATA_TLS_PORT },
+  );
+}

@@ -1,5 +1,6 @@
 /** Every metric of the metadata module. */
 import type { RpcObserver } from '@zenko-modules/rpc/connection';
+import { createRefusalCounter } from '@zenko-modules/common/network/refusal-metrics';
 import { createRegistry } from '@zenko-modules/common/probe-server';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CommitObserver } from './store/commit-queue.js';
@@ -17,6 +18,7 @@ export interface MetadataState {
 export interface MetadataMetrics extends RpcObserver {
   readonly registry: Registry;
   readonly batchWritten: CommitObserver;
+  readonly refusedConnections: ReturnType<typeof createRefusalCounter>;
 }
 
 const SECONDS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
@@ -88,6 +90,7 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
   const durations = new Map<string, Histogram.Internal<string>>();
   return {
     registry,
+    refusedConnections: createRefusalCounter('metadata', registry),
     callAnswered: (namespace, call, outcome, seconds) => {
       once(counts, `${namespace} ${call} ${outcome}`, () => calls.labels({ namespace, call, outcome })).inc();
       once(durations, `${namespace} ${call}`, () => callSeconds.labels({ namespace, call })).observe(seconds);

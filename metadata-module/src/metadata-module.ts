@@ -4,6 +4,9 @@ import type { Running } from '@zenko-modules/common/daemon';
 import { checkFolder, openPartFolder } from '@zenko-modules/common/data-folder';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { PlannedPort, PortPlan } from '@zenko-modules/common/network/port-plan';
+import { Refusals } from '@zenko-modules/common/network/refusals';
+import { openServerPorts } from '@zenko-modules/common/network/server-ports';
 import { startProbeServer } from '@zenko-modules/common/probe-server';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
@@ -13,10 +16,10 @@ import { tellOfLosses } from './deployment/losses.js';
 import { loadLevelDown } from './leveldowns/registry.js';
 import type { LevelDownPlugin } from './leveldowns/plugin.js';
 import { createMetrics, type MetadataState } from './metadata-metrics.js';
-import type { MetadataSettings } from './metadata-settings.js';
-import { Serving } from './serving.js';
-import { advertisedAddress } from './stand-by/address.js';
-import { Door } from './stand-by/door.js';
+import { type MetadataSettings, planMetadataPorts } from './metadata-settings.js';
+import { Serving, type ServingOptions } from './serving.js';
+import { addressText, type AdvertisedHost, advertisedAddress } from './stand-by/address.js';
+import { Doors } from './stand-by/doors.js';
 import { StandBy, type StandByOptions } from './stand-by/stand-by.js';
 import { levelErrorCode, rootOf } from './store/level-errors.js';
 
@@ -33,6 +36,7 @@ export async function startMetadataModule(
   env: Environment = process.env,
   stopping?: AbortSignal,
 ): Promise<Running> {
+  const plan = planMetadataPorts(settings);
   const plugin = await loadLevelDown(settings.METADATA_BACKEND);
   const folder = await openFolder(settings);
   const level = await plugin.create({ settings: readSettings(plugin.settings, env), folder, log });
@@ -46,7 +50,7 @@ export async function startMetadataModule(
   const metrics = createMetrics(() => stateOf(part?.serving, damage.length));
   createVolumeMetrics(metrics.registry, folder);
   const { STOP_GRACE_MS } = readSettings(STOP_SETTINGS, env);
-  const { LISTEN_ADDRESS, METADATA_PORT, METADATA_PROBE_PORT, METADATA_ADVERTISE } = settings;
+  const { LISTEN_ADDRESS, METADATA_PROBE_PORT } = settings;
   const probes = await startProbeServer({
     address: LISTEN_ADDRESS,
     port: METADATA_PROBE_PORT,
@@ -61,27 +65,25 @@ export async function startMetadataModule(
   stopping?.addEventListener('abort', () => level.abortOpen?.());
   const uuidFolder = plugin.uuidInFolder ? folder : undefined;
   const parts = { level, settings, folder, uuidFolder, metrics, log };
+  const refusals = new Refusals(log, metrics.refusedConnections);
   const onFailed = (err: unknown): void => fail?.(messageOf(err));
   try {
     if (level.waitsForOwner) {
-      const door = await Door.open({
-        address: LISTEN_ADDRESS,
-        port: METADATA_PORT,
-        portSetting: 'METADATA_PORT',
-        log,
-      });
-      const address = advertisedAddress(METADATA_ADVERTISE, LISTEN_ADDRESS, door.port);
+      const doors = await Doors.open({ plan, refusals, log });
+      const address = addressOf(doors, plan, settings);
       const serve: StandByOptions['serve'] = term => Serving.start({ ...parts, ...term });
-      part = await StandBy.start({ level, address, door, log, serve, onFailed });
+      part = await StandBy.start({ level, address, doors, log, serve, onFailed });
     } else {
-      part = await Serving.start({ ...parts, onLost: onFailed });
+      const openPorts: ServingOptions['openPorts'] = server =>
+        openServerPorts({ plan, server, refusals, log });
+      part = await Serving.start({ ...parts, openPorts, onLost: onFailed });
     }
   } catch (err) {
     await probes.close();
     throw explain(plugin, err);
   }
   return {
-    ports: { METADATA_PORT: part.port, METADATA_PROBE_PORT: probes.port },
+    ports: { ...part.ports, METADATA_PROBE_PORT: probes.port },
     failed,
     close: async () => {
       await probes.close();
@@ -94,7 +96,8 @@ export async function startMetadataModule(
 interface Part {
   /** The store, while this process owns it. */
   readonly serving: Serving | undefined;
-  readonly port: number;
+  /** By setting name. */
+  readonly ports: Readonly<Record<string, number>>;
   /** See `ProbeServerOptions`. */
   ready(): Promise<void>;
   details(): Readonly<Record<string, string>>;
@@ -112,6 +115,17 @@ function stateOf(serving: Serving | undefined, damages: number): MetadataState |
     lastRecord: store.recordLog.last,
     losses: store.losses + damages,
   };
+}
+
+/** Where others reach this module as the owner of the store. */
+function addressOf({ ports }: Doors, plan: PortPlan, settings: MetadataSettings): string {
+  const { METADATA_ADVERTISE: given, METADATA_TLS_ADVERTISE: givenTls } = settings;
+  const at = (planned: PlannedPort | undefined, advertised: AdvertisedHost | undefined): string | undefined =>
+    planned && advertisedAddress(advertised, planned.address, ports[planned.setting] ?? 0);
+  return addressText({
+    plain: at(plan.plain, given),
+    tls: at(plan.tls, givenTls ?? (given && { ...given, port: undefined })),
+  });
 }
 
 async function openFolder({ METADATA_PATH, DATA_DIR }: MetadataSettings): Promise<string> {

@@ -1,16 +1,13 @@
 /** Settings of the metadata module. A LevelDOWN has its own, at its plug-in. */
+import { MODULE_PORT_SETTINGS, planPorts, type PortPlan } from '@zenko-modules/common/network/port-plan';
 import { flag, integer, optional, port, setting, text } from '@zenko-modules/common/settings';
-import {
-  DATA_FOLDER_SETTINGS,
-  LISTEN_SETTINGS,
-  METADATA_PORT_SETTING,
-} from '@zenko-modules/common/shared-settings';
+import { DATA_FOLDER_SETTINGS, METADATA_PORT_SETTING } from '@zenko-modules/common/shared-settings';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import { advertisedHost } from './stand-by/address.js';
 
 export const METADATA_SETTINGS = {
   ...METADATA_PORT_SETTING,
-  ...LISTEN_SETTINGS,
+  ...MODULE_PORT_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   METADATA_BACKEND: setting(
     text,
@@ -31,6 +28,10 @@ export const METADATA_SETTINGS = {
     advertisedHost,
     'where other modules over the same store reach this one when it owns the store, and pass their clients on to; without it LISTEN_ADDRESS, or the first address of this machine, and METADATA_PORT',
   ),
+  METADATA_TLS_ADVERTISE: optional(
+    advertisedHost,
+    'the same for METADATA_TLS_PORT; without it the host of METADATA_ADVERTISE and METADATA_TLS_PORT',
+  ),
   METADATA_ACCEPT_LOSS: setting(
     flag,
     'false',
@@ -44,3 +45,12 @@ export const METADATA_SETTINGS = {
 } as const;
 
 export type MetadataSettings = SettingsOf<typeof METADATA_SETTINGS>;
+
+/** @throws StartError when what one setting needs of another is missing */
+export function planMetadataPorts(settings: MetadataSettings): PortPlan {
+  return planPorts(
+    settings,
+    { setting: 'METADATA_PORT', port: settings.METADATA_PORT },
+    { setting: 'METADATA_TLS_PORT', port: settings.METADATA_TLS_PORT },
+  );
+}

@@ -3,6 +3,7 @@ import type http from 'node:http';
 import { diskUsageOf } from '@zenko-modules/common/disk-usage';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { ServerPorts } from '@zenko-modules/common/network/server-ports';
 import { type RpcServer, startRpcServer } from '@zenko-modules/rpc/server';
 import type { LevelDown } from './leveldowns/plugin.js';
 import type { MetadataMetrics } from './metadata-metrics.js';
@@ -17,8 +18,8 @@ export interface ServingOptions {
   readonly uuidFolder: string | undefined;
   readonly metrics: MetadataMetrics;
   readonly log: Logger;
-  /** Where connections come from, see `RpcServerOptions`; without it METADATA_PORT. */
-  readonly bind?: ((server: http.Server) => number) | undefined;
+  /** Gives the server its connections. */
+  readonly openPorts: (server: http.Server) => Promise<ServerPorts> | ServerPorts;
   /** Told when this process has lost the store. */
   readonly onLost: (err: Error) => void;
 }
@@ -26,12 +27,19 @@ export interface ServingOptions {
 export class Serving {
   readonly store: MetadataStore;
   readonly rpc: RpcServer;
+  readonly #opened: ServerPorts;
   readonly #level: LevelDown;
   readonly #log: Logger;
 
-  private constructor(store: MetadataStore, rpc: RpcServer, { level, log }: ServingOptions) {
+  private constructor(
+    store: MetadataStore,
+    rpc: RpcServer,
+    opened: ServerPorts,
+    { level, log }: ServingOptions,
+  ) {
     this.store = store;
     this.rpc = rpc;
+    this.#opened = opened;
     this.#level = level;
     this.#log = log;
   }
@@ -40,8 +48,9 @@ export class Serving {
     return this;
   }
 
-  get port(): number {
-    return this.rpc.port;
+  /** By setting name. */
+  get ports(): Readonly<Record<string, number>> {
+    return this.#opened.ports;
   }
 
   /** Resolves when a write can be taken now; rejects with the reason. */
@@ -53,9 +62,9 @@ export class Serving {
     return {};
   }
 
-  /** Opens the store, then serves it. Rejects with the LevelDOWN's own error, or StartError for the port. */
+  /** Opens the store, then serves it. Rejects with the LevelDOWN's own error, or StartError for a port. */
   static async start(options: ServingOptions): Promise<Serving> {
-    const { level, settings, folder, uuidFolder, metrics, log, bind, onLost } = options;
+    const { level, settings, folder, uuidFolder, metrics, log, openPorts, onLost } = options;
     const store = await MetadataStore.open({
       level,
       log,
@@ -67,16 +76,20 @@ export class Serving {
       onLost,
     });
     try {
+      let opened: ServerPorts = { ports: {}, shutTls: () => Promise.resolve() };
       const rpc = await startRpcServer({
         address: settings.LISTEN_ADDRESS,
         port: settings.METADATA_PORT,
         portSetting: 'METADATA_PORT',
-        bind,
+        bind: async server => {
+          opened = await openPorts(server);
+          return opened.ports['METADATA_PORT'] ?? 0;
+        },
         services: store.services(() => diskUsageOf(folder)),
         log,
         observer: metrics,
       });
-      return new Serving(store, rpc, options);
+      return new Serving(store, rpc, opened, options);
     } catch (err) {
       await store.close();
       throw err;
@@ -90,8 +103,10 @@ export class Serving {
    */
   async close(graceMs: number, options: { readonly isLost?: boolean } = {}): Promise<boolean> {
     this.store.stop();
+    const shut = this.#opened.shutTls();
     try {
-      await withDeadline(this.rpc.close(), graceMs / 2, 'answering what is in flight');
+      const answered = Promise.all([this.rpc.close(), shut]);
+      await withDeadline(answered, graceMs / 2, 'answering what is in flight');
     } catch (err) {
       this.#log.error({ err }, 'calls in flight are left unanswered');
     }

@@ -1,7 +1,8 @@
 /** The client of a metadata module's RPC, as CloudServer and Backbeat use it. */
 import { io, type Socket } from 'socket.io-client';
 import { CatalogueError } from '@zenko-modules/common/errors';
-import { JointWritesAgent } from './joint-writes.js';
+import type { TlsClient } from '@zenko-modules/common/network/tls-client';
+import { JointWritesAgent, JointWritesTlsAgent } from './joint-writes.js';
 import {
   CALL_TIMEOUT_MS,
   type CallArguments,
@@ -15,8 +16,10 @@ import {
 type StreamAck = (err: null) => void;
 
 export interface RpcClientOptions {
-  /** `http://host:port`, without the namespace. */
+  /** `http://host:port`, without the namespace; `https:` with `tls`. */
   readonly url: string;
+  /** What is shown to the module. It stays open for longer than the client. */
+  readonly tls?: TlsClient | undefined;
   readonly namespace: string;
   /** How long a call waits for its answer, and a stream for its next item, in milliseconds. */
   readonly callTimeoutMs?: number;
@@ -30,7 +33,7 @@ export interface RpcClientOptions {
  */
 export class RpcClient {
   readonly #socket: Socket;
-  readonly #writes = new JointWritesAgent();
+  readonly #writes: JointWritesAgent | JointWritesTlsAgent;
   readonly #timeoutMs: number;
   readonly #streams = new Map<string, RpcStream>();
   /** Ends each call that is under way. */
@@ -39,6 +42,7 @@ export class RpcClient {
 
   constructor(options: RpcClientOptions) {
     this.#timeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    this.#writes = options.tls ? new JointWritesTlsAgent(options.tls) : new JointWritesAgent();
     // Taken by socket.io, though its types do not know it.
     const transport: object = { agent: this.#writes };
     this.#socket = io(options.url + options.namespace, {

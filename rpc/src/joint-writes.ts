@@ -5,6 +5,7 @@
 import http from 'node:http';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TlsAgent } from '@zenko-modules/common/network/tls-agent';
 import type { WebSocket } from 'ws';
 
 /** Connections that are written to when the present turn has said all that it has to say. */
@@ -47,26 +48,56 @@ export class JointWrites {
   }
 }
 
-/** For a client: makes its connections. */
-export class JointWritesAgent extends http.Agent {
+/** For a client: what it has connected. */
+class OpenConnections {
   readonly #open = new Set<Duplex>();
   // socket.io takes a moment between two messages: a tick would be over by then.
   readonly #held = new HeldConnections(setImmediate);
 
-  /** To be called before something is sent. */
+  add(connection: Duplex | null | undefined): void {
+    if (!connection) return;
+    this.#open.add(connection);
+    connection.once('close', () => this.#open.delete(connection));
+  }
+
   hold(): void {
     for (const connection of this.#open) this.#held.hold(connection);
   }
+}
+
+type OnConnection = (err: Error | null, stream: Duplex) => void;
+
+/** For a client: makes its connections. */
+export class JointWritesAgent extends http.Agent {
+  readonly #open = new OpenConnections();
+
+  /** To be called before something is sent. */
+  hold(): void {
+    this.#open.hold();
+  }
+
+  override createConnection(options: net.NetConnectOpts, callback?: OnConnection): Duplex | null | undefined {
+    const connection = super.createConnection(options, callback);
+    this.#open.add(connection);
+    return connection;
+  }
+}
+
+/** The same over TLS. */
+export class JointWritesTlsAgent extends TlsAgent {
+  readonly #open = new OpenConnections();
+
+  /** To be called before something is sent. */
+  hold(): void {
+    this.#open.hold();
+  }
 
   override createConnection(
-    options: net.NetConnectOpts,
-    callback?: (err: Error | null, stream: Duplex) => void,
+    options: Parameters<TlsAgent['createConnection']>[0],
+    callback?: OnConnection,
   ): Duplex | null | undefined {
     const connection = super.createConnection(options, callback);
-    if (connection) {
-      this.#open.add(connection);
-      connection.once('close', () => this.#open.delete(connection));
-    }
+    this.#open.add(connection);
     return connection;
   }
 }

@@ -1,8 +1,11 @@
 /** Blobs in the data module, over the REST interface that CloudServer uses. */
 import http from 'node:http';
+import https from 'node:https';
 import { Readable } from 'node:stream';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, ERRORS, type ErrorType, messageOf } from '@zenko-modules/common/errors';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
+import { TlsAgent } from '@zenko-modules/common/network/tls-agent';
 
 /** The module keeps idle connections for longer than this. */
 const IDLE_CONNECTION_MS = 55_000;
@@ -31,12 +34,16 @@ export interface ByteRange {
  * `ServiceUnavailable` when the module cannot be reached or does not answer in time.
  */
 export class DataClient {
-  readonly #agent = new http.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
+  readonly #agent: http.Agent;
+  readonly #open: typeof http.request;
   readonly #host: string;
   readonly #port: number;
   readonly #timeoutMs: number;
 
-  constructor(options: { readonly host: string; readonly port: number; readonly timeoutMs: number }) {
+  constructor(options: ModuleAddress & { readonly timeoutMs: number }) {
+    const kept = { keepAlive: true, timeout: IDLE_CONNECTION_MS };
+    this.#agent = options.tls ? new TlsAgent(options.tls, kept) : new http.Agent(kept);
+    this.#open = options.tls ? https.request : http.request;
     this.#host = options.host;
     this.#port = options.port;
     this.#timeoutMs = options.timeoutMs;
@@ -133,7 +140,7 @@ export class DataClient {
     reqUids: string,
     headers: http.OutgoingHttpHeaders = {},
   ): http.ClientRequest {
-    return http.request({
+    return this.#open({
       agent: this.#agent,
       host: this.#host,
       port: this.#port,

@@ -3,6 +3,8 @@ import type { Running } from '@zenko-modules/common/daemon';
 import { sleep } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import { moduleAddress } from '@zenko-modules/common/network/module-address';
+import { openTlsClient } from '@zenko-modules/common/network/tls-settings';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
 import { StartError } from '@zenko-modules/common/start-error';
 import { keysOf } from './auth/keys.js';
@@ -29,30 +31,35 @@ export async function startFront(settings: FrontSettings, log: Logger): Promise<
   await keys().catch((err: unknown) => {
     throw new StartError(`S3AUTH_CONFIG: ${messageOf(err)}`);
   });
+  const { METADATA_TLS_PORT, DATA_TLS_PORT } = settings;
+  const tls = await openTlsClient(settings, { METADATA_TLS_PORT, DATA_TLS_PORT }, log);
   const front: Front = {
     settings,
     keys,
     locks: new KeyedLocks(),
     metadata: new MetadataClient({
-      host: settings.METADATA_HOST,
-      port: settings.METADATA_PORT,
+      ...moduleAddress(settings.METADATA_HOST, settings.METADATA_PORT, METADATA_TLS_PORT, tls),
       callTimeoutMs: settings.S3_MODULE_TIMEOUT_MS,
     }),
     data: new DataClient({
-      host: settings.DATA_HOST,
-      port: settings.DATA_PORT,
+      ...moduleAddress(settings.DATA_HOST, settings.DATA_PORT, DATA_TLS_PORT, tls),
       timeoutMs: settings.S3_MODULE_TIMEOUT_MS,
     }),
   };
+  const closeClients = (): void => {
+    front.metadata.close();
+    front.data.close();
+    tls?.close();
+  };
   try {
-    return await serve(front, log);
+    return await serve(front, closeClients, log);
   } catch (err) {
-    closeClients(front);
+    closeClients();
     throw err;
   }
 }
 
-async function serve(front: Front, log: Logger): Promise<Running> {
+async function serve(front: Front, closeClients: () => void, log: Logger): Promise<Running> {
   const { settings } = front;
   const registry = createRegistry();
   const server = await startS3Server({ front, log, metrics: createFrontMetrics(registry) });
@@ -74,7 +81,7 @@ async function serve(front: Front, log: Logger): Promise<Running> {
     close: async () => {
       stop.abort();
       await server.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);
-      closeClients(front);
+      closeClients();
       await Promise.all([prepared, swept]);
       await probes.close();
     },
@@ -96,9 +103,4 @@ async function prepare({ metadata }: Front, log: Logger, signal: AbortSignal): P
 
 async function modulesAnswer({ metadata, data }: Front): Promise<void> {
   await Promise.all([metadata.getBucket(USERS_BUCKET, 'probe'), data.ping()]);
-}
-
-function closeClients({ metadata, data }: Front): void {
-  metadata.close();
-  data.close();
 }

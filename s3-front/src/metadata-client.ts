@@ -2,6 +2,7 @@
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { RpcClient, type RpcStream } from '@zenko-modules/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import {
@@ -75,9 +76,10 @@ export class MetadataClient {
    */
   readonly #connectionWaitMs: number;
 
-  constructor(options: { readonly host: string; readonly port: number; readonly callTimeoutMs: number }) {
+  constructor(options: ModuleAddress & { readonly callTimeoutMs: number }) {
     this.#rpc = new RpcClient({
-      url: httpUrl(options.host, options.port),
+      url: httpUrl(options.host, options.port, options.tls && 'https'),
+      tls: options.tls,
       namespace: METADATA_NAMESPACE,
       callTimeoutMs: options.callTimeoutMs,
     });

@@ -61,7 +61,7 @@ async function serve(
   let closing: Promise<void> | undefined;
   const close = (graceMs: number): Promise<void> => (closing ??= server.close(graceMs));
   t.after(() => close(0));
-  return { port: server.port, volume, disk, close };
+  return { port: server.ports.DATA_PORT ?? 0, volume, disk, close };
 }
 
 async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {

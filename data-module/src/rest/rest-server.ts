@@ -1,12 +1,13 @@
 /** The HTTP server of the data interface: its limits, its errors, and its graceful end. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { listen } from '@zenko-modules/common/listen';
 import type { Logger } from '@zenko-modules/common/logger';
+import { Refusals } from '@zenko-modules/common/network/refusals';
+import { openServerPorts } from '@zenko-modules/common/network/server-ports';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import express, { type ErrorRequestHandler } from 'express';
 import type { DataMetrics } from '../data-metrics.js';
-import type { DATA_SETTINGS } from '../data-settings.js';
+import { type DATA_SETTINGS, planDataPorts } from '../data-settings.js';
 import type { CompleteStore } from '../stores/store-layer.js';
 import type { TransferMemory } from '../transfer-memory.js';
 import { BlobRequests } from './blob-requests.js';
@@ -30,12 +31,13 @@ export interface RestServerOptions {
 }
 
 export interface RestServer {
-  readonly port: number;
+  /** By setting name. */
+  readonly ports: Readonly<Record<string, number>>;
   /** Stops accepting, lets what is in flight end within `graceMs`, then cuts what is left. */
   close(graceMs: number): Promise<void>;
 }
 
-/** @throws StartError when the port cannot be bound. */
+/** @throws StartError when a port cannot be bound, or a certificate cannot be used. */
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {
   const { settings, metrics, log } = options;
   const server = http.createServer({
@@ -85,23 +87,20 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   });
   server.on('drop', () => log.warn('refused a connection: DATA_MAX_CONNECTIONS are open'));
 
-  const port = await listen(server, 'DATA_PORT', settings.DATA_PORT, settings.LISTEN_ADDRESS);
-  server.on('error', err => log.error({ err }, 'the server cannot accept connections'));
+  const refusals = new Refusals(log, metrics.refusedConnections);
+  const { ports, shutTls } = await openServerPorts({ plan: planDataPorts(settings), server, refusals, log });
   return {
-    port,
-    close: graceMs =>
-      new Promise(resolve => {
-        state.closing = true;
-        unanswered.forEach(closeAfter);
-        const timer = setTimeout(() => {
-          log.warn({ graceMs }, 'cutting requests that did not end in time');
-          server.closeAllConnections();
-        }, graceMs);
-        server.close(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      }),
+    ports,
+    close: async graceMs => {
+      state.closing = true;
+      unanswered.forEach(closeAfter);
+      const timer = setTimeout(() => {
+        log.warn({ graceMs }, 'cutting requests that did not end in time');
+        server.closeAllConnections();
+      }, graceMs);
+      await Promise.all([new Promise(resolve => server.close(resolve)), shutTls()]);
+      clearTimeout(timer);
+    },
   };
 }
 

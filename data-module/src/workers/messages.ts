@@ -6,8 +6,8 @@ import type { WorkerPlace } from '../stores/plugin.js';
 export const WORKER_VARIABLE = 'DATA_WORKER_START';
 
 export interface WorkerStart extends WorkerPlace {
-  /** The port to listen on. */
-  readonly port: number;
+  /** The ports to listen on, by setting name. */
+  readonly ports: Readonly<Record<string, number>>;
 }
 
 export type ProcessMetrics = MetricObjectWithValues<MetricValue<string>>[];

@@ -14,10 +14,10 @@ import { type FromWorker, type ToWorker, WORKER_VARIABLE, type WorkerStart } fro
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
 const say = (message: FromWorker): void => void process.send?.(message);
-const { port, ...worker } = JSON.parse(process.env[WORKER_VARIABLE] ?? '') as WorkerStart;
+const { ports, ...worker } = JSON.parse(process.env[WORKER_VARIABLE] ?? '') as WorkerStart;
 const log = createLogger('data-module', readSettings(LOG_SETTINGS).LOG_LEVEL).child({ worker: worker.index });
 try {
-  const settings = { ...readSettings(DATA_SETTINGS), DATA_PORT: port };
+  const settings = { ...readSettings(DATA_SETTINGS), ...ports };
   const registry = createRegistry();
   const plugin = await loadStore(settings.DATA_BACKEND);
   const service = await startDataService({ plugin, settings, env: process.env, worker, registry, log });

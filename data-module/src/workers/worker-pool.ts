@@ -8,11 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { listen } from '@zenko-modules/common/listen';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { PlannedPort } from '@zenko-modules/common/network/port-plan';
 import type { MetricsSource } from '@zenko-modules/common/probe-server';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { AggregatorRegistry, type Registry } from 'prom-client';
-import type { DATA_SETTINGS } from '../data-settings.js';
+import { type DATA_SETTINGS, planDataPorts } from '../data-settings.js';
 import {
   type FromWorker,
   type ProcessMetrics,
@@ -48,7 +49,8 @@ export interface WorkersOptions {
 }
 
 export interface Workers {
-  readonly port: number;
+  /** By setting name. */
+  readonly ports: Readonly<Record<string, number>>;
   readonly metrics: MetricsSource;
   /** Rejects with the reason when one of them cannot do its work now. */
   ping(): Promise<void>;
@@ -85,7 +87,7 @@ type Answer = Extract<FromWorker, { readonly id: number }>;
 
 class WorkerPool implements Workers {
   readonly metrics: MetricsSource;
-  port = 0;
+  ports: Readonly<Record<string, number>> = {};
   readonly #options: WorkersOptions;
   readonly #places: readonly Place[];
   readonly #awaited = new Map<number, (answer: Answer) => void>();
@@ -114,8 +116,13 @@ class WorkerPool implements Workers {
 
   async start(): Promise<void> {
     // Workers that follow others must listen where those did, also when none of them is left.
-    const { DATA_PORT: port, LISTEN_ADDRESS: address } = this.#options.settings;
-    this.port = port === 0 ? await freePort(address) : port;
+    const { plain, tls } = planDataPorts(this.#options.settings);
+    const planned = [plain, tls].filter(port => port !== undefined);
+    this.ports = Object.fromEntries(
+      await Promise.all(
+        planned.map(async at => [at.setting, at.port === 0 ? await freePort(at) : at.port] as const),
+      ),
+    );
     const [first, ...others] = this.#places;
     if (first !== undefined) await this.#startAt(first);
     await Promise.all(others.map(place => this.#startAt(place)));
@@ -148,7 +155,7 @@ class WorkerPool implements Workers {
   /** Resolves when the worker listens. Rejects when it cannot start; it has ended then. */
   async #startAt(place: Place): Promise<void> {
     const { count, settings, env, log } = this.#options;
-    const start: WorkerStart = { index: place.index, count, port: this.port };
+    const start: WorkerStart = { index: place.index, count, ports: this.ports };
     const worker = cluster.fork({
       ...env,
       UV_THREADPOOL_SIZE: String(settings.UV_THREADPOOL_SIZE),
@@ -236,9 +243,9 @@ class WorkerPool implements Workers {
 }
 
 /** A port that is free at the moment, of the system's choice. */
-async function freePort(address: string): Promise<number> {
+async function freePort({ setting, address }: PlannedPort): Promise<number> {
   const server = net.createServer();
-  const port = await listen(server, 'DATA_PORT', 0, address);
+  const port = await listen(server, setting, 0, address);
   await new Promise(resolve => server.close(resolve));
   return port;
 }

@@ -37,7 +37,7 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
 export interface StoreOwner {
   /** Unique for every time that a process comes to own the store. */
   readonly id: string;
-  /** `host:port` where it serves; `undefined` when it does not say so. */
+  /** Where it serves, as it gave it to `watchOwner`; `undefined` when it does not say so. */
   readonly address: string | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface LevelDown extends AbstractLevelDOWN {
   readonly waitsForOwner?: boolean;
   /**
    * Called before `open`, of a store that waits.
-   * @param address `host:port` where this process will serve as the owner, for those who wait then
+   * @param address where this process will serve as the owner, for those who wait then; a text that the store keeps as it is
    */
   watchOwner?(address: string, watcher: OwnerWatcher): void;
   /** Makes an `open` that waits for something reject. Without effect at any other time. */

@@ -32,6 +32,27 @@ export function advertisedAddress(
   return `${host}:${given?.port ?? port}`;
 }
 
+/** Where an owner is reached: `host:port` on either port, as far as it has it. */
+export interface OwnerAddress {
+  readonly plain: string | undefined;
+  readonly tls: string | undefined;
+}
+
+const TLS_MARK = 'tls:';
+
+/** As the store keeps it: `host:port`, `host:port tls:host:port` or `tls:host:port`. */
+export function addressText({ plain, tls }: OwnerAddress): string {
+  return [plain, tls && `${TLS_MARK}${tls}`].filter(part => part !== undefined).join(' ');
+}
+
+export function parseAddress(text: string): OwnerAddress {
+  const parts = text.split(' ');
+  return {
+    plain: parts.find(part => !part.startsWith(TLS_MARK)),
+    tls: parts.find(part => part.startsWith(TLS_MARK))?.slice(TLS_MARK.length),
+  };
+}
+
 /** @throws Error when it is no `host:port` */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const match = HOST_AND_PORT.exec(address);

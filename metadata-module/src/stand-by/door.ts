@@ -6,13 +6,15 @@
  * again, and make up their minds about what was under way.
  */
 import { setMaxListeners } from 'node:events';
-import type http from 'node:http';
 import net from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { sleep } from '@zenko-modules/common/deadline';
 import { listen } from '@zenko-modules/common/listen';
 import type { Logger } from '@zenko-modules/common/logger';
 import { messageOf } from '@zenko-modules/common/errors';
+import type { AddressList } from '@zenko-modules/common/network/address-list';
+import { admitFrom } from '@zenko-modules/common/network/admit-from';
+import type { Refusals } from '@zenko-modules/common/network/refusals';
 import { splitAddress } from './address.js';
 
 export interface DoorOptions {
@@ -20,6 +22,8 @@ export interface DoorOptions {
   readonly port: number;
   /** The setting that the port came from, for the message when it is in use. */
   readonly portSetting: string;
+  /** Whose connections are held, served or passed on: the owner sees this process in the place of its clients. Without it, everybody's. */
+  readonly admission?: { readonly allowFrom: AddressList | undefined; readonly refusals: Refusals };
   readonly log: Logger;
   /** How long a connection waits for somebody to serve it. */
   readonly holdMs?: number;
@@ -37,7 +41,7 @@ const AGAIN_MS = 100;
 
 type Target =
   | { readonly to: 'nobody' }
-  | { readonly to: 'here'; readonly server: http.Server }
+  | { readonly to: 'here'; readonly server: net.Server }
   | { readonly to: 'owner'; readonly id: string; readonly address: string };
 
 export class Door {
@@ -56,6 +60,8 @@ export class Door {
     // As an HTTP server makes its own. Not a byte is read before it is known who is to read it.
     const likeHttp = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
     this.#server = net.createServer(likeHttp, socket => void this.#admit(socket));
+    const { admission, portSetting } = options;
+    if (admission) admitFrom(this.#server, { ...admission, portSetting });
   }
 
   /** @throws StartError when the port cannot be bound */
@@ -94,9 +100,7 @@ export class Door {
   }
 
   /** Ends what is passed on, and gives the server its connections from now on. Returns the port. */
-  serve(server: http.Server): number {
-    // From this event on an HTTP server ends requests that are too slow; it has no port of its own to listen on.
-    server.emit('listening');
+  serve(server: net.Server): number {
     this.#change({ to: 'here', server });
     return this.#port;
   }

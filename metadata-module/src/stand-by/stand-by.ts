@@ -6,20 +6,23 @@ import type http from 'node:http';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { ServerPorts } from '@zenko-modules/common/network/server-ports';
 import { type LevelDown, LEVEL_ERRORS, LevelError, type StoreOwner } from '../leveldowns/plugin.js';
 import type { Serving } from '../serving.js';
 import { levelErrorCode, rootOf } from '../store/level-errors.js';
-import { connect, type Door } from './door.js';
+import { parseAddress } from './address.js';
+import type { Doors } from './doors.js';
+import { answers } from './owner-answers.js';
 
 export interface StandByOptions {
   readonly level: LevelDown;
-  /** `host:port` where others reach the door. */
+  /** Where others reach the doors, see `addressText`. */
   readonly address: string;
-  readonly door: Door;
+  readonly doors: Doors;
   readonly log: Logger;
   /** Opens the store, waiting for it, and serves it. Rejects with the LevelDOWN's own error, or one laid around it. */
   readonly serve: (options: {
-    readonly bind: (server: http.Server) => number;
+    readonly openPorts: (server: http.Server) => ServerPorts;
     readonly onLost: (err: Error) => void;
   }) => Promise<Serving>;
   /** Told when the module can go on neither as the owner nor as a stand-by. */
@@ -78,7 +81,7 @@ export class StandBy {
     try {
       await Promise.race([standBy.#waits, ended]);
     } catch (err) {
-      options.door.shut();
+      options.doors.shut();
       throw err;
     }
     standBy.#hasStarted = true;
@@ -86,8 +89,9 @@ export class StandBy {
     return standBy;
   }
 
-  get port(): number {
-    return this.#options.door.port;
+  /** By setting name. */
+  get ports(): Readonly<Record<string, number>> {
+    return this.#options.doors.ports;
   }
 
   /** The store, while this process owns it. */
@@ -110,15 +114,14 @@ export class StandBy {
     }
     if (this.#away !== undefined) throw this.#away;
     if (this.#owner?.address === undefined) throw new Error('the owner of the store is not known yet');
-    const socket = await connect(this.#owner.address, this.#stopping.signal);
-    socket.destroy();
+    await answers(parseAddress(this.#owner.address), this.#stopping.signal);
   }
 
   /** Gives the store up, for others to take at once, or ends the waiting for it. */
   async close(graceMs: number): Promise<void> {
-    const { level, door } = this.#options;
+    const { level, doors } = this.#options;
     this.#graceMs = graceMs;
-    door.shut();
+    doors.shut();
     this.#stopping.abort(new Error('the module is stopping'));
     level.abortOpen?.();
     try {
@@ -128,8 +131,8 @@ export class StandBy {
         'closing the store',
       );
     } finally {
-      door.hold();
-      door.cut();
+      doors.hold();
+      doors.cut();
     }
   }
 
@@ -142,7 +145,7 @@ export class StandBy {
 
   /** `undefined` when the store could not be taken, for a reason that passes. */
   async #begin(): Promise<Term | undefined> {
-    const { door, log, serve, onFailed } = this.#options;
+    const { doors, log, serve, onFailed } = this.#options;
     const { signal } = this.#stopping;
     try {
       let onFenced: (err: Error) => void = () => undefined;
@@ -152,7 +155,7 @@ export class StandBy {
       this.#onFenced = onFenced;
       const onLost = (err: Error): void =>
         levelErrorCode(err) === LEVEL_ERRORS.fenced ? onFenced(err) : onFailed(err);
-      const serving = await serve({ bind: server => door.serve(server), onLost });
+      const serving = await serve({ openPorts: server => doors.serve(server), onLost });
       return { serving, lost };
     } catch (err) {
       if (signal.aborted) return undefined;
@@ -166,7 +169,7 @@ export class StandBy {
   }
 
   async #own({ serving, lost }: Term): Promise<void> {
-    const { door, log } = this.#options;
+    const { doors, log } = this.#options;
     this.#serving = serving;
     this.#owner = undefined;
     this.#away = undefined;
@@ -178,14 +181,14 @@ export class StandBy {
     }
     this.#serving = undefined;
     log.warn({ reason: messageOf(err) }, 'the store is lost to another process: standing by');
-    door.hold();
-    door.cut();
+    doors.hold();
+    doors.cut();
     if (!(await serving.close(STEP_DOWN_MS, { isLost: true })))
       throw new Error('the store that was lost could not be closed');
   }
 
   #owned({ id, address }: StoreOwner): void {
-    const { door, log, address: own } = this.#options;
+    const { doors, log, address: own } = this.#options;
     if (this.#serving !== undefined) {
       // It had to open the store again, and another process was faster.
       this.#onFenced?.(new LevelError(LEVEL_ERRORS.fenced, 'another process has taken the store'));
@@ -196,8 +199,8 @@ export class StandBy {
     if (this.#owner?.id !== id) log.info({ owner: id, address }, 'standing by for the owner of the store');
     this.#owner = { id, address: reached };
     this.#away = undefined;
-    if (reached === undefined) door.hold();
-    else door.passTo({ id, address: reached });
+    if (reached === undefined) doors.hold();
+    else doors.passTo({ id, address: reached });
     this.#tellWaiting();
   }
 
@@ -210,6 +213,6 @@ export class StandBy {
   /** Others may have taken over: clients must look for them, and what they ask of this process is refused. */
   #silent(): void {
     this.#options.log.warn('this owner could not give a sign of life for too long: its clients are cut');
-    this.#options.door.cut();
+    this.#options.doors.cut();
   }
 }

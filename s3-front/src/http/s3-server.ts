@@ -4,8 +4,9 @@ import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { listen } from '@zenko-modules/common/listen';
 import { sleep } from '@zenko-modules/common/deadline';
+import { followTlsFiles, readTlsFiles } from '@zenko-modules/common/network/tls-files';
 import { S3Error } from '../s3-errors.js';
-import { certificateFiles, followCertificate, readCertificate } from './certificate.js';
+import { certificateFiles } from './certificate-files.js';
 import { handleRequest, type Handler } from './handle-request.js';
 import { requestIds } from './request-ids.js';
 import { errorXml } from './respond.js';
@@ -47,13 +48,13 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
   };
   const stop = new AbortController();
   const files = certificateFiles(settings);
-  const certificate = files && (await readCertificate(files));
+  const certificate = files && (await readTlsFiles(files));
   const server = certificate
     ? https.createServer({ ...options, ...certificate })
     : http.createServer(options);
   const following =
     files && certificate && server instanceof https.Server
-      ? followCertificate(server, files, certificate, handler.log, stop.signal)
+      ? followTlsFiles(files, certificate, found => server.setSecureContext(found), handler.log, stop.signal)
       : undefined;
   server.timeout = settings.S3_IDLE_TIMEOUT_MS;
   server.on('request', (message: http.IncomingMessage, response: http.ServerResponse) =>

@@ -1,11 +1,11 @@
 import { createLogger } from '@zenko-modules/common/logger';
-import { readSettings } from '@zenko-modules/common/settings';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { OpenedLocation, parseLocation, show } from '@zenko-modules/metadata-module/copy/location';
 import { EXIT, type ExitCode } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { LogWindow, type MissingRecords } from '../metadata/log-window.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
-import { TOOLS_SETTINGS } from '../settings.js';
+import { withModules } from '../modules.js';
 import { restoreBackup } from './restore-backup.js';
 import { writeBackup } from './write-backup.js';
 
@@ -35,16 +35,23 @@ export const addRestore: AddVerb = (program, run) => {
     .action((file: string, { to }: { readonly to: string }) => run(context => restore(file, to, context)));
 };
 
-async function backup(file: string, { output, env, signal }: VerbContext): Promise<ExitCode> {
-  const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
-  const client = await MetadataClient.connect({ host, port, signal });
+function backup(file: string, context: VerbContext): Promise<ExitCode> {
+  return withModules(context.env, ({ metadata }) => backupOf(metadata, file, context));
+}
+
+async function backupOf(
+  metadata: ModuleAddress,
+  file: string,
+  { output, signal }: VerbContext,
+): Promise<ExitCode> {
+  const client = await MetadataClient.connect({ ...metadata, signal });
   try {
     let [gaps, lastMissing] = [0, 0];
     const onMissing = ({ from, to }: MissingRecords): void => {
       gaps += to - from + 1;
       lastMissing = to;
     };
-    const log = await LogWindow.open({ verb: 'backup', host, port, signal, from: 'oldest', onMissing });
+    const log = await LogWindow.open({ verb: 'backup', ...metadata, signal, from: 'oldest', onMissing });
     try {
       const progress = output.progress('entries and records');
       const totals = await writeBackup({

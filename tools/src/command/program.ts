@@ -10,7 +10,8 @@ import { VERBS } from './verbs.js';
 
 const HELP = `
 Ends with 0 when all is sound, with 1 when something was found, and with 2 when it could not do its work.
-The modules are found by DATA_HOST, DATA_PORT, METADATA_HOST and METADATA_PORT; they go on serving.`;
+The modules are found by DATA_HOST, DATA_PORT, METADATA_HOST and METADATA_PORT, over TLS by DATA_TLS_PORT and
+METADATA_TLS_PORT; they go on serving.`;
 
 /** Runs the verb that `args` name. Resolves with the exit code; never rejects. */
 export async function runProgram(

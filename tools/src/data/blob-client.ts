@@ -1,7 +1,10 @@
 /** The data module, as the tools use it: its blobs by key, and which there are. */
 import http from 'node:http';
+import https from 'node:https';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
+import { TlsAgent } from '@zenko-modules/common/network/tls-agent';
 import { ToolError } from '../command/exit-code.js';
 import { splitLines } from '../split-lines.js';
 
@@ -9,9 +12,7 @@ const ANSWER_MS = 60_000;
 const CONNECTIONS = 64;
 const CONNECT_MS = 5000;
 
-export interface BlobClientOptions {
-  readonly host: string;
-  readonly port: number;
+export interface BlobClientOptions extends ModuleAddress {
   /** Ends what is under way. */
   readonly signal: AbortSignal;
   /** How long an answer, and each further piece of its body, may be waited for. */
@@ -21,10 +22,12 @@ export interface BlobClientOptions {
 /** Every method rejects with a `CatalogueError`: `ServiceUnavailable` when the module does not answer in time. */
 export class BlobClient {
   readonly #options: BlobClientOptions;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  readonly #agent: http.Agent;
 
   private constructor(options: BlobClientOptions) {
     this.#options = options;
+    const kept = { keepAlive: true, maxSockets: CONNECTIONS };
+    this.#agent = options.tls ? new TlsAgent(options.tls, kept) : new http.Agent(kept);
   }
 
   /** @throws ToolError when there is no module that answers. */
@@ -36,9 +39,9 @@ export class BlobClient {
       return client;
     } catch (err) {
       client.close();
-      const { host, port } = options;
+      const { host, port, tls } = options;
       throw new ToolError(
-        `DATA_HOST, DATA_PORT: cannot reach the data module at ${host}:${port} (${messageOf(err)})`,
+        `DATA_HOST, ${tls ? 'DATA_TLS_PORT' : 'DATA_PORT'}: cannot reach the data module at ${host}:${port} (${messageOf(err)})`,
         { cause: err },
       );
     }
@@ -106,9 +109,9 @@ export class BlobClient {
   }
 
   async #ask(method: string, path: string): Promise<http.IncomingMessage> {
-    const { host, port, signal } = this.#options;
+    const { host, port, tls, signal } = this.#options;
     signal.throwIfAborted();
-    const request = http.request({
+    const request = (tls ? https : http).request({
       agent: this.#agent,
       host,
       port,

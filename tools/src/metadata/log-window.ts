@@ -9,6 +9,7 @@
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { z } from 'zod';
@@ -46,11 +47,9 @@ export interface MissingRecords {
   readonly damaged: boolean;
 }
 
-export interface LogWindowOptions {
+export interface LogWindowOptions extends ModuleAddress {
   /** Whose window it is: the reader's name. */
   readonly verb: string;
-  readonly host: string;
-  readonly port: number;
   readonly signal: AbortSignal;
   /** Where the window begins: with the oldest record that is kept, or after the newest. */
   readonly from: 'oldest' | 'now';
@@ -66,7 +65,8 @@ export class LogWindow {
   private constructor(options: LogWindowOptions) {
     this.#options = options;
     this.#rpc = new RpcClient({
-      url: httpUrl(options.host, options.port),
+      url: httpUrl(options.host, options.port, options.tls && 'https'),
+      tls: options.tls,
       namespace: RECORD_LOG_NAMESPACE,
     });
   }

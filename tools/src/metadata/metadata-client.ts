@@ -2,6 +2,7 @@
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType, messageOf } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { RECORD_LOGS_DATABASE } from '@zenko-modules/metadata-module/record-log/record';
@@ -31,9 +32,7 @@ export interface EntryRange {
   readonly lte?: string;
 }
 
-export interface MetadataClientOptions {
-  readonly host: string;
-  readonly port: number;
+export interface MetadataClientOptions extends ModuleAddress {
   /** Ends what is under way. */
   readonly signal: AbortSignal;
 }
@@ -44,7 +43,11 @@ export class MetadataClient {
   readonly #signal: AbortSignal;
 
   private constructor(options: MetadataClientOptions) {
-    this.#rpc = new RpcClient({ url: httpUrl(options.host, options.port), namespace: METADATA_NAMESPACE });
+    this.#rpc = new RpcClient({
+      url: httpUrl(options.host, options.port, options.tls && 'https'),
+      tls: options.tls,
+      namespace: METADATA_NAMESPACE,
+    });
     this.#signal = options.signal;
   }
 
@@ -56,9 +59,9 @@ export class MetadataClient {
       return client;
     } catch (err) {
       client.close();
-      const { host, port } = options;
+      const { host, port, tls } = options;
       throw new ToolError(
-        `METADATA_HOST, METADATA_PORT: cannot reach the metadata module at ${host}:${port} (${messageOf(err)})`,
+        `METADATA_HOST, ${tls ? 'METADATA_TLS_PORT' : 'METADATA_PORT'}: cannot reach the metadata module at ${host}:${port} (${messageOf(err)})`,
         { cause: err },
       );
     }

@@ -1,13 +1,12 @@
 /** A close look at what is stored, past S3: buckets and keys, and the bytes of an object. */
 import { once } from 'node:events';
-import { readSettings } from '@zenko-modules/common/settings';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { BlobClient } from '../data/blob-client.js';
 import { locationsIn } from '../data/blob-references.js';
 import { nameOf, parseEntryKey } from '../metadata/entry-key.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
-import { TOOLS_SETTINGS } from '../settings.js';
+import { type Modules, withModules } from '../modules.js';
 
 export const addLs: AddVerb = (program, run) => {
   program
@@ -35,17 +34,18 @@ interface CatOptions {
   readonly metadata?: true;
 }
 
-async function withMetadata<T>(
+function withMetadata<T>(
   { env, signal }: VerbContext,
-  work: (client: MetadataClient) => Promise<T>,
+  work: (client: MetadataClient, modules: Modules) => Promise<T>,
 ): Promise<T> {
-  const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
-  const client = await MetadataClient.connect({ host, port, signal });
-  try {
-    return await work(client);
-  } finally {
-    client.close();
-  }
+  return withModules(env, async modules => {
+    const client = await MetadataClient.connect({ ...modules.metadata, signal });
+    try {
+      return await work(client, modules);
+    } finally {
+      client.close();
+    }
+  });
 }
 
 function ls(path: string | undefined, context: VerbContext): Promise<ExitCode> {
@@ -67,8 +67,8 @@ function ls(path: string | undefined, context: VerbContext): Promise<ExitCode> {
 }
 
 function cat(path: string, { versionId, metadata }: CatOptions, context: VerbContext): Promise<ExitCode> {
-  const { env, signal } = context;
-  return withMetadata(context, async client => {
+  const { signal } = context;
+  return withMetadata(context, async (client, modules) => {
     const { bucket, key } = parsePath(path);
     const value = await client.get(bucket, key, { versionId });
     if (value === undefined) throw new ToolError(`${bucket}: ${nameOf({ key, versionId })}: there is none`);
@@ -76,8 +76,7 @@ function cat(path: string, { versionId, metadata }: CatOptions, context: VerbCon
       process.stdout.write(`${value}\n`);
       return EXIT.sound;
     }
-    const settings = readSettings(TOOLS_SETTINGS, env);
-    const data = await BlobClient.connect({ host: settings.DATA_HOST, port: settings.DATA_PORT, signal });
+    const data = await BlobClient.connect({ ...modules.data, signal });
     try {
       for (const { key: blob, isEncrypted } of locationsIn(value)) {
         if (isEncrypted) throw new ToolError(`${path}: CloudServer has encrypted it: read it through S3`);

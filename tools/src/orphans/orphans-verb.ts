@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from 'commander';
-import { readSettings } from '@zenko-modules/common/settings';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { BlobClient } from '../data/blob-client.js';
@@ -7,8 +6,8 @@ import { inParallel } from '../in-parallel.js';
 import { nameOf, parseEntryKey } from '../metadata/entry-key.js';
 import { LogWindow } from '../metadata/log-window.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
+import { type Modules, withModules } from '../modules.js';
 import { PARTITIONS, withScratchFolder } from '../partitioned-lines.js';
-import { TOOLS_SETTINGS } from '../settings.js';
 import { addChanges, findMissing, listBoth, type OrphanSearchOptions, orphansIn } from './find-orphans.js';
 
 const HOUR_MS = 3_600_000;
@@ -43,12 +42,19 @@ function hours(text: string): number {
   throw new InvalidArgumentError('expected a number of hours, at least 1.');
 }
 
-async function orphans(options: OrphansOptions, { output, env, signal }: VerbContext): Promise<ExitCode> {
-  const settings = readSettings(TOOLS_SETTINGS, env);
-  const metadataAt = { host: settings.METADATA_HOST, port: settings.METADATA_PORT, signal };
+function orphans(options: OrphansOptions, context: VerbContext): Promise<ExitCode> {
+  return withModules(context.env, modules => orphansOf(modules, options, context));
+}
+
+async function orphansOf(
+  modules: Modules,
+  options: OrphansOptions,
+  { output, signal }: VerbContext,
+): Promise<ExitCode> {
+  const metadataAt = { ...modules.metadata, signal };
   const metadata = await MetadataClient.connect(metadataAt);
   try {
-    const data = await BlobClient.connect({ host: settings.DATA_HOST, port: settings.DATA_PORT, signal });
+    const data = await BlobClient.connect({ ...modules.data, signal });
     try {
       const log = await LogWindow.open({ verb: 'orphans', from: 'now', ...metadataAt });
       try {

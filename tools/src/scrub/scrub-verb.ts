@@ -1,11 +1,10 @@
 import { InvalidArgumentError } from 'commander';
-import { readSettings } from '@zenko-modules/common/settings';
 import { EXIT, type ExitCode } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { BlobClient } from '../data/blob-client.js';
 import { nameOf } from '../metadata/entry-key.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
-import { TOOLS_SETTINGS } from '../settings.js';
+import { type Modules, withModules } from '../modules.js';
 import { scrubDatabase } from './scrub-blobs.js';
 
 export const addScrub: AddVerb = (program, run) => {
@@ -26,15 +25,18 @@ function rate(text: string): number {
   throw new InvalidArgumentError('expected a number of megabytes.');
 }
 
-async function scrub(megabytes: number | undefined, { output, env, signal }: VerbContext): Promise<ExitCode> {
-  const settings = readSettings(TOOLS_SETTINGS, env);
-  const metadata = await MetadataClient.connect({
-    host: settings.METADATA_HOST,
-    port: settings.METADATA_PORT,
-    signal,
-  });
+function scrub(megabytes: number | undefined, context: VerbContext): Promise<ExitCode> {
+  return withModules(context.env, modules => scrubBlobsOf(modules, megabytes, context));
+}
+
+async function scrubBlobsOf(
+  modules: Modules,
+  megabytes: number | undefined,
+  { output, signal }: VerbContext,
+): Promise<ExitCode> {
+  const metadata = await MetadataClient.connect({ ...modules.metadata, signal });
   try {
-    const data = await BlobClient.connect({ host: settings.DATA_HOST, port: settings.DATA_PORT, signal });
+    const data = await BlobClient.connect({ ...modules.data, signal });
     try {
       const counts = { blobs: 0, bytes: 0, notCompared: 0, findings: 0 };
       const progress = output.progress('blobs');

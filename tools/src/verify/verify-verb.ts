@@ -1,11 +1,11 @@
-import { readSettings } from '@zenko-modules/common/settings';
+import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { nameOf } from '../metadata/entry-key.js';
 import { LogWindow } from '../metadata/log-window.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
+import { withModules } from '../modules.js';
 import { withScratchFolder } from '../partitioned-lines.js';
-import { TOOLS_SETTINGS } from '../settings.js';
 import { verifyDatabase } from './verify-databases.js';
 import { verifyLog } from './verify-log.js';
 
@@ -32,9 +32,16 @@ export const addVerify: AddVerb = (program, run) => {
     .action((options: VerifyOptions) => run(context => verify(options, context)));
 };
 
-async function verify(options: VerifyOptions, { output, env, signal }: VerbContext): Promise<ExitCode> {
+async function verify(options: VerifyOptions, context: VerbContext): Promise<ExitCode> {
   if (options.fromLog && !options.repair) throw new ToolError('--from-log: only together with --repair');
-  const { METADATA_HOST: host, METADATA_PORT: port } = readSettings(TOOLS_SETTINGS, env);
+  return withModules(context.env, ({ metadata }) => verifyAt(metadata, options, context));
+}
+
+async function verifyAt(
+  metadata: ModuleAddress,
+  options: VerifyOptions,
+  { output, signal }: VerbContext,
+): Promise<ExitCode> {
   const counts = { databases: 0, keys: 0, records: 0, findings: 0, repaired: 0, unjudged: 0 };
   const tell = (found: {
     readonly kind: string;
@@ -54,13 +61,12 @@ async function verify(options: VerifyOptions, { output, env, signal }: VerbConte
       `${where}${text}${outcome}`,
     );
   };
-  const client = await MetadataClient.connect({ host, port, signal });
+  const client = await MetadataClient.connect({ ...metadata, signal });
   try {
     if (options.log) {
       const log = await LogWindow.open({
         verb: 'verify',
-        host,
-        port,
+        ...metadata,
         signal,
         from: 'oldest',
         onMissing: ({ from, to, damaged }) =>

@@ -7,13 +7,17 @@ import { reachableAt, startedExtensions, type StartSettings, TRY_SETTINGS } from
 export function banner(settings: StartSettings, ports: Readonly<Record<string, number>>): string {
   const host = reachableAt(settings.LISTEN_ADDRESS);
   const at = (name: string): string => httpUrl(host, ports[name] ?? '?');
+  const module = (name: string, tlsName: string): string =>
+    ports[name] === undefined && ports[tlsName] !== undefined
+      ? httpUrl(host, ports[tlsName], 'https')
+      : at(name);
   const isDefault = settings.S3_SECRET_KEY === S3_CREDENTIALS_SETTINGS.S3_SECRET_KEY.default;
   const secretKey = isDefault ? settings.S3_SECRET_KEY : 'the S3_SECRET_KEY that you set';
   const place = `in this folder${isDefault ? '' : ', with S3_SECRET_KEY set as here'}`;
   return [
     `S3 endpoint      ${at('S3_PORT')}`,
-    `data-module      ${at('DATA_PORT')}`,
-    `metadata-module  ${at('METADATA_PORT')}`,
+    `data-module      ${module('DATA_PORT', 'DATA_TLS_PORT')}`,
+    `metadata-module  ${module('METADATA_PORT', 'METADATA_TLS_PORT')}`,
     `extensions       ${startedExtensions(settings).join(', ')}`,
     `data under       ${path.resolve(settings.DATA_DIR)}`,
     `access key       ${settings.S3_ACCESS_KEY}`,

@@ -4,7 +4,10 @@ import { linkSignals } from '@zenko-modules/common/abort';
 import type { Running } from '@zenko-modules/common/daemon';
 import { openPartFolder } from '@zenko-modules/common/data-folder';
 import { sleep } from '@zenko-modules/common/deadline';
+import { httpUrl } from '@zenko-modules/common/http-url';
 import type { Logger } from '@zenko-modules/common/logger';
+import { moduleAddress } from '@zenko-modules/common/network/module-address';
+import { openTlsClient } from '@zenko-modules/common/network/tls-settings';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
 import { RpcClient } from '@zenko-modules/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
@@ -49,10 +52,14 @@ export async function startPopulator(
     files,
     filters.map(({ name }) => name),
   );
+  const { METADATA_HOST, METADATA_PORT, METADATA_TLS_PORT } = settings;
+  const tls = await openTlsClient(settings, { METADATA_TLS_PORT }, log);
   const queue = await openQueue(settings, extensions.kafkaHosts, log);
-  const url = `http://${settings.METADATA_HOST}:${settings.METADATA_PORT}`;
+  const { host, port } = moduleAddress(METADATA_HOST, METADATA_PORT, METADATA_TLS_PORT, tls);
+  const url = httpUrl(host, port, tls && 'https');
   const client = new RpcClient({
     url,
+    tls,
     namespace: RECORD_LOG_NAMESPACE,
     callTimeoutMs: CALL_TIMEOUT_MS,
   });
@@ -91,6 +98,7 @@ export async function startPopulator(
   const stop = new AbortController();
   const leases = new RpcClient({
     url,
+    tls,
     namespace: RECORD_LOG_NAMESPACE,
     callTimeoutMs: LEASE_CALL_TIMEOUT_MS,
   });
@@ -121,6 +129,7 @@ export async function startPopulator(
       client.close();
       await running;
       leases.close();
+      tls?.close();
       await queue.close();
       await probes.close();
     },
