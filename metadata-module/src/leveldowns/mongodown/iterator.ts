@@ -14,6 +14,7 @@
  */
 import { AbstractIterator, type Callback, type StoreBase } from '../abstract-leveldown.js';
 import type { Bounds, PageRequest } from './data-reader.js';
+import { EntrySizes } from './entry-sizes.js';
 import { decodeKey, encodeKey } from './key-encoding.js';
 import { isWithin, startingAt, type MergedPage, type PageEntry } from './merged-page.js';
 
@@ -40,6 +41,10 @@ export interface IteratorSettings {
   readonly valueAsBuffer: boolean;
   /** Whether a page may be held besides the one that is handed out. */
   readonly readAhead: boolean;
+  /** What a page may take, as far as that is known before. */
+  readonly pageBytes: number;
+  /** Of the pages with values that all iterators of the store have read. */
+  readonly sizes: EntrySizes;
 }
 
 export type ReadPage = (request: PageRequest) => Promise<MergedPage>;
@@ -57,6 +62,8 @@ export class MongoIterator extends AbstractIterator {
   /** Whether the next page may be asked for while the present one is handed out; once for each. */
   #mayAskAhead = false;
   readonly #underWay = new Set<Promise<MergedPage>>();
+  /** Of its own pages. */
+  readonly #sizes = new EntrySizes();
   #pages = 0;
   #left: number;
   #ended = false;
@@ -132,8 +139,10 @@ export class MongoIterator extends AbstractIterator {
       this.#entries = page.entries;
       this.#at = 0;
       this.#rest = page.rest;
-      this.#mayAskAhead =
-        this.#settings.readAhead && this.#pages > PAGES_ALONE && bytesOf(page.entries) <= AHEAD_BYTES;
+      const { readAhead, values, sizes } = this.#settings;
+      if (values) sizes.note(page.entries);
+      const bytes = this.#sizes.note(page.entries);
+      this.#mayAskAhead = readAhead && this.#pages > PAGES_ALONE && bytes <= AHEAD_BYTES;
     }
   }
 
@@ -151,8 +160,9 @@ export class MongoIterator extends AbstractIterator {
 
   /** @param left entries that are wanted at most. */
   #fetch(bounds: Bounds, left: number): Promise<MergedPage> {
-    const { reverse, values } = this.#settings;
-    const limit = Math.min(this.#pages === 0 ? FIRST_PAGE : NEXT_PAGE, left);
+    const { reverse, values, pageBytes, sizes } = this.#settings;
+    const fitting = Math.min(this.#sizes.fitting(pageBytes), values ? sizes.fitting(pageBytes) : Infinity);
+    const limit = Math.min(this.#pages === 0 ? FIRST_PAGE : NEXT_PAGE, left, fitting);
     const page = this.#readPage({ bounds, reverse, limit, values });
     this.#underWay.add(page);
     const done = (): void => void this.#underWay.delete(page);
@@ -177,8 +187,4 @@ export class MongoIterator extends AbstractIterator {
 
 function asWanted(bytes: Buffer, asBuffer: boolean): Buffer | string {
   return asBuffer ? bytes : bytes.toString('utf8');
-}
-
-function bytesOf(entries: readonly PageEntry[]): number {
-  return entries.reduce((sum, [id, value]) => sum + id.length + value.length, 0);
 }

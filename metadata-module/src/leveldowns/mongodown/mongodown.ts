@@ -9,6 +9,7 @@ import {
 } from '../abstract-leveldown.js';
 import type { LevelDown, OwnerWatcher } from '../plugin.js';
 import type { Bounds } from './data-reader.js';
+import { EntrySizes } from './entry-sizes.js';
 import { toLevelError, unavailable } from './errors.js';
 import { MongoIterator } from './iterator.js';
 import { encodeKey } from './key-encoding.js';
@@ -65,8 +66,10 @@ export const DEFAULT_LEASE_MS = 2500;
 /** Keys that one batch of `clear` deletes. */
 const CLEAR_PAGE = 1000;
 
-/** An iterator that may hold no more than this reads no page ahead. */
+/** An iterator that may hold no more than this reads no page ahead, and small ones. */
 const AHEAD_BYTES = 64 * 1024;
+const PAGE_BYTES = 4 * 1024 * 1024;
+const LITTLE_PAGE_BYTES = 256 * 1024;
 
 export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   readonly #options: MongoDownOptions;
@@ -75,6 +78,7 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   #opening: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   /** Ids under which this object owned the store and could not tell the server that it gave it up. */
   readonly #formerIds = new Set<string>();
+  readonly #sizes = new EntrySizes();
 
   constructor(options: MongoDownOptions) {
     super(MANIFEST);
@@ -171,8 +175,10 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
   _iterator({ gt, gte, lt, lte, ...settings }: IteratorOptions<Bound>): MongoIterator {
     const store = this.#opened();
     const readAhead = (settings.highWaterMark ?? Infinity) >= AHEAD_BYTES;
+    const pageBytes = readAhead ? PAGE_BYTES : LITTLE_PAGE_BYTES;
     const bounds = boundsOf({ gt, gte, lt, lte });
-    return new MongoIterator(this, { ...settings, bounds, readAhead }, request => store.page(request));
+    const pages = { ...settings, bounds, readAhead, pageBytes, sizes: this.#sizes };
+    return new MongoIterator(this, pages, request => store.page(request));
   }
 
   async #close(): Promise<void> {

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { call } from '../level-calls.js';
 import { AbstractLevelDOWN } from '../abstract-leveldown.js';
 import type { PageRequest } from './data-reader.js';
+import { EntrySizes } from './entry-sizes.js';
 import { type IteratorSettings, MongoIterator } from './iterator.js';
 import type { MergedPage } from './merged-page.js';
 
@@ -43,6 +44,8 @@ function open(settings: Partial<IteratorSettings> = {}) {
       keyAsBuffer: false,
       valueAsBuffer: false,
       readAhead: true,
+      pageBytes: Infinity,
+      sizes: new EntrySizes(),
       ...settings,
     },
     request => {
@@ -126,6 +129,32 @@ test('beside a page with large values nothing is read ahead', async () => {
   assert.equal(asked.length, 3);
   keys.push(...(await read()));
   assert.deepEqual(keys, KEYS);
+});
+
+test('pages of large values have fewer entries, also the first of another reader', async () => {
+  const sizes = new EntrySizes();
+  const pageBytes = 200_000;
+  const openLarge = () => {
+    const opened = open({ pageBytes, sizes });
+    opened.source.page = request => {
+      const { entries, rest } = pageOf(request);
+      return Promise.resolve({ entries: entries.map(([key]) => [key, Buffer.alloc(20_000)]), rest });
+    };
+    return opened;
+  };
+  const first = openLarge();
+  assert.deepEqual(await first.read(500), KEYS.slice(0, 500));
+  const second = openLarge();
+  assert.deepEqual(await second.read(50), KEYS.slice(0, 50));
+  const [unknown, ...known] = [...first.asked, ...second.asked].map(({ limit }) => limit);
+  assert.equal(unknown, 100);
+  for (const limit of known) assert.ok(limit > 1 && limit * 20_000 <= pageBytes, `${limit} entries`);
+  const keysOnly = open({ pageBytes, sizes, values: false });
+  await keysOnly.read(200);
+  assert.deepEqual(
+    keysOnly.asked.map(({ limit }) => limit),
+    [100, 1000],
+  );
 });
 
 test('after a seek nothing comes of what was read ahead', async () => {
