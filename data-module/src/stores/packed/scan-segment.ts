@@ -16,9 +16,9 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 
 export interface ScannedSegment {
   readonly entries: RecordEntries;
-  /** Where the last whole record ends. What follows, if anything does, is a torn end. */
+  /** Where the last record ends that was written whole. What follows, if anything does, is a torn end. */
   readonly end: number;
-  /** Places in which no record can be read, although some follow. */
+  /** Places in which no record can be read, although some follow, or their own end is there. */
   readonly damaged: readonly DamagedPlace[];
 }
 
@@ -49,17 +49,29 @@ export async function scanSegment(
       continue;
     }
     if (at > Math.max(end, SEGMENT_HEAD_BYTES)) {
-      const place = await describeDamage(window, Math.max(end, SEGMENT_HEAD_BYTES), at);
-      for (const key of place.keys) {
-        entries.add({ kind: 'lost', key: Buffer.from(key, 'hex'), offset: place.from, length: 0, target: 0 });
-      }
-      damaged.push(place);
+      addLost(entries, damaged, await describeDamage(window, Math.max(end, SEGMENT_HEAD_BYTES), at));
     }
     entries.add({ ...read, offset: at });
     at += recordBytes(read.length);
     end = at;
   }
+  if (end > 0 && end < size) {
+    // The end of a record is written last. Where it is whole, its put may have been acknowledged.
+    const rest = await describeDamage(window, end, size - (size % ALIGNMENT));
+    if (rest.keys.length > 0) {
+      addLost(entries, damaged, rest);
+      end = size;
+    }
+  }
   return { entries, end, damaged };
+}
+
+/** The keys of a place answer that they are damaged from now on, not that they are not there. */
+function addLost(entries: RecordEntries, damaged: DamagedPlace[], place: DamagedPlace): void {
+  for (const key of place.keys) {
+    entries.add({ kind: 'lost', key: Buffer.from(key, 'hex'), offset: place.from, length: 0, target: 0 });
+  }
+  damaged.push(place);
 }
 
 type ReadRecord = Omit<RecordEntry, 'offset'>;
