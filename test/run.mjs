@@ -6,7 +6,17 @@ import { fileURLToPath } from 'node:url';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 const wanted = process.argv.slice(2);
-const files = ['common', 'rpc', 'data-module', 'metadata-module', 'extensions', 's3-front', 'tools', 'zenko-modules', 'test']
+const files = [
+  'common',
+  'rpc',
+  'data-module',
+  'metadata-module',
+  'extensions',
+  's3-front',
+  'tools',
+  'zenko-modules',
+  'test',
+]
   .flatMap(room =>
     readdirSync(path.join(project, room, 'dist'), { recursive: true }).map(file =>
       path.join(room, 'dist', file),

@@ -17,6 +17,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/npm test|npm run lint/, 'is what runs this test'],
   [/\bbench\//, 'measures for minutes'],
   [/<verb>/, 'stands for others'],
+  [/npm run fuzz/, 'is what fuzz.test.ts runs'],
 ];
 
 async function blocks(): Promise<string[]> {

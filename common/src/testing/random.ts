@@ -12,6 +12,11 @@ export interface Random {
 export function seededRandom(t: Pick<TestContext, 'diagnostic'>): Random {
   const seed = Number(process.env.TEST_SEED ?? randomInt(2 ** 31));
   t.diagnostic(`TEST_SEED=${seed}`);
+  return randomOf(seed);
+}
+
+/** The random numbers that belong to `seed`. */
+export function randomOf(seed: number): Random {
   let state = seed;
   const next = (): number => {
     // xorshift32, on a state that is never 0

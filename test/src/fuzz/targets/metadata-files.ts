@@ -1,0 +1,107 @@
+/** Flipped bits in what jsondown and leveldown keep. */
+import path from 'node:path';
+import { isErrorType } from '@zenko-modules/common/errors';
+import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
+import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
+import { damagedFiles } from '../damaged-files.js';
+import { Finding, type Owner, type Target } from '../target.js';
+import { entryOf } from '../watched-daemon.js';
+
+const ENTRY = 'metadata-module/dist/main.js';
+const BUCKET = 'bucket';
+const RUNS = [60, 25];
+
+export const metadataFiles = (backend: 'jsondown' | 'leveldown'): Target => ({
+  name: `${backend}-files`,
+  about: `flipped bits in the files of ${backend}`,
+  open: async (owner, options) => {
+    const template = await temporaryFolder(owner);
+    const env = (folder: string): Record<string, string> => ({
+      DATA_DIR: folder,
+      METADATA_BACKEND: backend,
+      METADATA_PORT: '0',
+      METADATA_PROBE_PORT: '0',
+      LOG_LEVEL: 'warn',
+      // So that there is a snapshot as well as a journal.
+      JSONDOWN_JOURNAL_BYTES: '8192',
+    });
+    const stored = await fill(owner, env(template));
+    return damagedFiles(
+      owner,
+      template,
+      {
+        entry: ENTRY,
+        env,
+        isDamaged: file => !/^(LOG|LOCK)/.test(path.basename(file)) && !/lock/i.test(file),
+        verify: async ({ METADATA_PORT: port = 0 }) => {
+          const client = clientOf(port);
+          try {
+            await verify(client, stored);
+          } finally {
+            client.close();
+          }
+        },
+      },
+      options,
+    );
+  },
+});
+
+/** What was acknowledged. Each run ends with a SIGKILL, and the next one begins with what it left. */
+async function fill(owner: Owner, env: Readonly<Record<string, string>>): Promise<Map<string, string>> {
+  const stored = new Map<string, string>();
+  for (const [run, count] of RUNS.entries()) {
+    const daemon = await startDaemon(owner, { entry: entryOf(ENTRY), env });
+    const client = clientOf(daemon.ports.METADATA_PORT ?? 0);
+    for (let number = 0; number < count; number += 1) {
+      const key = `key-${String(number).padStart(3, '0')}`;
+      const value = JSON.stringify({ run, number, text: `${number} `.repeat(20) });
+      await client.call('put', { rpcArgs: [key, value, {}], subLevel: [BUCKET] });
+      stored.set(key, value);
+    }
+    client.close();
+    await daemon.kill('SIGKILL');
+  }
+  return stored;
+}
+
+function clientOf(port: number): RpcClient {
+  return new RpcClient({
+    url: `http://127.0.0.1:${port}`,
+    namespace: METADATA_NAMESPACE,
+    callTimeoutMs: 10_000,
+  });
+}
+
+/** An error is an answer that says that something is wrong; a value that is not the one is none. */
+async function verify(client: RpcClient, stored: ReadonlyMap<string, string>): Promise<void> {
+  for (const [key, value] of stored) {
+    let found: unknown;
+    try {
+      found = await client.call('get', { rpcArgs: [key, {}], subLevel: [BUCKET] });
+    } catch (err) {
+      if (isErrorType(err, 'ObjNotFound')) throw new Finding(`${key} is said not to exist`);
+      if (isErrorType(err, 'InternalError')) continue;
+      throw err;
+    }
+    if (found !== value) throw new Finding(`${key} came as ${String(found)}, and was ${value}`);
+  }
+  const listed = new Map<string, unknown>();
+  try {
+    const stream = await client.call('createReadStream', { rpcArgs: [{}], subLevel: [BUCKET] });
+    if (!(stream instanceof RpcStream)) throw new Finding('the listing is no stream');
+    for await (const item of stream) {
+      const { key, value } = item as { key: string; value: unknown };
+      listed.set(key, value);
+    }
+  } catch (err) {
+    if (isErrorType(err, 'InternalError')) return;
+    throw err;
+  }
+  for (const [key, value] of stored) {
+    if (listed.get(key) !== value) throw new Finding(`${key} is listed as ${String(listed.get(key))}`);
+  }
+  if (listed.size !== stored.size) throw new Finding(`${listed.size} keys are listed of ${stored.size}`);
+}
