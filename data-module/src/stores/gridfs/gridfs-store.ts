@@ -184,6 +184,8 @@ export class GridFsStore implements MovableStore {
       this.#lastPut = performance.now();
     } catch (err) {
       source.destroy();
+      // The backend may have lost its room since: the next probe tries it.
+      this.#lastPut = -Infinity;
       void this.#leftovers.remove({ key, hasFile: true }, 2);
       throw err;
     }

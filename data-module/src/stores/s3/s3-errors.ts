@@ -1,6 +1,8 @@
 import { CatalogueError, type ErrorType, toCatalogueError } from '@zenko-modules/common/errors';
 
 const REFUSED = 'the S3 cluster refuses S3_STORE_ACCESS_KEY and S3_STORE_SECRET_KEY';
+const FULL = 'the S3 cluster is full';
+const INSUFFICIENT_STORAGE = 507;
 
 /** What clusters call it, beside the names of S3: codes of Ceph, MinIO and others. */
 const NAMED: readonly (readonly [RegExp, ErrorType, string | undefined])[] = [
@@ -11,11 +13,7 @@ const NAMED: readonly (readonly [RegExp, ErrorType, string | undefined])[] = [
     'SlowDown',
     'the S3 cluster has too many requests at the moment',
   ],
-  [
-    /(Quota|StorageFull|InsufficientStorage|InsufficientCapacity)/i,
-    'ServiceUnavailable',
-    'the S3 cluster is full',
-  ],
+  [/(Quota|StorageFull|InsufficientStorage|InsufficientCapacity)/i, 'ServiceUnavailable', FULL],
   [
     /^(AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|CredentialsProviderError|ExpiredToken|InvalidToken|AccountProblem)$/,
     'ServiceUnavailable',
@@ -43,6 +41,7 @@ export function nameS3Error(err: unknown): CatalogueError {
   if (type !== undefined) return new CatalogueError(type, message, { cause: err });
   const status = statusOf(err);
   if (status === 429) return new CatalogueError('SlowDown', undefined, { cause: err });
+  if (status === INSUFFICIENT_STORAGE) return new CatalogueError('ServiceUnavailable', FULL, { cause: err });
   // The answer to HEAD has no body that names the error.
   if (status === 401 || status === 403)
     return new CatalogueError('ServiceUnavailable', REFUSED, { cause: err });

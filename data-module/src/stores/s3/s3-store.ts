@@ -95,6 +95,8 @@ export class S3Store implements MovableStore {
       this.#lastPut = performance.now();
     } catch (err) {
       source.destroy();
+      // The backend may have lost its room since: the next probe tries it.
+      this.#lastPut = -Infinity;
       void this.#leftovers.remove({ name, uploadId }, 2);
       throw err;
     }
