@@ -8,6 +8,7 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import { StartError } from '@zenko-modules/common/start-error';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import { startTcpProxy } from '@zenko-modules/common/testing/tcp-proxy';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { MongoClient, ObjectId } from 'mongodb';
 import { Readable } from 'node:stream';
@@ -16,7 +17,7 @@ import { digestOf, generatedBuffer, generatedBytes } from '../../testing/generat
 import { startTestModule } from '../../testing/start-module.js';
 import { newBlobKey } from '../blob-key.js';
 import { GridFsStore, type GridFsStoreOptions } from './gridfs-store.js';
-import { gridFsOptions, type GridFsPlace, newPlace } from './testing/gridfs-place.js';
+import { gridFsOptions, type GridFsPlace, newPlace, sharedMongodb } from './testing/gridfs-place.js';
 
 const CHUNK = 10_000;
 const options = { skip: mongodbMissing };
@@ -272,4 +273,21 @@ test('the indexes of GridFS are there before the first chunk', options, async t 
   } finally {
     await client.close();
   }
+});
+
+test('closing does not wait for a sweep that MongoDB leaves without an answer', options, async t => {
+  const { port } = new URL((await sharedMongodb()).replace(/^mongodb/, 'http'));
+  const proxy = await startTcpProxy(t, Number(port));
+  proxy.standStill(true);
+  const place = { url: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`, database: 'test' };
+  const store = new GridFsStore(gridFsOptions(place, { sweeps: true, timeoutMs: 60_000 }));
+  while (proxy.accepted() === 0) await sleep(10);
+  const waited = new AbortController();
+  const ends = [
+    store.close().then(() => 'closed'),
+    sleep(20_000, waited.signal).then(() => 'it waits for MongoDB'),
+  ];
+  const first = await Promise.race(ends);
+  waited.abort();
+  assert.equal(first, 'closed');
 });
