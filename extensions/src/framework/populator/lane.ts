@@ -3,15 +3,16 @@
  * saves the offset. At least once: a crash in between publishes the messages of a batch or two again. In order:
  * one batch after the other, and in a batch in the order of the log.
  *
- * The next batch is read and filtered while the last one is published, and the offset of one is saved while the
- * next one is published.
+ * The next batches are read and filtered while the last ones are published, and the offset of those is saved while
+ * the next ones are published.
  */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import { isFailedTopic, type Queue } from '../queue/queue.js';
 import type { BacklogGate } from './backlog-gate.js';
-import type { Cursors } from './cursor.js';
-import { Filtering, type NamedFilter, type Outgoing } from './filtering.js';
+import type { Cursor, Cursors } from './cursor.js';
+import { Filtering, type NamedFilter } from './filtering.js';
+import { type Group, GroupPublisher } from './group-publisher.js';
 import { insist } from './insist.js';
 import { publishAll } from './publishing.js';
 import type { Batch } from './record-log-reader.js';
@@ -21,6 +22,8 @@ import type { UnreadTopics } from './unread-topics.js';
 export interface LaneOptions {
   readonly named: NamedFilter;
   readonly filterAttempts: number;
+  /** Records that are published before the offset is saved, but for those that are published in one go. */
+  readonly batchRecords: number;
   readonly cursors: Cursors;
   readonly queue: Queue;
   readonly unread: UnreadTopics;
@@ -38,14 +41,18 @@ export class Lane {
   /** Time of the newest record that is done, or the last moment at which there was nothing to do. */
   #upToDateUntil: number;
   #caughtUp = false;
+  /** Published, and not being saved yet. */
+  #unsaved: Cursor | undefined;
+  #savedSeq: number;
   /** `false` when it was given up. */
   #saving: Promise<boolean> = Promise.resolve(true);
 
   constructor(options: LaneOptions) {
     this.#options = options;
-    const { named, filterAttempts: attempts, metrics, log } = options;
+    const { named, filterAttempts: attempts, cursors, metrics, log } = options;
     this.#filtering = new Filtering({ named, attempts, metrics, log, onTrouble: this.#trouble('filter') });
     this.#upToDateUntil = Date.now();
+    this.#savedSeq = cursors.get(named.name).nextSeq;
   }
 
   /** What is wrong; `undefined` when all is well. */
@@ -67,9 +74,9 @@ export class Lane {
 
   /** Runs until `signal` is aborted. Never rejects. */
   async run(log: SharedLog, signal: AbortSignal): Promise<void> {
-    const { cursors, named } = this.#options;
+    const { cursors, named, batchRecords: maxRecords } = this.#options;
     const { name } = named;
-    let publishing: Promise<boolean> = Promise.resolve(true);
+    const publisher = new GroupPublisher({ maxRecords, publish: group => this.#publish(group, signal) });
     let reading = log.next(name, cursors.get(name), false);
     for (;;) {
       const batch = await reading;
@@ -77,11 +84,10 @@ export class Lane {
       this.#begin(batch);
       reading = log.next(name, batch.next, batch.atEnd);
       const outgoing = await this.#filtering.run(batch, signal);
-      if (!(await publishing) || !outgoing) break;
-      publishing = this.#finish(batch, outgoing, signal);
+      if (!outgoing || !(await publisher.add(batch, outgoing))) break;
     }
-    await publishing;
-    await this.#saving;
+    await publisher.end();
+    if (await this.#saving) await this.#save(signal);
   }
 
   #begin({ items, atEnd }: Batch): void {
@@ -89,38 +95,47 @@ export class Lane {
     if (items.length > 0 || !atEnd) this.lostSight();
   }
 
-  /** Publishes, and begins to save the offset. @returns false when `signal` was aborted first. */
-  async #finish(batch: Batch, outgoing: Outgoing, signal: AbortSignal): Promise<boolean> {
-    const { queue, unread, gate, metrics, log, named } = this.#options;
+  /** Publishes, and begins to save the offset when that is due. @returns false when `signal` was aborted first. */
+  async #publish(group: Group, signal: AbortSignal): Promise<boolean> {
+    const { queue, unread, gate, metrics, log, named, batchRecords } = this.#options;
     const publishing = { extension: named.name, queue, metrics, log, onTrouble: this.#trouble('publish') };
-    for (const [topic, messages] of outgoing) await gate.pass(topic, messages.length, signal);
-    if (!(await publishAll(outgoing, publishing, signal))) return false;
-    for (const topic of outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);
+    for (const [topic, messages] of group.outgoing) await gate.pass(topic, messages.length, signal);
+    if (!(await publishAll(group.outgoing, publishing, signal))) return false;
+    for (const topic of group.outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);
+    if (group.hasChanges) this.#unsaved = group.next;
+    if (!group.atEnd && Math.abs(group.next.nextSeq - this.#savedSeq) < batchRecords) {
+      this.#done(group);
+      return true;
+    }
     // No more than one offset is behind what is published.
     if (!(await this.#saving)) return false;
-    this.#saving = this.#save(batch, signal);
+    this.#saving = this.#save(signal).then(saved => {
+      if (saved) this.#done(group);
+      return saved;
+    });
     return true;
   }
 
-  async #save(batch: Batch, signal: AbortSignal): Promise<boolean> {
+  /** @returns false when it was given up. */
+  async #save(signal: AbortSignal): Promise<boolean> {
     const { cursors, log, named } = this.#options;
-    if (batch.items.length > 0 || batch.gap) {
-      // Also when a stop has come meanwhile: what is published would be published again.
-      const onTrouble = this.#trouble('save');
-      const saving = { what: 'save the offset', signal, log, onTrouble, onceAtLeast: true };
-      const saved = await insist(saving, async () => {
-        await cursors.save(named.name, batch.next);
-        return true;
-      });
-      if (!saved) return false;
-    }
-    this.#done(batch);
-    return true;
+    const cursor = this.#unsaved;
+    if (!cursor) return true;
+    this.#unsaved = undefined;
+    this.#savedSeq = cursor.nextSeq;
+    // Also when a stop has come meanwhile: what is published would be published again.
+    const onTrouble = this.#trouble('save');
+    const saving = { what: 'save the offset', signal, log, onTrouble, onceAtLeast: true };
+    const saved = await insist(saving, async () => {
+      await cursors.save(named.name, cursor);
+      return true;
+    });
+    return saved === true;
   }
 
-  #done({ items, atEnd }: Batch): void {
-    this.#inHand--;
-    const time = Date.parse(items.findLast(item => item !== undefined)?.timestamp ?? '');
+  #done({ batches, newestTime, atEnd }: Group): void {
+    this.#inHand -= batches;
+    const time = Date.parse(newestTime ?? '');
     if (!this.#caughtUp && !Number.isNaN(time)) this.#upToDateUntil = time;
     if (atEnd && this.#inHand === 0) this.#caughtUp = true;
   }

@@ -21,6 +21,8 @@ export interface PopulatorOptions {
   readonly readers: readonly TopicReader[];
   /** Attempts of a filter before an entry is parked. */
   readonly filterAttempts: number;
+  /** Records that are filtered and published before the offset is saved. */
+  readonly batchRecords: number;
   readonly metrics: PopulatorMetrics;
   readonly log: Logger;
 }
@@ -54,7 +56,7 @@ export class Populator {
    * @param place where the offsets are kept
    */
   async run(place: CursorPlace, signal: AbortSignal): Promise<void> {
-    const { reader, queue, readers, filterAttempts, metrics, log } = this.#options;
+    const { reader, queue, readers, filterAttempts, batchRecords, metrics, log } = this.#options;
     const filters = this.#options.filters.length > 0 ? this.#options.filters : [NOBODY];
     const names = filters.map(({ name }) => name);
     const cursors = await Cursors.load(place, names);
@@ -64,7 +66,17 @@ export class Populator {
     const lanes = filters.map(named => {
       const child = log.child({ extension: named.name });
       const gate = new BacklogGate({ queue, readers, maxBacklog: named.maxBacklog, log: child });
-      return new Lane({ named, filterAttempts, cursors, queue, unread, gate, metrics, log: child });
+      return new Lane({
+        named,
+        filterAttempts,
+        batchRecords,
+        cursors,
+        queue,
+        unread,
+        gate,
+        metrics,
+        log: child,
+      });
     });
     const shared = new SharedLog({
       reader,

@@ -28,13 +28,6 @@ function isChange(entry: unknown): entry is LogChange {
   return isKnown && typeof key === 'string' && (value === undefined || typeof value === 'string');
 }
 
-/** About what it takes in memory. */
-export function sizeOf(item: LogItem | undefined): number {
-  let size = 100;
-  for (const { key, value = '' } of item?.entries ?? []) size += key.length + value.length;
-  return size;
-}
-
 /** Tells a record from another one at the same place. */
 export function fingerprint({ timestamp, db, entries }: LogItem): string {
   const text = JSON.stringify([timestamp, db, entries.map(({ type, key }) => [type, key])]);

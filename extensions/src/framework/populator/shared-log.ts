@@ -13,7 +13,7 @@ import type { Batch, RecordLogReader } from './record-log-reader.js';
 import { ToldGaps } from './told-gaps.js';
 
 /** Batches that are kept for those who have not taken them. */
-const SHELF = 2;
+const SHELF = 16;
 const LEFT_BEHIND_AFTER_MS = 1000;
 /** The metadata module is told how far we are when this many records are done, or after this time. */
 const NOTE_EVERY_RECORDS = 1000;
@@ -73,7 +73,8 @@ export class SharedLog {
       if (shelved) return this.#take(extension, shelved);
       if (!this.#sharing.has(extension) && cursor.nextSeq < this.#newestSeq) return this.#read(cursor, wait);
       this.#sharing.add(extension);
-      if (await this.#room()) return this.#take(extension, this.#put(key, cursor, wait));
+      if (this.#shelf.length < SHELF) return this.#take(extension, this.#put(key, cursor, wait));
+      await this.#makeRoom();
       if (this.#options.signal.aborted) return undefined;
     }
   }
@@ -85,6 +86,8 @@ export class SharedLog {
       one.awaited.delete(extension);
       if (one === shelved) break;
     }
+    // What all have taken is let go of at once.
+    while (this.#shelf[0]?.awaited.size === 0) this.#shelf.shift();
     for (const wake of this.#wake.splice(0)) wake();
     return shelved.batch;
   }
@@ -106,22 +109,19 @@ export class SharedLog {
     if (index >= 0) this.#shelf.splice(index, 1);
   }
 
-  /** Makes room on the shelf; `false` when others did something meanwhile that is worth another look. */
-  async #room(): Promise<boolean> {
+  /** Waits until somebody has taken a batch; who has not taken the oldest one after a while is left behind. */
+  async #makeRoom(): Promise<void> {
     const [oldest] = this.#shelf;
-    if (oldest === undefined || this.#shelf.length < SHELF) return true;
-    if (oldest.awaited.size > 0) {
-      const patience = new AbortController();
-      const { signal } = patience;
-      const woken = new Promise<'woken'>(resolve => this.#wake.push(() => resolve('woken')));
-      const late = sleep(LEFT_BEHIND_AFTER_MS, signal).then(() => 'late' as const);
-      const how = await Promise.race([woken, late]);
-      patience.abort();
-      if (how === 'woken') return false;
-      for (const extension of oldest.awaited) this.#leaveBehind(extension);
-    }
+    if (oldest === undefined) return;
+    const patience = new AbortController();
+    const { signal } = patience;
+    const woken = new Promise<'woken'>(resolve => this.#wake.push(() => resolve('woken')));
+    const late = sleep(LEFT_BEHIND_AFTER_MS, signal).then(() => 'late' as const);
+    const how = await Promise.race([woken, late]);
+    patience.abort();
+    if (how === 'woken') return;
+    for (const extension of oldest.awaited) this.#leaveBehind(extension);
     this.#remove(oldest);
-    return false;
   }
 
   #leaveBehind(extension: string): void {

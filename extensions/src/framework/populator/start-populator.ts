@@ -76,6 +76,7 @@ export async function startPopulator(
     filters,
     readers: readersOf(extensions),
     filterAttempts: settings.POPULATOR_FILTER_ATTEMPTS,
+    batchRecords: settings.POPULATOR_BATCH_RECORDS,
     metrics: createPopulatorMetrics(registry),
     log,
   });
