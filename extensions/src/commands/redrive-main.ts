@@ -1,4 +1,7 @@
-/** `npm run redrive -- <extension>`: has parked messages processed again. */
+/**
+ * `npm run redrive -- <extension> [topic]`: has parked messages processed again. A topic is named when it is not that of
+ * the extension's section: one that its processor reads by a consumer of its own.
+ */
 import { createLogger } from '@zenko-modules/common/logger';
 import { readSettings } from '@zenko-modules/common/settings';
 import { runCommand } from './run-command.js';
@@ -15,7 +18,7 @@ await runCommand('redrive', async () => {
   const extensions = await loadExtensions(settings, process.env);
   const active = findActive(extensions, process.argv[2]);
   // What a filter failed for is parked under the extension's name when it has no topic.
-  const topic = active.section.topic ?? active.extension.name;
+  const topic = process.argv[3] ?? active.section.topic ?? active.extension.name;
   const log = createLogger('redrive', 'error');
   const queue = await openQueue(settings, extensions.kafkaHosts, log);
   const named = createFilter(active, log);

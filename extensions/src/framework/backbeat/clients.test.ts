@@ -10,6 +10,7 @@ import type { ReceivedMessage } from '../queue/queue.js';
 import { BackbeatConsumer } from './backbeat-consumer.js';
 import { BackbeatProducer } from './backbeat-producer.js';
 import { type BackbeatHost, runIn } from './host.js';
+import type { MetadataParams } from './metadata.js';
 
 test('what a producer sends a consumer gets, and is done when it is said to be committable', async t => {
   const queue = new EmbeddedQueue({
@@ -37,6 +38,20 @@ test('what a producer sends a consumer gets, and is done when it is said to be c
     producer.send(entries, (err, reports) => (err ? reject(err) : resolve(reports)));
   });
   assert.deepEqual(sent, [{ topic: 't', key: 'k' }]);
+  const metadata = (params: MetadataParams): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      producer.getMetadata(params, (err, found) => (err ? reject(err) : resolve(found)));
+    });
+  assert.deepEqual(await metadata({}), { topics: [{ name: 't', partitions: [{ id: 0 }] }] });
+  assert.deepEqual(await metadata({ topic: 'other' }), {
+    topics: [{ name: 'other', partitions: [{ id: 0 }] }],
+  });
+  await assert.rejects(metadata({ topic: 'no topic' }), /is no topic or group name/);
+  const withoutTopic = runIn(host, () => new BackbeatProducer());
+  const none = new Promise((resolve, reject) => {
+    withoutTopic.getMetadata({}, (err, found) => (err ? reject(err) : resolve(found)));
+  });
+  assert.deepEqual(await none, { topics: [] });
 
   const got: ReceivedMessage[] = [];
   const consumer = runIn(

@@ -69,8 +69,13 @@ export async function startProcessor(
   });
   const own = { topic: section.topic, group };
   const readings = (): TopicGroup[] => consumers.readings.map(({ topic, group }) => ({ topic, group }));
+  // What is parked, and waits to be driven again.
+  const parked = ({ topic }: TopicGroup): TopicGroup => ({
+    topic: failedTopicOf(topic),
+    group: redriveGroupOf(group),
+  });
   const backlogs = createBacklogs(queue, log);
-  createBacklogMetrics(registry, backlogs, () => readings().flatMap(of => [of, parkedOf(of)]));
+  createBacklogMetrics(registry, backlogs, () => readings().flatMap(of => [of, parked(of)]));
   createLagMetric(registry, backlogs, readings);
   const pause = (paused: boolean): void => {
     consumers.pause(paused);
@@ -129,11 +134,6 @@ export async function startProcessor(
       await probes.close();
     },
   };
-}
-
-/** What is parked of what a group reads, and waits to be driven again. */
-function parkedOf({ topic, group }: TopicGroup): TopicGroup {
-  return { topic: failedTopicOf(topic), group: redriveGroupOf(group) };
 }
 
 function limitsOf(processor: QueueProcessor, settings: ProcessorSettings): AttemptLimits {
