@@ -75,6 +75,14 @@ describe('what the images hold', () => {
       assert.deepEqual(copied.sources.sort(), await referenced(needed), 'sources');
       assert.deepEqual(copied.packages.sort(), needed, 'packages');
       assert.deepEqual(copied.programs.sort(), needed, 'programs');
+      const listed =
+        /npm pkg set --json 'workspaces=(\[.*\])' \\\n && npm sbom --sbom-format cyclonedx --omit dev > sbom\.json/;
+      assert.deepEqual(
+        (JSON.parse(listed.exec(dockerfile)?.[1] ?? '[]') as string[]).sort(),
+        needed,
+        'sbom.json',
+      );
+      assert.match(dockerfile, /^COPY --from=dependencies \S+\/LICENSE \/app\/sbom\.json \.\/$/m);
       const context = await read('.dockerignore');
       for (const folder of needed) assert.match(context, new RegExp(`^!${folder}$`, 'm'));
     });
