@@ -48,7 +48,8 @@ async function serve(
   const clients: string[] = [];
   const server = http.createServer((req, res) => {
     assert.ok(req.socket instanceof tls.TLSSocket);
-    clients.push(String(req.socket.getPeerCertificate().subject.CN));
+    const { subject }: Partial<tls.PeerCertificate> = req.socket.getPeerCertificate();
+    clients.push(String(subject?.CN));
     res.end('answer');
   });
   const acceptor = await TlsAcceptor.create({
