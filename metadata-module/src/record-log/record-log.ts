@@ -23,9 +23,6 @@ import {
   seqOf,
 } from './record.js';
 
-/** Readers of the log read on and on; a listing may end after a page. */
-const FETCH_BYTES = 64 * 1024;
-
 /** Changes of one database that are committed together. */
 export interface Change {
   /** The database's name, as the log shows it. */
@@ -143,7 +140,6 @@ export class RecordLog {
     const entries = this.#store.entries({
       gte: Buffer.from(recordKey(from)),
       lte: Buffer.from(recordKey(upTo)),
-      highWaterMark: FETCH_BYTES,
       ...(limit !== Infinity && { limit }),
     });
     const first = await entries.next();

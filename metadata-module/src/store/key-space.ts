@@ -24,8 +24,6 @@ export interface ByteRange {
   readonly lte?: Buffer;
   readonly limit?: number;
   readonly reverse?: boolean;
-  /** Bytes that leveldown fetches at once; mongodown reads small pages and none ahead below 64 KiB, others pay no heed to it. */
-  readonly highWaterMark?: number;
 }
 
 /** A database: the key range below one prefix. */
