@@ -12,6 +12,8 @@ import { type Message, QueueError } from '../queue.js';
 
 /** The largest line that is written, and read. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+/** Memory that is kept for the next records. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 10;
 const PREFIX_BYTES = 18;
 
@@ -29,35 +31,47 @@ export type Decoded =
   /** The line has no end yet: it is being written, or its writer died. */
   | { readonly kind: 'incomplete' };
 
-/** The records of messages, one after the other, in one piece. @throws QueueError MESSAGE_TOO_LARGE */
-export function encodeRecords(messages: readonly Message[], time: number): Buffer {
-  let data: Buffer = Buffer.allocUnsafe(messages.reduce((sum, message) => sum + likelyBytes(message), 0));
-  let at = 0;
-  for (const { key, value, headers } of messages) {
-    // One after the other: all texts at once would outlive many a garbage collection.
-    const text = JSON.stringify({ time, key, value, ...(headers && { headers }) });
-    const size = Buffer.byteLength(text);
-    const bytes = PREFIX_BYTES + size + 1;
-    if (bytes > MAX_RECORD_BYTES) throw tooLarge(size, key);
-    if (at + bytes > data.length) data = grown(data.subarray(0, at), bytes);
-    const start = at + PREFIX_BYTES;
-    const end = start + data.write(text, start);
-    data.write(`${hex8(size)} ${hex8(crc32(data.subarray(start, end)))} `, at, 'latin1');
-    data[end] = NEWLINE;
-    at = end + 1;
+/** Makes records of messages, in a piece of memory that it uses again. */
+export class RecordEncoder {
+  #buffer: Buffer = Buffer.alloc(0);
+
+  /** The records, one after the other; they stand until the next call. @throws QueueError MESSAGE_TOO_LARGE */
+  encode(messages: readonly Message[], time: number): Buffer {
+    this.#reserve(
+      messages.reduce((sum, message) => sum + likelyBytes(message), 0),
+      0,
+    );
+    let at = 0;
+    for (const { key, value, headers } of messages) {
+      // One after the other: all texts at once would outlive many a garbage collection.
+      const text = JSON.stringify(headers ? { time, key, value, headers } : { time, key, value });
+      const start = at + PREFIX_BYTES;
+      // As much as a text of this length can take.
+      this.#reserve(start + text.length * 3 + 1, at);
+      const end = start + this.#buffer.write(text, start);
+      if (end + 1 - at > MAX_RECORD_BYTES) throw tooLarge(end - start, key);
+      const checksum = crc32(this.#buffer.subarray(start, end));
+      this.#buffer.write(`${hex8(end - start)} ${hex8(checksum)} `, at, 'latin1');
+      this.#buffer[end] = NEWLINE;
+      at = end + 1;
+    }
+    const records = this.#buffer.subarray(0, at);
+    if (this.#buffer.length > MAX_KEPT_BYTES) this.#buffer = Buffer.alloc(0);
+    return records;
   }
-  return data.subarray(0, at);
+
+  /** Makes room for `bytes`, of which the first `used` are kept. */
+  #reserve(bytes: number, used: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, used * 2));
+    this.#buffer.copy(larger, 0, 0, used);
+    this.#buffer = larger;
+  }
 }
 
 /** Of a message that is JSON, whose quotes are escaped. */
 function likelyBytes({ key, value }: Message): number {
   return 100 + key.length + Math.ceil(value.length * 1.25);
-}
-
-function grown(data: Buffer, more: number): Buffer {
-  const larger = Buffer.allocUnsafe(data.length * 2 + more);
-  data.copy(larger);
-  return larger;
 }
 
 function tooLarge(bytes: number, key: string): QueueError {

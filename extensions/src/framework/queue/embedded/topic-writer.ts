@@ -16,7 +16,7 @@ import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { type Message, QueueError } from '../queue.js';
-import { encodeRecords } from './record-format.js';
+import { RecordEncoder } from './record-format.js';
 import { listSegments, segmentPath } from './segments.js';
 
 /** More overtakings than this in one publish are no accident. */
@@ -36,6 +36,7 @@ export class TopicWriter {
   readonly #log: Logger;
   /** Called when a segment was begun, to remove older ones that nobody needs. */
   readonly #onNewSegment: () => void;
+  readonly #encoder = new RecordEncoder();
   #segment: OwnSegment | undefined;
   #last: Promise<void> = Promise.resolve();
 
@@ -49,8 +50,7 @@ export class TopicWriter {
   /** Appends, one call after the other; on stable storage when it resolves. */
   append(messages: readonly Message[]): Promise<void> {
     const now = Date.now();
-    const data = encodeRecords(messages, now);
-    const work = this.#last.then(() => this.#write(data));
+    const work = this.#last.then(() => this.#write(this.#encoder.encode(messages, now)));
     this.#last = work.catch(() => undefined);
     return work;
   }
