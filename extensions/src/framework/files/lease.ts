@@ -6,8 +6,9 @@
  * It is a symbolic link to nowhere, `<pid>@<host>-<place>#<token>`: made by one call that fails when it is there,
  * and so short that it lies in its inode, so that a full disk stops nobody from taking it.
  *
- * It keeps apart processes that were started twice by mistake, or as a standby. Nothing may depend on it
- * for safety: a holder that was suspended for longer than the heartbeat allows finds out only afterwards.
+ * It keeps apart processes that were started twice by mistake, or as a standby. Nothing may depend on it alone
+ * for safety: a holder that was suspended for longer than the heartbeat allows finds out only afterwards, or when
+ * it asks by `confirm`.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
@@ -25,6 +26,8 @@ const HOLDER = /^(\d+)@(.+)#[^#]+$/;
 export interface Lease {
   /** Aborted when the lease is lost to another process. */
   readonly lost: AbortSignal;
+  /** Looks whether it is still held. Rejects when it is not, or that cannot be told. */
+  confirm(): Promise<void>;
   /** Gives it up. May be called twice. */
   release(): Promise<void>;
 }
@@ -84,16 +87,20 @@ async function readHolder(file: string): Promise<string | undefined> {
 function hold({ file, what, log }: LeaseOptions, own: string): Lease {
   const lost = new AbortController();
   let released = false;
-  const beat = async (): Promise<void> => {
+  const isHeld = async (): Promise<boolean> => {
     const holder = await readHolder(file);
-    if (holder === own) {
-      const now = new Date();
-      await lutimes(file, now, now);
-    } else {
+    if (holder === own) return true;
+    if (!released && !lost.signal.aborted) {
       clearInterval(timer);
       log.error({ holder }, `another process took ${what}`);
       lost.abort();
     }
+    return false;
+  };
+  const beat = async (): Promise<void> => {
+    if (!(await isHeld())) return;
+    const now = new Date();
+    await lutimes(file, now, now);
   };
   const timer = setInterval(() => {
     beat().catch((err: unknown) => log.warn({ err }, `could not renew the lease of ${what}`));
@@ -101,6 +108,9 @@ function hold({ file, what, log }: LeaseOptions, own: string): Lease {
   timer.unref();
   return {
     lost: lost.signal,
+    confirm: async () => {
+      if (!(await isHeld())) throw new Error(`${what} is held by another process`);
+    },
     release: async () => {
       clearInterval(timer);
       if (released || lost.signal.aborted) return;

@@ -3,8 +3,8 @@
  * which keeps the cursors for whoever holds it next.
  *
  * A holder says so four times per lease, and stops by its own clock while a part of the lease is left. One that was
- * frozen meanwhile saves nothing more. What a holder had given to the queue before it stopped may still arrive
- * there, twice and after what another one has published: a queue cannot tell the two apart.
+ * frozen meanwhile saves nothing more, and writes to the queue on files nothing behind what another one wrote there. What
+ * it had given to Kafka may still arrive, twice and after what another one has published.
  */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
@@ -132,6 +132,19 @@ export class HeldReader implements Lease, CursorPlace {
         'the record log could not be given up: another populator waits a moment',
       );
     }
+  }
+
+  async confirm(): Promise<void> {
+    if (!this.#lost.signal.aborted && !this.#ended) {
+      const sentAt = performance.now();
+      const { holder } = await ask(this.#options, this.#id, this.#leaseMs);
+      if (holder === this.#id) {
+        this.#renewed(sentAt);
+        return;
+      }
+      this.#lose('another populator works');
+    }
+    throw new Error('another populator works: this one may not publish');
   }
 
   get #leaseMs(): number {

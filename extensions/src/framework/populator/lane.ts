@@ -26,6 +26,8 @@ export interface LaneOptions {
   readonly batchRecords: number;
   readonly cursors: Cursors;
   readonly queue: Queue;
+  /** Rejects when another populator works. */
+  readonly fence: () => Promise<void>;
   readonly unread: UnreadTopics;
   readonly gate: BacklogGate;
   readonly metrics: PopulatorMetrics;
@@ -97,8 +99,15 @@ export class Lane {
 
   /** Publishes, and begins to save the offset when that is due. @returns false when `signal` was aborted first. */
   async #publish(group: Group, signal: AbortSignal): Promise<boolean> {
-    const { queue, unread, gate, metrics, log, named, batchRecords } = this.#options;
-    const publishing = { extension: named.name, queue, metrics, log, onTrouble: this.#trouble('publish') };
+    const { queue, fence, unread, gate, metrics, log, named, batchRecords } = this.#options;
+    const publishing = {
+      extension: named.name,
+      queue,
+      fence,
+      metrics,
+      log,
+      onTrouble: this.#trouble('publish'),
+    };
     for (const [topic, messages] of group.outgoing) await gate.pass(topic, messages.length, signal);
     if (!(await publishAll(group.outgoing, publishing, signal))) return false;
     for (const topic of group.outgoing.keys()) if (!isFailedTopic(topic)) unread.published(topic);

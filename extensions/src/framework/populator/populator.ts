@@ -5,6 +5,7 @@
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import type { Queue } from '../queue/queue.js';
+import type { Lease } from '../files/lease.js';
 import { BacklogGate } from './backlog-gate.js';
 import { type CursorPlace, Cursors } from './cursor.js';
 import type { NamedFilter } from './filtering.js';
@@ -54,8 +55,9 @@ export class Populator {
   /**
    * Runs until `signal` is aborted; what was read is published and saved before. @throws StartError
    * @param place where the offsets are kept
+   * @param lease the right to work
    */
-  async run(place: CursorPlace, signal: AbortSignal): Promise<void> {
+  async run(place: CursorPlace, lease: Pick<Lease, 'confirm'>, signal: AbortSignal): Promise<void> {
     const { reader, queue, readers, filterAttempts, batchRecords, metrics, log } = this.#options;
     const filters = this.#options.filters.length > 0 ? this.#options.filters : [NOBODY];
     const names = filters.map(({ name }) => name);
@@ -72,6 +74,7 @@ export class Populator {
         batchRecords,
         cursors,
         queue,
+        fence: () => lease.confirm(),
         unread,
         gate,
         metrics,

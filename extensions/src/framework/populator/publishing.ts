@@ -8,6 +8,8 @@ import { insist } from './insist.js';
 export interface PublishingOptions {
   readonly extension: string;
   readonly queue: Queue;
+  /** See `PublishOptions`. */
+  readonly fence: () => Promise<void>;
   readonly metrics: PopulatorMetrics;
   readonly log: Logger;
   readonly onTrouble: (trouble: string | undefined) => void;
@@ -34,14 +36,14 @@ export async function publishAll(
 async function publishTopic(
   topic: string,
   messages: readonly Message[],
-  { extension, queue, metrics, log }: PublishingOptions,
+  { extension, queue, fence, metrics, log }: PublishingOptions,
 ): Promise<void> {
   try {
-    await queue.publish(topic, messages);
+    await queue.publish(topic, messages, { fence });
   } catch (err) {
     if (!isTooLarge(err)) throw err;
     for (const message of messages) {
-      await queue.publish(topic, [message]).catch((oneError: unknown) => {
+      await queue.publish(topic, [message], { fence }).catch((oneError: unknown) => {
         if (!isTooLarge(oneError)) throw oneError;
         metrics.poisoned.inc({ reason: 'size', extension });
         log.error(

@@ -157,7 +157,7 @@ async function runAlone(
       const { lease, place } = acquired;
       const leave = linkSignals(signal, lease.lost);
       try {
-        await populator.run(place, leave.signal);
+        await populator.run(place, lease, leave.signal);
       } finally {
         leave.release();
         await lease.release();

@@ -77,6 +77,15 @@ export interface Progress {
   readonly finished: boolean;
 }
 
+export interface PublishOptions {
+  /**
+   * Rejects when the caller must not publish any more, as another process does its work. On files it is asked
+   * after another process has written to the topic, so that nothing is written behind what that one wrote since; on
+   * Kafka it is not asked.
+   */
+  readonly fence?: () => Promise<void>;
+}
+
 export interface Queue {
   /**
    * Makes a topic when it is missing; one that is there and loses more than the settings say is told of in the log.
@@ -84,7 +93,7 @@ export interface Queue {
    */
   prepare(topic: string): Promise<void>;
   /** Appends messages, in this order, to a topic, which is made when it is missing. @throws QueueError */
-  publish(topic: string, messages: readonly Message[]): Promise<void>;
+  publish(topic: string, messages: readonly Message[], options?: PublishOptions): Promise<void>;
   /**
    * Joins a group of a topic, which is made when it is missing. Resolves at once; joining goes on in the
    * background, and waits for a broker that is away.

@@ -16,6 +16,7 @@ import {
   type ConsumeOptions,
   type Message,
   type Progress,
+  type PublishOptions,
   type Queue,
   QueueError,
 } from '../queue.js';
@@ -51,7 +52,7 @@ export class EmbeddedQueue implements Queue {
     await this.#topicFolder(topic);
   }
 
-  async publish(topic: string, messages: readonly Message[]): Promise<void> {
+  async publish(topic: string, messages: readonly Message[], { fence }: PublishOptions = {}): Promise<void> {
     const folder = await this.#topicFolder(topic);
     if (messages.length === 0) return;
     let writer = this.#writers.get(topic);
@@ -60,7 +61,7 @@ export class EmbeddedQueue implements Queue {
       writer = new TopicWriter(folder, segmentBytes, log, () => void removeConsumed(folder, log));
       this.#writers.set(topic, writer);
     }
-    await writer.append(messages);
+    await writer.append(messages, fence);
   }
 
   async consume(options: ConsumeOptions): Promise<Consumer> {

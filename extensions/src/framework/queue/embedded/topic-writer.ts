@@ -47,10 +47,13 @@ export class TopicWriter {
     this.#onNewSegment = onNewSegment;
   }
 
-  /** Appends, one call after the other; on stable storage when it resolves. */
-  append(messages: readonly Message[]): Promise<void> {
+  /**
+   * Appends, one call after the other; on stable storage when it resolves.
+   * @param fence rejects when this process may not write any more, see `PublishOptions`
+   */
+  append(messages: readonly Message[], fence?: () => Promise<void>): Promise<void> {
     const now = Date.now();
-    const work = this.#last.then(() => this.#write(this.#encoder.encode(messages, now)));
+    const work = this.#last.then(() => this.#write(this.#encoder.encode(messages, now), fence));
     this.#last = work.catch(() => undefined);
     return work;
   }
@@ -60,10 +63,10 @@ export class TopicWriter {
     await this.#leaveSegment();
   }
 
-  async #write(data: Buffer): Promise<void> {
+  async #write(data: Buffer, fence?: () => Promise<void>): Promise<void> {
     for (let claims = 0; claims < MAX_CLAIMS; claims++) {
       try {
-        const segment = (this.#segment ??= await this.#claim());
+        const segment = (this.#segment ??= await this.#claim(fence));
         await this.#checkRoom(data.length);
         await writeAll(segment.handle, data, segment.bytes);
         await segment.handle.datasync();
@@ -86,7 +89,7 @@ export class TopicWriter {
     throw new QueueError('UNAVAILABLE', `other processes keep taking ${this.#folder} over`);
   }
 
-  async #claim(): Promise<OwnSegment> {
+  async #claim(fence?: () => Promise<void>): Promise<OwnSegment> {
     for (;;) {
       const older = await listSegments(this.#folder);
       const number = (older.at(-1) ?? 0) + 1;
@@ -97,6 +100,8 @@ export class TopicWriter {
         await syncFolder(this.#folder);
         await this.#removeEmpty(older);
         this.#onNewSegment();
+        // Asked when the segment is there: whoever takes over later writes into one that is read after it.
+        await fence?.();
         return { number, handle, bytes: 0 };
       } catch (err) {
         await handle?.close();
