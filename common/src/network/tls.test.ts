@@ -48,8 +48,7 @@ async function serve(
   const clients: string[] = [];
   const server = http.createServer((req, res) => {
     assert.ok(req.socket instanceof tls.TLSSocket);
-    const { subject }: Partial<tls.PeerCertificate> = req.socket.getPeerCertificate();
-    clients.push(String(subject?.CN));
+    clients.push(nameIn(req.socket.getPeerCertificate()));
     res.end('answer');
   });
   const acceptor = await TlsAcceptor.create({
@@ -71,6 +70,11 @@ async function serve(
     return Number(line?.split(' ').at(-1) ?? 0);
   };
   return { port, clients, refused };
+}
+
+/** Of a client without a certificate, `undefined`. */
+function nameIn({ subject }: Partial<tls.PeerCertificate>): string {
+  return String(subject?.CN);
 }
 
 function ask(port: number, agent: https.Agent): Promise<string> {
