@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lutimes, readdir, readlink, symlink, utimes, writeFile } from 'node:fs/promises';
+import { lutimes, readdir, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -29,6 +29,16 @@ test('one holds it, the next one gets it when it is given up', async t => {
   await first?.release();
   await (await waiting)?.release();
   assert.deepEqual(await readdir(path.dirname(file)), []);
+});
+
+test('a holder that asks learns at once that another one has it', async t => {
+  const file = path.join(await temporaryFolder(t), 'lease');
+  const lease = await acquire(file);
+  await lease?.confirm();
+  await rm(file);
+  await symlink('1@elsewhere-0#other', file);
+  await assert.rejects(async () => lease?.confirm(), /is held by another process/);
+  assert.equal(lease?.lost.aborted, true);
 });
 
 test('waiting ends when it is told to', async t => {

@@ -31,3 +31,24 @@ test('a holder that gets no answers stops before its lease is over, not with the
   assert.ok(asked > 1, 'it tried to renew');
   await reader.release();
 });
+
+test('a holder that asks learns at once that another populator works', async () => {
+  let holder = '';
+  const reader = await holdReader({
+    client: {
+      call: (_name, message) => {
+        holder ||= (message as { rpcArgs: [{ holder: string }] }).rpcArgs[0].holder;
+        return Promise.resolve({ holder, places: {} });
+      },
+    },
+    name: 'populator',
+    before: { read: () => Promise.resolve(undefined) },
+    log: silentLogger(),
+    signal: new AbortController().signal,
+    leaseMs: 60_000,
+  });
+  await reader?.confirm();
+  holder = 'another';
+  await assert.rejects(async () => reader?.confirm(), /another populator works/);
+  assert.equal(reader?.lost.aborted, true);
+});
