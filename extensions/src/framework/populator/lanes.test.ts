@@ -10,9 +10,9 @@ import { StreamResult } from '@zenko-modules/rpc/service';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { eventually } from '../../testing/eventually.js';
+import { followTopic } from '../../testing/follow-topic.js';
 import { metric, readiness } from '../../testing/probe.js';
 import { putEntry, startMetadata, startPopulator } from '../../testing/stack.js';
-import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
 
 /** Extensions that publish the values of bucket `b1` to a topic of their own name. */
 async function place(t: TestContext, ...names: string[]) {
@@ -43,14 +43,8 @@ async function writeExtension(data: string, name: string): Promise<void> {
   );
 }
 
-async function follow(t: TestContext, folder: string, topic: string, group = 'test'): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
-  const queue = new EmbeddedQueue({ folder, segmentBytes: 1024 ** 2, log: silentLogger() });
-  t.after(() => queue.close());
-  const found: string[] = [];
-  const handle = ({ value }: { value: string }): Promise<void> => Promise.resolve(void found.push(value));
-  await queue.consume({ topic, group, concurrency: 1, handle });
-  return found;
+function follow(t: TestContext, folder: string, topic: string, group?: string): Promise<string[]> {
+  return followTopic(t, folder, topic, value => value, group);
 }
 
 test('a topic that refuses holds up its own extension only, which goes on where it was, also after a restart', async t => {

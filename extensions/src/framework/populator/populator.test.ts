@@ -4,11 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
-import { silentLogger } from '@zenko-modules/common/logger';
 import { runToExit } from '@zenko-modules/common/testing/daemon-process';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { freePort } from '@zenko-modules/common/testing/test-server';
-import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
+import { followTopic } from '../../testing/follow-topic.js';
 import { metric, readiness } from '../../testing/probe.js';
 import { eventually } from '../../testing/eventually.js';
 import { POPULATOR_MAIN, putEntry, startMetadata, startPopulator } from '../../testing/stack.js';
@@ -36,20 +35,10 @@ async function place(t: TestContext): Promise<{ data: string; env: Record<string
   return { data, env: { EXTENSIONS_PATH: path.join(data, 'own'), LOG_LEVEL: 'warn' } };
 }
 
-/** What is in topic `all`, from its beginning and as it grows: `[type, key, value]` each. */
-async function follow(t: TestContext, data: string, topic = 'all'): Promise<string[][]> {
+/** What is in topic `all`, as it grows: `[type, key, value]` each. */
+function follow(t: TestContext, data: string, topic = 'all'): Promise<string[][]> {
   const folder = path.join(data, 'extensions', 'queue');
-  await mkdir(folder, { recursive: true });
-  const queue = new EmbeddedQueue({ folder, segmentBytes: 1024 ** 2, log: silentLogger() });
-  t.after(() => queue.close());
-  const found: string[][] = [];
-  await queue.consume({
-    topic,
-    group: 'test',
-    concurrency: 1,
-    handle: ({ value }) => Promise.resolve(void found.push(JSON.parse(value) as string[])),
-  });
-  return found;
+  return followTopic(t, folder, topic, value => JSON.parse(value) as string[]);
 }
 
 /** In the order in which they came first: what is published again after a crash does not count. */

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { silentLogger } from '@zenko-modules/common/logger';
 import type { DaemonProcess } from '@zenko-modules/common/testing/daemon-process';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { eventually } from '../../testing/eventually.js';
+import { followTopic } from '../../testing/follow-topic.js';
 import { putEntry, startMetadata, startPopulator } from '../../testing/stack.js';
-import { EmbeddedQueue } from '../queue/embedded/embedded-queue.js';
 
 /** A populator with folder and queue of its own, and what it has published: numbers, in their order. */
 interface Own {
@@ -31,14 +30,7 @@ async function newPopulator(t: TestContext, metadataPort: number): Promise<Own> 
       },
     });`,
   );
-  const queueFolder = path.join(data, 'extensions', 'queue');
-  await mkdir(queueFolder, { recursive: true });
-  const queue = new EmbeddedQueue({ folder: queueFolder, segmentBytes: 1024 ** 2, log: silentLogger() });
-  t.after(() => queue.close());
-  const found: number[] = [];
-  const handle = ({ value }: { readonly value: string }): Promise<void> =>
-    Promise.resolve(void found.push(Number(value)));
-  await queue.consume({ topic: 'all', group: 'test', concurrency: 1, handle });
+  const found = await followTopic(t, path.join(data, 'extensions', 'queue'), 'all', Number);
   const env = {
     EXTENSIONS_PATH: path.join(data, 'own'),
     POPULATOR_OFFSETS: 'metadata',
