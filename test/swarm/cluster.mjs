@@ -27,18 +27,25 @@ const ENVIRONMENT = {
   S3_HOSTNAME: HOST_NAME,
 };
 
-export async function cluster(transcript, bucket) {
+/** @param only `killed`, `lost` or `updated`: that part alone */
+export async function cluster(transcript, bucket, only) {
   transcript.say('MongoDB is one stand-in beside the stack, which is not killed');
   const clients = Array.from({ length: CLIENTS }, (_, number) => new Client(`client-${number}`));
   const seen = new Summary(transcript);
   try {
     await transcript.step('the cluster', () => start(transcript, clients, bucket));
     await transcript.step('nothing happens', () => seen.during(clients, 'nothing', () => sleep(10_000)));
-    for (const name of KILLED) {
-      await transcript.step(`${name} killed`, () => killEach(seen, clients, name));
+    const parts = {
+      killed: async () => {
+        for (const name of KILLED)
+          await transcript.step(`${name} killed`, () => killEach(seen, clients, name));
+      },
+      lost: () => transcript.step('a node lost', () => loseEach(seen, clients)),
+      updated: () => transcript.step('every part updated', () => updateEach(transcript, seen, clients)),
+    };
+    for (const [name, part] of Object.entries(parts)) {
+      if (only === undefined || only === name) await part();
     }
-    await transcript.step('a node lost', () => loseEach(seen, clients));
-    await transcript.step('every part updated', () => updateEach(transcript, seen, clients));
     await transcript.step('what was acknowledged', () => verify(transcript, clients));
     await transcript.step('the events', () => tagged(transcript, bucket, 'in the end'));
     seen.check();

@@ -3,8 +3,8 @@
  *
  * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up).
  * `--write` puts the figures into docs/swarm.md when everything has passed; `--only full` or `--only minimal` tries
- * one stack; `--built` takes the images that an earlier run has pushed. `--cluster` tries deploy/cluster.yml instead, and
- * with `--write` puts its figures into docs/scaling.md.
+ * one stack; `--built` takes the images that an earlier run has pushed. `--cluster` tries deploy/cluster.yml instead, with
+ * `--only killed`, `--only lost` or `--only updated` a part of it, and with `--write` puts its figures into docs/scaling.md.
  */
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -163,7 +163,7 @@ async function tryCluster(transcript) {
   await createSecrets(MONGODB_URL);
   const stopMongodb = await startMongodb();
   try {
-    await withStack(transcript, 'cluster', cluster);
+    await withStack(transcript, 'cluster', (...args) => cluster(...args, options.only));
   } finally {
     await stopMongodb();
   }
