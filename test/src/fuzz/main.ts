@@ -1,6 +1,7 @@
 /** `npm run fuzz -- [--seconds 60] [--seed N] [--cases N] [--only name]…`: each target for so many seconds, one after the other. */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { messageOf } from '@zenko-modules/common/errors';
 import { runTarget } from './run-target.js';
 import { TARGETS } from './targets.js';
 
@@ -26,14 +27,20 @@ say(`seed ${seed}, Node ${process.version}`);
 let findings = 0;
 for (const target of TARGETS.filter(({ name }) => only.includes(name))) {
   say(`${target.name}: ${target.about}, ${values.seconds} s`);
-  const outcome = await runTarget(target, {
-    seconds: Number(values.seconds),
-    cases: Number(values.cases),
-    seed,
-    hangMs: Number(values['hang-seconds']) * 1000,
-    say,
-  });
-  say(`${target.name}: ${outcome.cases} cases, ${outcome.findings} findings`);
-  findings += outcome.findings;
+  try {
+    const outcome = await runTarget(target, {
+      seconds: Number(values.seconds),
+      cases: Number(values.cases),
+      seed,
+      hangMs: Number(values['hang-seconds']) * 1000,
+      say,
+    });
+    say(`${target.name}: ${outcome.cases} cases, ${outcome.findings} findings`);
+    findings += outcome.findings;
+  } catch (err) {
+    // The others are tried all the same.
+    say(`${target.name}: could not be tried: ${messageOf(err)}`);
+    findings += 1;
+  }
 }
 process.exit(findings === 0 ? 0 : 1);

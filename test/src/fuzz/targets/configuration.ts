@@ -133,11 +133,11 @@ function merge(...tables: readonly SettingsTable[]): SettingsTable {
 
 function environment(random: Random, settings: SettingsTable, folder: string): Record<string, string> {
   const names = Object.keys(settings);
-  const env: Record<string, string> = { DATA_DIR: folder };
+  const env: Record<string, string> = { DATA_DIR: folder, DATA_PORT: '0', METADATA_PORT: '0', S3_PORT: '0' };
   for (const name of names) {
-    if (/_PORT$/.test(name) && !/^(DATA|METADATA|S3)_PORT$/.test(name)) env[name] = '0';
+    // A port that is off when nobody sets it stays so.
+    if (/_PORT$/.test(name) && settings[name]?.default !== undefined) env[name] = '0';
   }
-  Object.assign(env, { DATA_PORT: '0', METADATA_PORT: '0', S3_PORT: '0' });
   for (let left = random.integer(1, 4); left > 0; left -= 1) {
     const name = pick(random, names);
     const places = ['', 'folder', 'file', 'nothing', 'file/below'].map(place => path.join(folder, place));

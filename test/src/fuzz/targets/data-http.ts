@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Random } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { ask } from '../ask.js';
 import { pick, randomBytes } from '../choose.js';
 import { chunked, requestBytes, tryHttp } from '../http-cases.js';
 import { Finding, type Target } from '../target.js';
@@ -29,10 +30,9 @@ export const dataHttp = (backend: 'disk' | 'packed'): Target => ({
         },
         maxMemoryBytes: MAX_MEMORY_BYTES,
         probe: async ({ DATA_PORT: port = 0 }) => {
-          const answer = await fetch(`http://127.0.0.1:${port}/DataFile/${goodKey}`);
-          const body = Buffer.from(await answer.arrayBuffer());
-          if (!body.equals(GOOD))
-            throw new Finding(`the good blob came as ${answer.status} ${body.toString()}`);
+          const { status, body } = await ask(`http://127.0.0.1:${port}/DataFile/${goodKey}`);
+          if (body?.equals(GOOD) !== true)
+            throw new Finding(`the good blob came as ${status} ${body?.toString() ?? ''}`);
         },
       },
       options,
@@ -50,11 +50,8 @@ export const dataHttp = (backend: 'disk' | 'packed'): Target => ({
 });
 
 async function put(port: number, body: Buffer): Promise<string> {
-  const answer = await fetch(`http://127.0.0.1:${port}/DataFile`, {
-    method: 'PUT',
-    body: new Uint8Array(body),
-  });
-  return path.basename(answer.headers.get('location') ?? '');
+  const { headers } = await ask(`http://127.0.0.1:${port}/DataFile`, 'PUT', body);
+  return path.basename(headers.location ?? '');
 }
 
 function validRequest(random: Random, keys: readonly string[]): Buffer {

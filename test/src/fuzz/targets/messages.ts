@@ -7,6 +7,7 @@ import { EmbeddedQueue } from '@zenko-modules/extensions/framework/queue/embedde
 import { RpcClient } from '@zenko-modules/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { sendSigned } from '@zenko-modules/s3-front/testing/raw-request';
+import { ask } from '../ask.js';
 import { chance, mutate, pick } from '../choose.js';
 import { Finding, type FuzzOptions, type Owner, type Target } from '../target.js';
 import { WatchedDaemon } from '../watched-daemon.js';
@@ -49,7 +50,7 @@ async function startParts(owner: Owner, options: FuzzOptions) {
   const start = async (entry: string, args: readonly string[], names: readonly string[]): Promise<void> => {
     const probe = async (ports: Readonly<Record<string, number>>): Promise<void> => {
       const port = Object.entries(ports).find(([name]) => name.includes('PROBE'))?.[1] ?? 0;
-      const { status } = await fetch(`http://127.0.0.1:${port}/_/live`);
+      const { status } = await ask(`http://127.0.0.1:${port}/_/live`);
       if (status !== 200) throw new Finding(`/_/live answers ${status}`);
     };
     const free = Object.fromEntries(names.map(name => [name, '0']));

@@ -6,6 +6,7 @@ import type { Random } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { hostileCall, hostilePacket } from '@zenko-modules/metadata-module/testing/hostile-calls';
 import { WebSocket } from 'ws';
+import { ask } from '../ask.js';
 import { chance, mutate, pick, randomBytes } from '../choose.js';
 import { requestBytes, tryHttp } from '../http-cases.js';
 import { Finding, type FuzzOptions, type Owner, type Target } from '../target.js';
@@ -134,8 +135,8 @@ function sample<T>(random: Random, from: fc.Arbitrary<T>): T {
 }
 
 async function pollingSid(port: number): Promise<string> {
-  const answer = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
-  return /"sid":"([^"]+)"/.exec(await answer.text())?.[1] ?? '';
+  const { body } = await ask(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
+  return /"sid":"([^"]+)"/.exec(body?.toString() ?? '')?.[1] ?? '';
 }
 
 function validRequest(random: Random, sid: string): Buffer {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { ask } from '../ask.js';
 import { damagedFiles } from '../damaged-files.js';
 import { Finding, type Owner, type Target } from '../target.js';
 import { entryOf } from '../watched-daemon.js';
@@ -48,9 +49,8 @@ async function fill(owner: Owner, env: Readonly<Record<string, string>>): Promis
     for (let number = 0; number < count; number += 1) {
       const body = Buffer.from(`${run}/${number} `.repeat(number * 1000 + 1));
       const url = `http://127.0.0.1:${daemon.ports.DATA_PORT ?? 0}/DataFile`;
-      const answer = await fetch(url, { method: 'PUT', body: new Uint8Array(body) });
-      await answer.arrayBuffer();
-      stored.set(path.basename(answer.headers.get('location') ?? ''), body);
+      const { headers } = await ask(url, 'PUT', body);
+      stored.set(path.basename(headers.location ?? ''), body);
     }
     await daemon.kill(run === 0 ? 'SIGTERM' : 'SIGKILL');
   }
@@ -58,13 +58,9 @@ async function fill(owner: Owner, env: Readonly<Record<string, string>>): Promis
 }
 
 async function verify(port: number, key: string, body: Buffer): Promise<void> {
-  const answer = await fetch(`http://127.0.0.1:${port}/DataFile/${key}`);
-  const got = await answer.arrayBuffer().then(
-    bytes => Buffer.from(bytes),
-    // A connection that is cut says that it is not whole.
-    () => undefined,
-  );
-  if (answer.status >= 500 || got === undefined) return;
-  if (answer.status !== 200) throw new Finding(`${key} is answered with ${answer.status}`);
+  const { status, body: got } = await ask(`http://127.0.0.1:${port}/DataFile/${key}`);
+  // A connection that is cut says that the blob is not whole.
+  if (status >= 500 || got === undefined) return;
+  if (status !== 200) throw new Finding(`${key} is answered with ${status}`);
   if (!got.equals(body)) throw new Finding(`${key} came with other bytes`);
 }
