@@ -1,8 +1,8 @@
 /**
  * Health and metrics for people and orchestrators, on a port of their own:
  * `/_/live` (the process answers), `/_/ready` (it can do its work now; 503 with the reason otherwise),
- * `/metrics` (Prometheus text). Backbeat's older paths answer the same. Commands of a part's own are taken
- * by POST, and from this machine only.
+ * `/metrics` (Prometheus text), `/_/status` (a page for a browser). Backbeat's older paths answer the same.
+ * Commands of a part's own are taken by POST, and from this machine only.
  */
 import http from 'node:http';
 import { Registry, collectDefaultMetrics } from 'prom-client';
@@ -10,12 +10,15 @@ import { withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
 import { listen } from './listen.js';
 import { originForm } from './origin-form.js';
+import { PAGE_HEADERS } from './status/page.js';
+import type { Health } from './status/peers.js';
+import { Status, type StatusOptions } from './status/status.js';
 
 /** How long a readiness check may take before it counts as failed. */
 const READY_DEADLINE_MS = 3000;
 
 /** Where the text of `/metrics` comes from: a registry, or several processes' together. */
-export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
+export type MetricsSource = Pick<Registry, 'contentType' | 'metrics' | 'getMetricsAsJSON'>;
 
 export interface ProbeServerOptions {
   readonly address: string;
@@ -29,6 +32,8 @@ export interface ProbeServerOptions {
   readonly details?: () => Readonly<Record<string, string>>;
   /** What a POST to a path such as `/_/pause` does. */
   readonly commands?: Readonly<Record<string, () => void | Promise<void>>>;
+  /** What `/_/status` shows; without it there is no such page. */
+  readonly status?: StatusOptions;
 }
 
 export interface ProbeServer {
@@ -45,8 +50,14 @@ export function createRegistry(): Registry {
 
 /** @throws StartError when the port cannot be bound. */
 export async function startProbeServer(options: ProbeServerOptions): Promise<ProbeServer> {
+  const status =
+    options.status &&
+    new Status(options.status, {
+      metrics: () => options.registry.getMetricsAsJSON(),
+      health: () => healthOf(options),
+    });
   const server = http.createServer((req, res) => {
-    answer(req, options).then(
+    answer(req, options, status).then(
       ({ status, type, body, headers }) => {
         res.writeHead(status, {
           ...headers,
@@ -62,10 +73,12 @@ export async function startProbeServer(options: ProbeServerOptions): Promise<Pro
     );
   });
   const port = await listen(server, options.portSetting, options.port, options.address);
+  status?.start();
   return {
     port,
     close: () =>
       new Promise(resolve => {
+        status?.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
@@ -81,8 +94,10 @@ interface Answer {
 
 async function answer(
   req: http.IncomingMessage,
-  { registry, ready, details, commands = {} }: ProbeServerOptions,
+  options: ProbeServerOptions,
+  status: Status | undefined,
 ): Promise<Answer> {
+  const { registry, details, commands = {} } = options;
   const path = originForm(req.url ?? '/')?.url.split('?', 1)[0] ?? '';
   const command = Object.hasOwn(commands, path) ? commands[path] : undefined;
   if (command) return obey(req, command);
@@ -93,18 +108,45 @@ async function answer(
     case '/_/ready':
     case '/_/health/readiness':
       try {
-        await withDeadline(ready(), READY_DEADLINE_MS, 'the readiness check');
+        await checkReady(options);
         return json(200, { status: 'ready', ...details?.() });
       } catch (err) {
         return json(503, { status: 'not ready', reason: messageOf(err) });
       }
+    case '/_/status':
+      if (status === undefined) return unknownPath(commands);
+      if (req.method !== 'GET' && req.method !== 'HEAD')
+        return json(405, { error: 'this path takes GET' }, { allow: 'GET, HEAD' });
+      return {
+        status: 200,
+        type: 'text/html; charset=utf-8',
+        body: await status.render(),
+        headers: PAGE_HEADERS,
+      };
     case '/metrics':
     case '/_/monitoring/metrics':
       return { status: 200, type: registry.contentType, body: await registry.metrics() };
     default:
-      return json(404, {
-        error: `known paths are ${['/_/live', '/_/ready', '/metrics', ...Object.keys(commands)].join(', ')}`,
-      });
+      return unknownPath(commands);
+  }
+}
+
+function unknownPath(commands: NonNullable<ProbeServerOptions['commands']>): Answer {
+  const known = ['/_/live', '/_/ready', '/_/status', '/metrics', ...Object.keys(commands)];
+  return json(404, { error: `known paths are ${known.join(', ')}` });
+}
+
+function checkReady({ ready }: ProbeServerOptions): Promise<void> {
+  return withDeadline(ready(), READY_DEADLINE_MS, 'the readiness check');
+}
+
+/** For people: whether the part is ready, as what, or why not. */
+async function healthOf(options: ProbeServerOptions): Promise<Health> {
+  try {
+    await checkReady(options);
+    return { isReady: true, text: ['ready', ...Object.values(options.details?.() ?? {})].join(', ') };
+  } catch (err) {
+    return { isReady: false, text: `not ready, ${messageOf(err)}` };
   }
 }
 

@@ -112,13 +112,16 @@ export interface HostAndPort {
 /** `host:port,host:port`, the port left out where there is a default. IPv6 addresses stand in brackets. */
 export function hosts(defaultPort: number): Kind<readonly HostAndPort[]> {
   return parsed(`host:port, several separated by commas (default port ${defaultPort})`, value =>
-    value.split(',').map(part => {
-      const match = /^\s*(\[[0-9a-fA-F:.]+\]|[^\s:[\],/]+)(?::(\d{1,5}))?\s*$/.exec(part);
-      const number = match?.[2] === undefined ? defaultPort : Number(match[2]);
-      if (!match?.[1] || number < 1 || number > 65_535) throw new Error(`"${part}" is no host:port`);
-      return { host: match[1].replace(/^\[|\]$/g, ''), port: number };
-    }),
+    value.split(',').map(part => hostAndPort(part, defaultPort)),
   );
+}
+
+/** @throws Error when `part` is none, or names no port where there is no default. */
+export function hostAndPort(part: string, defaultPort?: number): HostAndPort {
+  const match = /^\s*(\[[0-9a-fA-F:.]+\]|[^\s:[\],/]+)(?::(\d{1,5}))?\s*$/.exec(part);
+  const number = match?.[2] === undefined ? (defaultPort ?? 0) : Number(match[2]);
+  if (!match?.[1] || number < 1 || number > 65_535) throw new Error(`"${part}" is no host:port`);
+  return { host: match[1].replace(/^\[|\]$/g, ''), port: number };
 }
 
 // --- reading -------------------------------------------------------------------------------------

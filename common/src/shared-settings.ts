@@ -1,6 +1,18 @@
 /** Settings that more than one part reads. Each part lays its own table over these. */
 import { TLS_SETTINGS } from './network/tls-settings.js';
-import { hosts, integer, oneOf, optional, parsed, port, secret, setting, text } from './settings.js';
+import type { Peer } from './status/peers.js';
+import {
+  hostAndPort,
+  hosts,
+  integer,
+  oneOf,
+  optional,
+  parsed,
+  port,
+  secret,
+  setting,
+  text,
+} from './settings.js';
 
 export const LOG_SETTINGS = {
   LOG_LEVEL: setting(
@@ -37,6 +49,23 @@ export const DATA_FOLDER_SETTINGS = {
 
 export const LISTEN_SETTINGS = {
   LISTEN_ADDRESS: setting(text, '127.0.0.1', 'address on which the modules listen; 0.0.0.0 in the images'),
+} as const;
+
+/** Where the probes of each part are; a part has its own in its table. */
+export const PROBE_PORT_SETTINGS = {
+  DATA_PROBE_PORT: setting(port, '4042', "port of the data module's health, metrics and status page"),
+  METADATA_PROBE_PORT: setting(port, '4043', "port of the metadata module's health, metrics and status page"),
+  POPULATOR_PROBE_PORT: setting(port, '4044', "port of the populator's health, metrics and status page"),
+  PROCESSOR_PROBE_PORT: setting(port, '4045', "port of a processor's health, metrics and status page"),
+  S3_PROBE_PORT: setting(port, '4046', "port of s3-front's health, metrics and status page"),
+} as const;
+
+/** For the status page of each part. */
+export const STATUS_SETTINGS = {
+  STATUS_PARTS: optional(
+    parsed('name=host:port, several separated by commas', partsNamed),
+    'parts whose health `/_/status` shows, too: the host and the port of the probes of each; `npm start` names all that it runs',
+  ),
 } as const;
 
 export const DATA_PORT_SETTING = {
@@ -80,6 +109,14 @@ export const EXTENSIONS_SETTING = {
     'extensions to switch on, beside those that the configuration does; `npm start` runs a processor of each',
   ),
 } as const;
+
+function partsNamed(parts: string): readonly Peer[] {
+  return parts.split(',').map(part => {
+    const [, name, place = ''] = /^\s*([A-Za-z0-9._ -]{1,64})=(.*)$/.exec(part) ?? [];
+    if (name === undefined) throw new Error(`"${part}" is no name=host:port`);
+    return { name, ...hostAndPort(place) };
+  });
+}
 
 function extensionNames(names: string): readonly string[] {
   const found = names.split(',').map(name => name.trim());

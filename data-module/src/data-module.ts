@@ -4,6 +4,8 @@ import type { Running } from '@zenko-modules/common/daemon';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, type MetricsSource, startProbeServer } from '@zenko-modules/common/probe-server';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
+import { valueText } from '@zenko-modules/common/status/chart';
+import { DATA_CHARTS } from './data-status.js';
 import type { DATA_SETTINGS } from './data-settings.js';
 import { startDataService } from './data-service.js';
 import type { StorePlugin } from './stores/plugin.js';
@@ -44,6 +46,19 @@ export async function startDataModule(
     portSetting: 'DATA_PROBE_PORT',
     registry: serving.metrics,
     ready: () => (state.closing ? Promise.reject(new Error('stopping')) : serving.ping()),
+    status: {
+      part: 'data-module',
+      charts: DATA_CHARTS,
+      peers: settings.STATUS_PARTS,
+      tables: () => [
+        {
+          title: 'Store',
+          columns: ['store', 'processes', 'memory of transfers'],
+          rows: [[plugin.name, count, valueText(settings.DATA_MEMORY_BYTES, 'bytes')]],
+          empty: '',
+        },
+      ],
+    },
   }).catch(async (err: unknown) => {
     await serving.close();
     throw err;

@@ -1,9 +1,11 @@
 /** The data module's settings. Each store adds its own, see `DISK_SETTINGS` and its like beside the stores. */
 import { MODULE_PORT_SETTINGS, planPorts, type PortPlan } from '@zenko-modules/common/network/port-plan';
-import { integer, optional, port, setting, type SettingsOf, text } from '@zenko-modules/common/settings';
+import { integer, optional, setting, type SettingsOf, text } from '@zenko-modules/common/settings';
 import {
   DATA_FOLDER_SETTINGS,
   DATA_PORT_SETTING,
+  PROBE_PORT_SETTINGS,
+  STATUS_SETTINGS,
   STOP_SETTINGS,
   THREAD_POOL_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
@@ -11,6 +13,7 @@ import {
 export const DATA_SETTINGS = {
   ...DATA_PORT_SETTING,
   ...MODULE_PORT_SETTINGS,
+  ...STATUS_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   ...STOP_SETTINGS,
   ...THREAD_POOL_SETTINGS,
@@ -19,7 +22,7 @@ export const DATA_SETTINGS = {
     'disk',
     'store of the data module: disk, packed, s3, gridfs, memcached, or the package or path of one',
   ),
-  DATA_PROBE_PORT: setting(port, '4042', "port of the data module's /_/live, /_/ready and /metrics"),
+  DATA_PROBE_PORT: PROBE_PORT_SETTINGS.DATA_PROBE_PORT,
   DATA_IDLE_TIMEOUT_MS: setting(
     integer(1000, 3_600_000, 'milliseconds'),
     '120000',

@@ -3,6 +3,7 @@ import type { RpcObserver } from '@zenko-modules/rpc/connection';
 import { createRefusalCounter } from '@zenko-modules/common/network/refusal-metrics';
 import { createRegistry } from '@zenko-modules/common/probe-server';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ReaderPlace } from './record-log/log-readers.js';
 import type { CommitObserver } from './store/commit-queue.js';
 
 /** What gauges read when they are asked. */
@@ -13,6 +14,7 @@ export interface MetadataState {
   readonly firstRecord: number;
   readonly lastRecord: number;
   readonly losses: number;
+  readonly readers: readonly ReaderPlace[];
 }
 
 export interface MetadataMetrics extends RpcObserver {
@@ -73,6 +75,18 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
     'metadata_losses',
     'Damaged places and missing records that the start found and METADATA_ACCEPT_LOSS let pass',
     now => now.losses,
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: 'metadata_record_log_reader_lag',
+      help: 'Records that a registered reader of the record log has not read',
+      labelNames: ['reader'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { reader, lag } of state()?.readers ?? []) this.set({ reader }, lag);
+      },
+    }),
   );
   registry.registerMetric(
     new Counter({

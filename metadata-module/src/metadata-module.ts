@@ -17,6 +17,7 @@ import { loadLevelDown } from './leveldowns/registry.js';
 import type { LevelDownPlugin } from './leveldowns/plugin.js';
 import { createMetrics, type MetadataState } from './metadata-metrics.js';
 import { type MetadataSettings, planMetadataPorts } from './metadata-settings.js';
+import { METADATA_CHARTS, metadataTables } from './metadata-status.js';
 import { Serving, type ServingOptions } from './serving.js';
 import { addressText, type AdvertisedHost, advertisedAddress } from './stand-by/address.js';
 import { Doors } from './stand-by/doors.js';
@@ -47,7 +48,8 @@ export async function startMetadataModule(
     fail = resolve;
   });
   let part: Part | undefined;
-  const metrics = createMetrics(() => stateOf(part?.serving, damage.length));
+  const state = (): MetadataState | undefined => stateOf(part?.serving, damage.length);
+  const metrics = createMetrics(state);
   createVolumeMetrics(metrics.registry, folder);
   const { STOP_GRACE_MS } = readSettings(STOP_SETTINGS, env);
   const { LISTEN_ADDRESS, METADATA_PROBE_PORT } = settings;
@@ -61,6 +63,12 @@ export async function startMetadataModule(
       await part.ready();
     },
     details: () => part?.details() ?? {},
+    status: {
+      part: 'metadata-module',
+      charts: METADATA_CHARTS,
+      peers: settings.STATUS_PARTS,
+      tables: () => metadataTables(plugin.name, state()),
+    },
   });
   stopping?.addEventListener('abort', () => level.abortOpen?.());
   const uuidFolder = plugin.uuidInFolder ? folder : undefined;
@@ -114,6 +122,7 @@ function stateOf(serving: Serving | undefined, damages: number): MetadataState |
     firstRecord: store.recordLog.first,
     lastRecord: store.recordLog.last,
     losses: store.losses + damages,
+    readers: store.readers,
   };
 }
 

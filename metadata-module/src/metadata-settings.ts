@@ -1,13 +1,19 @@
 /** Settings of the metadata module. A LevelDOWN has its own, at its plug-in. */
 import { MODULE_PORT_SETTINGS, planPorts, type PortPlan } from '@zenko-modules/common/network/port-plan';
-import { flag, integer, optional, port, setting, text } from '@zenko-modules/common/settings';
-import { DATA_FOLDER_SETTINGS, METADATA_PORT_SETTING } from '@zenko-modules/common/shared-settings';
+import { flag, integer, optional, setting, text } from '@zenko-modules/common/settings';
+import {
+  DATA_FOLDER_SETTINGS,
+  METADATA_PORT_SETTING,
+  PROBE_PORT_SETTINGS,
+  STATUS_SETTINGS,
+} from '@zenko-modules/common/shared-settings';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import { advertisedHost } from './stand-by/address.js';
 
 export const METADATA_SETTINGS = {
   ...METADATA_PORT_SETTING,
   ...MODULE_PORT_SETTINGS,
+  ...STATUS_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   METADATA_BACKEND: setting(
     text,
@@ -18,7 +24,7 @@ export const METADATA_SETTINGS = {
     text,
     'folder of the metadata module, which must exist; without it `<DATA_DIR>/metadata`, which is made',
   ),
-  METADATA_PROBE_PORT: setting(port, '4043', 'port of health and metrics of the metadata module'),
+  METADATA_PROBE_PORT: PROBE_PORT_SETTINGS.METADATA_PROBE_PORT,
   METADATA_CACHE_BYTES: setting(
     integer(0, 64 * 1024 * 1024 * 1024, 'bytes'),
     '67108864',

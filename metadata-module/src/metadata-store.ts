@@ -10,7 +10,7 @@ import { tellOfLosses } from './deployment/losses.js';
 import { NewestRecord, readAcknowledged } from './deployment/newest-record.js';
 import { uuidInFolder, uuidInStore } from './deployment/uuid.js';
 import type { LevelDown } from './leveldowns/plugin.js';
-import { LogReaders } from './record-log/log-readers.js';
+import { LogReaders, type ReaderPlace } from './record-log/log-readers.js';
 import { ReaderHolders } from './record-log/reader-holders.js';
 import { findMissing } from './record-log/missing-records.js';
 import { RecordLog } from './record-log/record-log.js';
@@ -145,6 +145,12 @@ export class MetadataStore {
 
   get recordLog(): RecordLog {
     return this.#parts.recordLog;
+  }
+
+  /** Where the registered readers of the log are. */
+  get readers(): readonly ReaderPlace[] {
+    const { readers, recordLog } = this.#parts;
+    return readers.list(recordLog.last);
   }
 
   get databases(): VersionedDatabases {

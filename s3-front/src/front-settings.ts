@@ -1,11 +1,13 @@
 /** Settings of s3-front, beside those that every daemon reads. */
-import { integer, optional, parsed, port, setting, text } from '@zenko-modules/common/settings';
+import { integer, optional, parsed, setting, text } from '@zenko-modules/common/settings';
 import {
   DATA_CLIENT_SETTINGS,
   LISTEN_SETTINGS,
+  PROBE_PORT_SETTINGS,
   METADATA_CLIENT_SETTINGS,
   S3_CREDENTIALS_SETTINGS,
   S3_PORT_SETTING,
+  STATUS_SETTINGS,
   STOP_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 import type { SettingsOf } from '@zenko-modules/common/settings';
@@ -15,6 +17,7 @@ const AGE_UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as cons
 export const FRONT_SETTINGS = {
   ...S3_PORT_SETTING,
   ...LISTEN_SETTINGS,
+  ...STATUS_SETTINGS,
   ...METADATA_CLIENT_SETTINGS,
   ...DATA_CLIENT_SETTINGS,
   ...S3_CREDENTIALS_SETTINGS,
@@ -23,7 +26,7 @@ export const FRONT_SETTINGS = {
     text,
     "file of accounts in CloudServer's form (authdata.json), each with its keys and its own buckets; without ids, and for services, the default account is meant; read again when it changes. S3_ACCESS_KEY is not taken then, unless it is one of them",
   ),
-  S3_PROBE_PORT: setting(port, '4046', 'port of the health and metrics pages of s3-front'),
+  S3_PROBE_PORT: PROBE_PORT_SETTINGS.S3_PROBE_PORT,
   S3_MAX_OBJECT_BYTES: setting(
     integer(1, Number.MAX_SAFE_INTEGER, 'bytes'),
     '5368709120',

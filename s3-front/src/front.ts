@@ -12,6 +12,7 @@ import { USERS_BUCKET } from './bucket-attributes.js';
 import { DataClient } from './data-client.js';
 import { createFrontMetrics } from './front-metrics.js';
 import type { FrontSettings } from './front-settings.js';
+import { FRONT_CHARTS } from './front-status.js';
 import { startS3Server } from './http/s3-server.js';
 import { KeyedLocks } from './keyed-locks.js';
 import { MetadataClient } from './metadata-client.js';
@@ -70,6 +71,7 @@ async function serve(front: Front, closeClients: () => void, log: Logger): Promi
     portSetting: 'S3_PROBE_PORT',
     registry,
     ready: () => (stop.signal.aborted ? Promise.reject(new Error('stopping')) : modulesAnswer(front)),
+    status: { part: 's3-front', charts: FRONT_CHARTS, peers: settings.STATUS_PARTS },
   }).catch(async (err: unknown) => {
     await server.close(0);
     throw err;

@@ -5,7 +5,14 @@ import { readSettings } from '@zenko-modules/common/settings';
 import { THREAD_POOL_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { stopSignal } from '@zenko-modules/common/stop-signal';
 import { banner } from './start/banner.js';
-import { furtherProbePort, partsOf, QUIET_SDK, reachableAt, START_SETTINGS } from './start/parts.js';
+import {
+  furtherProbePort,
+  partsOf,
+  QUIET_SDK,
+  reachableAt,
+  START_SETTINGS,
+  statusParts,
+} from './start/parts.js';
 import { SupervisedProcess } from './start/supervised-process.js';
 
 const running: SupervisedProcess[] = [];
@@ -21,6 +28,7 @@ async function startAll(): Promise<void> {
     LOG_LEVEL: 'warn',
     ...QUIET_SDK,
     UV_THREADPOOL_SIZE: THREAD_POOL_SETTINGS.UV_THREADPOOL_SIZE.default,
+    STATUS_PARTS: statusParts(settings, host),
     ...process.env,
   };
   const ports: Record<string, number> = {};

@@ -107,7 +107,8 @@ class WorkerPool implements Workers {
     }));
     this.metrics = {
       contentType: options.registry.contentType,
-      metrics: () => this.#collectMetrics(),
+      metrics: async () => (await this.#collectMetrics()).metrics(),
+      getMetricsAsJSON: async () => (await this.#collectMetrics()).getMetricsAsJSON(),
     };
     cluster.setupPrimary({ exec: WORKER_MAIN, args: [], execArgv: [...process.execArgv, OLD_SPACE_FLAG] });
     // Connections are handed out in turn: otherwise one worker may get most of them.
@@ -221,13 +222,13 @@ class WorkerPool implements Workers {
     );
   }
 
-  async #collectMetrics(): Promise<string> {
+  async #collectMetrics(): Promise<Registry> {
     const own = await this.#options.registry.getMetricsAsJSON();
     // Of one that does not answer, or dies meanwhile, what it told before counts.
     const serving = this.#places.flatMap(({ worker, isServing }) => (isServing && worker ? [worker] : []));
     await Promise.allSettled(serving.map(worker => this.#ask(worker, 'metrics')));
     const told = this.#places.flatMap(place => (place.told === undefined ? [] : [place.told]));
-    return AggregatorRegistry.aggregate([own, ...told, await this.#countedByDead]).metrics();
+    return AggregatorRegistry.aggregate([own, ...told, await this.#countedByDead]);
   }
 
   async #ask(worker: Worker, ask: 'ping' | 'metrics'): Promise<Answer> {

@@ -78,6 +78,8 @@ export function createPopulatorMetrics(registry: Registry) {
     observe: (state: () => PopulatorState): void => {
       current = state;
     },
+    /** What the gauges read; `undefined` before there is something. */
+    state: (): PopulatorState | undefined => current?.(),
   };
 }
 

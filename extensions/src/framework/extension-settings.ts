@@ -6,7 +6,6 @@ import {
   oneOf,
   optional,
   parsed,
-  port,
   secret,
   setting,
   type SettingsOf,
@@ -16,9 +15,11 @@ import {
   DATA_FOLDER_SETTINGS,
   EXTENSIONS_SETTING,
   LISTEN_SETTINGS,
+  PROBE_PORT_SETTINGS,
   METADATA_CLIENT_SETTINGS,
   S3_CREDENTIALS_SETTINGS,
   S3_PORT_SETTING,
+  STATUS_SETTINGS,
   STOP_SETTINGS,
 } from '@zenko-modules/common/shared-settings';
 
@@ -98,12 +99,12 @@ export const CONFIG_SETTINGS = {
   ),
 } as const;
 
-const SHARED = { ...LISTEN_SETTINGS, ...QUEUE_SETTINGS, ...CONFIG_SETTINGS } as const;
+const SHARED = { ...LISTEN_SETTINGS, ...STATUS_SETTINGS, ...QUEUE_SETTINGS, ...CONFIG_SETTINGS } as const;
 
 export const POPULATOR_SETTINGS = {
   ...SHARED,
   ...METADATA_CLIENT_SETTINGS,
-  POPULATOR_PROBE_PORT: setting(port, '4044', "port of the populator's probes and metrics"),
+  POPULATOR_PROBE_PORT: PROBE_PORT_SETTINGS.POPULATOR_PROBE_PORT,
   POPULATOR_NAME: setting(
     parsed('1 to 64 letters, digits, ".", "_" or "-"', readerName),
     'populator',
@@ -133,7 +134,7 @@ export const POPULATOR_SETTINGS = {
 
 export const PROCESSOR_SETTINGS = {
   ...SHARED,
-  PROCESSOR_PROBE_PORT: setting(port, '4045', "port of a processor's probes and metrics"),
+  PROCESSOR_PROBE_PORT: PROBE_PORT_SETTINGS.PROCESSOR_PROBE_PORT,
   PROCESSOR_CONCURRENCY: setting(
     integer(1, 1000),
     '10',

@@ -27,6 +27,14 @@ interface Place {
   storedSeq: number;
 }
 
+export interface ReaderPlace {
+  readonly reader: string;
+  /** The first record that the reader may still need. */
+  readonly nextSeq: number;
+  /** Records from there on. */
+  readonly lag: number;
+}
+
 export class LogReaders {
   readonly #commits: CommitQueue;
   readonly #places = new Map<string, Place>();
@@ -51,6 +59,13 @@ export class LogReaders {
       if (slowest === undefined || nextSeq < slowest.nextSeq) slowest = { reader, nextSeq };
     }
     return slowest;
+  }
+
+  /** Each reader, by name. @param last the newest record */
+  list(last: number): ReaderPlace[] {
+    return [...this.#places]
+      .map(([reader, { nextSeq }]) => ({ reader, nextSeq, lag: Math.max(0, last + 1 - nextSeq) }))
+      .sort((a, b) => (a.reader < b.reader ? -1 : 1));
   }
 
   /**

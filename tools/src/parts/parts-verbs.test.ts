@@ -4,17 +4,9 @@ import path from 'node:path';
 import test from 'node:test';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
-import {
-  POPULATOR_SETTINGS,
-  PROCESSOR_SETTINGS,
-} from '@zenko-modules/extensions/framework/extension-settings';
-import { METADATA_SETTINGS } from '@zenko-modules/metadata-module/metadata-settings';
-import { FRONT_SETTINGS } from '@zenko-modules/s3-front/front-settings';
 import { DataUnderTest } from '../testing/data-under-test.js';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
 import { eventsOf, runTool } from '../testing/run-tool.js';
-import { PROBE_SETTINGS } from './probes.js';
 
 async function startProbe(
   t: { after: (end: () => Promise<void>) => void },
@@ -77,18 +69,6 @@ test('pause and resume reach a processor; one that is away is named', async t =>
   const away = await runTool(t, ['pause', '--at', '127.0.0.1:1'], {});
   assert.equal(away.code, 2);
   assert.match(away.stderr, /pause: http:\/\/127\.0\.0\.1:1: /);
-});
-
-test('the ports of probes are those of the parts', () => {
-  const tables = {
-    ...DATA_SETTINGS,
-    ...METADATA_SETTINGS,
-    ...POPULATOR_SETTINGS,
-    ...PROCESSOR_SETTINGS,
-    ...FRONT_SETTINGS,
-  };
-  for (const name of ['DATA', 'METADATA', 'POPULATOR', 'PROCESSOR', 'S3'] as const)
-    assert.equal(PROBE_SETTINGS[`${name}_PROBE_PORT`].default, tables[`${name}_PROBE_PORT`].default);
 });
 
 test('ls and cat show what is stored; what is not there is named', async t => {

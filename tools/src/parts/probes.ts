@@ -1,18 +1,14 @@
 /** The probe ports of all parts. */
 import { messageOf } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
-import { type Environment, readSettings, setting, port, text } from '@zenko-modules/common/settings';
+import { type Environment, readSettings, setting, text } from '@zenko-modules/common/settings';
+import { PROBE_PORT_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { TOOLS_SETTINGS } from '../settings.js';
 
 const ANSWER_MS = 5000;
 
-/** The defaults are those of the parts themselves; a test holds them to that. */
-export const PROBE_SETTINGS = {
-  DATA_PROBE_PORT: setting(port, '4042', 'see the data module'),
-  METADATA_PROBE_PORT: setting(port, '4043', 'see the metadata module'),
-  POPULATOR_PROBE_PORT: setting(port, '4044', 'see the populator'),
-  PROCESSOR_PROBE_PORT: setting(port, '4045', 'see the processors'),
-  S3_PROBE_PORT: setting(port, '4046', 'see s3-front'),
+const PROBE_SETTINGS = {
+  ...PROBE_PORT_SETTINGS,
   PROBE_HOST: setting(text, '127.0.0.1', 'where the probes of s3-front, populator and processors are'),
 } as const;
 

@@ -6,6 +6,7 @@ import {
   EXTENSIONS_SETTING,
   LISTEN_SETTINGS,
   METADATA_CLIENT_SETTINGS,
+  PROBE_PORT_SETTINGS,
   S3_CREDENTIALS_SETTINGS,
   S3_PORT_SETTING,
   STOP_SETTINGS,
@@ -20,6 +21,7 @@ export const START_SETTINGS = {
   ...DATA_CLIENT_SETTINGS,
   ...METADATA_CLIENT_SETTINGS,
   ...TRY_SETTINGS,
+  ...PROBE_PORT_SETTINGS,
   ...EXTENSIONS_SETTING,
   ...STOP_SETTINGS,
 } as const;
@@ -64,6 +66,28 @@ export function furtherProbePort(asked: string | undefined, taken: Readonly<Reco
   let port = (taken.PROCESSOR_PROBE_PORT ?? 0) + 1;
   while (used.includes(port)) port++;
   return String(port);
+}
+
+/** Where the probes of all parts are, as STATUS_PARTS takes it; those whose port the system chooses are left out. */
+export function statusParts(settings: StartSettings, host: string): string | undefined {
+  const { DATA_PROBE_PORT, METADATA_PROBE_PORT, S3_PROBE_PORT, POPULATOR_PROBE_PORT } = settings;
+  const firsts = [DATA_PROBE_PORT, METADATA_PROBE_PORT, S3_PROBE_PORT, POPULATOR_PROBE_PORT];
+  const taken: Record<string, number> = {
+    ...Object.fromEntries(firsts.map((port, index) => [index, port])),
+    DATA_PORT: settings.DATA_PORT,
+    METADATA_PORT: settings.METADATA_PORT,
+    S3_PORT: settings.S3_PORT,
+    PROCESSOR_PROBE_PORT: settings.PROCESSOR_PROBE_PORT,
+  };
+  const places = partsOf(settings).map(({ name, isFurtherProcessor }, index) => {
+    const further = Number(furtherProbePort(String(settings.PROCESSOR_PROBE_PORT), taken));
+    const port = isFurtherProcessor === true ? further : (firsts[index] ?? settings.PROCESSOR_PROBE_PORT);
+    taken[name] = port;
+    return { name, port };
+  });
+  const at = host.includes(':') ? `[${host}]` : host;
+  const known = places.filter(({ port }) => port !== 0);
+  return known.map(({ name, port }) => `${name}=${at}:${port}`).join(',') || undefined;
 }
 
 /** The address at which the parts reach each other when they listen on `address`. */

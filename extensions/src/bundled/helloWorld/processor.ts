@@ -25,7 +25,7 @@ export class HelloWorldProcessor implements QueueProcessor {
     this.#log = logger;
   }
 
-  async processEntry(message: ReceivedMessage, abortSignal: AbortSignal): Promise<void> {
+  async processEntry(message: ReceivedMessage, abortSignal: AbortSignal): Promise<string> {
     const object = describeObject(parseEntry(message.value));
     if (!object) throw new PermanentError('the message tells of no object');
     const target = {
@@ -36,7 +36,7 @@ export class HelloWorldProcessor implements QueueProcessor {
     const tags = await this.#tagging.get(target, { abortSignal });
     if (tags.some(({ Key, Value }) => Key === HELLO_TAG.Key && Value === HELLO_TAG.Value)) {
       this.#log.debug(target, 'has the tag already');
-      return;
+      return 'nothing: it has the tag';
     }
     const others = tags.filter(({ Key }) => Key !== HELLO_TAG.Key);
     if (others.length >= MAX_TAGS) {
@@ -46,5 +46,6 @@ export class HelloWorldProcessor implements QueueProcessor {
     }
     await this.#tagging.put(target, [...others, HELLO_TAG], { abortSignal });
     this.#log.info(target, 'tagged');
+    return `tagged ${HELLO_TAG.Key}=${HELLO_TAG.Value}`;
   }
 }

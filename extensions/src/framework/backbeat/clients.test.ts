@@ -25,7 +25,9 @@ test('what a producer sends a consumer gets, and is done when it is said to be c
         topic,
         group,
         concurrency: 1,
-        handle: (message, signal) => callProcessor(processor, message, signal),
+        handle: async (message, signal) => {
+          await callProcessor(processor, message, signal);
+        },
       }),
     publish: (topic, messages) => queue.publish(topic, messages),
     partitions: async topic => (await queue.progress(topic, 'g')).map(({ partition }) => partition),

@@ -63,9 +63,10 @@ export interface QueueProcessor {
    * rejects with decides what happens: see `processor/failures.ts`, and `PermanentError`. `signal` is
    * aborted when the attempt has to end: it took longer than it may, or the processor stops or loses the
    * message to another one, and did not finish in the time that this leaves. Give it to every wait: what
-   * does not end keeps its object's next message waiting, and is given up in the end.
+   * does not end keeps its object's next message waiting, and is given up in the end. A text that it resolves with
+   * says, in a few words, what was done, for the status page.
    */
-  processEntry?(message: ReceivedMessage, signal: AbortSignal): Promise<void>;
+  processEntry?(message: ReceivedMessage, signal: AbortSignal): Promise<unknown>;
   /** Backbeat's form of the same. */
   processKafkaEntry?(message: ReceivedMessage, done: (err?: unknown) => void): void;
   /** Called once, when no message is being processed any more. */

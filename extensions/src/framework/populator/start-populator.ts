@@ -16,6 +16,7 @@ import { makeFolder } from '@zenko-modules/common/sync-folder';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { createPopulatorMetrics } from '../extension-metrics.js';
 import type { PopulatorSettings } from '../extension-settings.js';
+import { POPULATOR_CHARTS, populatorTables } from '../extension-status.js';
 import { acquireLease, type Lease } from '../files/lease.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
 import { groupOf, type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
@@ -65,6 +66,7 @@ export async function startPopulator(
   });
   const registry = createRegistry();
   createVolumeMetrics(registry, folder);
+  const metrics = createPopulatorMetrics(registry);
   const populator = new Populator({
     reader: new RecordLogReader({
       client,
@@ -77,7 +79,7 @@ export async function startPopulator(
     readers: readersOf(extensions),
     filterAttempts: settings.POPULATOR_FILTER_ATTEMPTS,
     batchRecords: settings.POPULATOR_BATCH_RECORDS,
-    metrics: createPopulatorMetrics(registry),
+    metrics,
     log,
   });
   /** Who works while this one stands by for it. */
@@ -94,6 +96,12 @@ export async function startPopulator(
     },
     details: () =>
       worksElsewhere === undefined ? { role: 'working' } : { role: 'stand-by', working: worksElsewhere },
+    status: {
+      part: 'populator',
+      charts: POPULATOR_CHARTS,
+      peers: settings.STATUS_PARTS,
+      tables: () => populatorTables(worksElsewhere === undefined ? metrics.state() : undefined),
+    },
   });
   prepareTopics(queue, extensions, log);
   const stop = new AbortController();

@@ -32,7 +32,7 @@ export function settleMs({ timeoutMs }: AttemptLimits): number {
 }
 
 /**
- * Settles as the processor does, however `signal` is; only one that does not end in time is given up.
+ * Settles as the processor does, with what it says that it did; however `signal` is. Only one that does not end in time is given up.
  * @throws AttemptTimeoutError
  */
 export async function attempt(
@@ -40,7 +40,7 @@ export async function attempt(
   message: ReceivedMessage,
   signal: AbortSignal,
   { timeoutMs, finishMs }: AttemptLimits,
-): Promise<void> {
+): Promise<string | undefined> {
   const ending = new AbortController();
   const timers = new Set<NodeJS.Timeout>();
   const after = (ms: number, what: () => void): void => void timers.add(setTimeout(what, ms));
@@ -53,7 +53,7 @@ export async function attempt(
   });
   const release = onAbort(signal, () => after(finishMs, () => ending.abort(signal.reason)));
   try {
-    await Promise.race([callProcessor(processor, message, ending.signal), givenUp]);
+    return await Promise.race([callProcessor(processor, message, ending.signal), givenUp]);
   } catch (err) {
     if (timedOut() && !(err instanceof AttemptTimeoutError)) {
       throw new AttemptTimeoutError(timeoutMs, true, { cause: err });
@@ -69,23 +69,23 @@ function endWithinMs(timeoutMs: number): number {
   return Math.min(END_WITHIN_MS, timeoutMs);
 }
 
-/** Calls the processor in whichever form it has. Rejects with an Error, whatever it rejects with. */
+/** Calls the processor in whichever form it has. Resolves with what it says that it did, if it does. Rejects with an Error, whatever it rejects with. */
 export async function callProcessor(
   processor: QueueProcessor,
   message: ReceivedMessage,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   if (processor.processEntry) {
     try {
-      await processor.processEntry(message, signal);
-      return;
+      const said = await processor.processEntry(message, signal);
+      return typeof said === 'string' ? said : undefined;
     } catch (err) {
       throw toError(err);
     }
   }
   return new Promise((resolve, reject) => {
     processor.processKafkaEntry?.(message, err => {
-      if (err === undefined || err === null) resolve();
+      if (err === undefined || err === null) resolve(undefined);
       else reject(toError(err));
     });
   });

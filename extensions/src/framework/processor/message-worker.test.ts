@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
+import { LastHandled } from '@zenko-modules/common/status/handled';
 import { sleep } from '@zenko-modules/common/deadline';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { Registry } from 'prom-client';
@@ -17,6 +18,7 @@ interface Setup {
   readonly queue: EmbeddedQueue;
   readonly worker: MessageWorker;
   readonly parked: ReceivedMessage[];
+  readonly handled: LastHandled;
   readonly send: (...messages: Message[]) => Promise<void>;
 }
 
@@ -34,7 +36,7 @@ const message = (key: string): Message => ({ key, value: `value of ${key}`, head
 /** A processor that consumes `topic` with `work`, and what gets parked. */
 async function setUp(
   t: TestContext,
-  work: (message: ReceivedMessage, signal: AbortSignal) => Promise<void>,
+  work: (message: ReceivedMessage, signal: AbortSignal) => Promise<unknown>,
   { s3 = 'well', timeoutMs = 60_000, finishMs = 50 }: Options = {},
 ): Promise<Setup> {
   const queue = new EmbeddedQueue({
@@ -43,6 +45,7 @@ async function setUp(
     log: silentLogger(),
   });
   t.after(() => queue.close());
+  const handled = new LastHandled();
   const worker = new MessageWorker({
     extension: 'own',
     processor: { processEntry: work },
@@ -50,6 +53,7 @@ async function setUp(
     retry: { maxAttempts: 3, minPauseMs: 1, maxPauseMs: 8 },
     limits: { timeoutMs, finishMs },
     askS3: () => Promise.resolve(typeof s3 === 'string' ? s3 : s3()),
+    handled,
     metrics: createProcessorMetrics(new Registry()),
     log: silentLogger(),
   });
@@ -66,7 +70,7 @@ async function setUp(
     concurrency: 1,
     handle: found => Promise.resolve(void parked.push(found)),
   });
-  return { queue, worker, parked, send: (...messages) => queue.publish('topic', messages) };
+  return { queue, worker, parked, handled, send: (...messages) => queue.publish('topic', messages) };
 }
 
 async function done(queue: EmbeddedQueue): Promise<void> {
@@ -96,6 +100,29 @@ test('a message that keeps failing is parked, with the error and the count of at
   assert.equal(found.headers['original-topic'], 'topic');
   assert.ok(Date.parse(found.headers['failed-at'] ?? '') > 0);
   await done(queue);
+});
+
+test('what was done of each message is told, with the object that it tells of', async t => {
+  const { send, queue, handled } = await setUp(t, ({ key }) => {
+    if (key === 'own') return Promise.reject(new PermanentError('no tags are left'));
+    if (key === 'gone') return Promise.reject(failWith('NoSuchKey'));
+    return Promise.resolve('tagged hello=world');
+  });
+  const value = JSON.stringify({ type: 'put', bucket: 'b', key: 'a/ä\0v1', value: '{}', timestamp: '' });
+  await send({ key: 'b/a%2F%C3%A4', value });
+  await done(queue);
+  await send(message('gone'));
+  await done(queue);
+  await send(message('own'));
+  await eventually(() => handled.list().length === 3, 'all is told');
+  assert.deepEqual(
+    handled.list().map(({ bucket, key, what }) => [bucket, key, what]),
+    [
+      ['', 'own', 'parked after 1 attempts: no tags are left'],
+      ['', 'gone', 'nothing: it was deleted meanwhile'],
+      ['b', 'a/ä', 'tagged hello=world'],
+    ],
+  );
 });
 
 test('a failure that passes is tried again, and nothing is parked', async t => {

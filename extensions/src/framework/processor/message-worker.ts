@@ -4,7 +4,9 @@
  */
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import type { LastHandled } from '@zenko-modules/common/status/handled';
 import type { QueueProcessor } from '../contract/extension.js';
+import { objectKeyOf } from '../contract/object-event.js';
 import { parseEntry } from '../contract/queue-populator-extension.js';
 import type { ProcessorMetrics } from '../extension-metrics.js';
 import { failedTopicOf, type Queue, type ReceivedMessage } from '../queue/queue.js';
@@ -31,8 +33,16 @@ export interface MessageWorkerOptions {
   readonly retry: Pauses & { readonly maxAttempts: number };
   readonly limits: AttemptLimits;
   readonly askS3: AskS3;
+  /** Told of each message that is done. */
+  readonly handled: LastHandled;
   readonly metrics: ProcessorMetrics;
   readonly log: Logger;
+}
+
+/** How a message was done, for metrics and for people. */
+interface Done {
+  readonly outcome: 'processed' | 'gone' | 'parked';
+  readonly what: string;
 }
 
 /** What is known of the attempts at one message. */
@@ -67,13 +77,14 @@ export class MessageWorker {
    * attempt that is under way then is waited for.
    */
   async work(message: ReceivedMessage, signal: AbortSignal): Promise<void> {
-    const { metrics, log } = this.#options;
+    const { metrics, handled, log } = this.#options;
     metrics.inFlight.inc();
     this.underWay.add(message);
     try {
-      const outcome = await this.#attempts(message, signal);
+      const { outcome, what } = await this.#attempts(message, signal);
       metrics.messages.inc({ outcome });
       metrics.delay.observe(Math.max(0, (Date.now() - message.timestamp) / 1000));
+      handled.add({ at: new Date(), ...placeOf(message), what });
       if (outcome !== 'processed') log.info({ key: message.key }, `a message is done: ${outcome}`);
     } finally {
       this.underWay.remove(message);
@@ -81,7 +92,7 @@ export class MessageWorker {
     }
   }
 
-  async #attempts(message: ReceivedMessage, signal: AbortSignal): Promise<'processed' | 'gone' | 'parked'> {
+  async #attempts(message: ReceivedMessage, signal: AbortSignal): Promise<Done> {
     const state: Attempts = {
       kind: 'other',
       verdict: 'count',
@@ -90,33 +101,35 @@ export class MessageWorker {
       successes: this.#successes,
       ofS3: false,
     };
+    let said: string | undefined;
     try {
       await retry({
-        attempt: number => {
+        attempt: async number => {
           state.made = number;
-          return this.#attempt(message, signal);
+          said = await this.#attempt(message, signal);
         },
         again: err => this.#mayTryAgain(message, err, state),
         pauses: this.#options.retry,
         signal,
       });
-      return 'processed';
+      return { outcome: 'processed', what: said ?? 'processed' };
     } catch (err) {
       signal.throwIfAborted();
-      if (state.verdict === 'done') return 'gone';
+      if (state.verdict === 'done') return { outcome: 'gone', what: 'nothing: it was deleted meanwhile' };
       await this.#park(message, err, state, signal);
-      return 'parked';
+      return { outcome: 'parked', what: `parked after ${state.made} attempts: ${messageOf(err)}` };
     }
   }
 
-  async #attempt(message: ReceivedMessage, signal: AbortSignal): Promise<void> {
+  async #attempt(message: ReceivedMessage, signal: AbortSignal): Promise<string | undefined> {
     const { processor, limits, metrics } = this.#options;
     const observe = metrics.seconds.startTimer();
     try {
-      await attempt(processor, message, signal, limits);
+      const said = await attempt(processor, message, signal, limits);
       this.#successes++;
       this.#parkedInARow = 0;
       this.underWay.s3Works();
+      return said;
     } finally {
       observe();
     }
@@ -198,6 +211,16 @@ export class MessageWorker {
       signal,
     });
     log.error({ err, kind, key: message.key, attempts, topic }, 'parked a message that keeps failing');
+  }
+}
+
+/** The object that a message tells of; one that is no entry of the record log has its key alone. */
+function placeOf({ key, value }: ReceivedMessage): { readonly bucket: string; readonly key: string } {
+  try {
+    const entry = parseEntry(value);
+    return { bucket: entry.bucket, key: objectKeyOf(entry.key) };
+  } catch {
+    return { bucket: '', key };
   }
 }
 

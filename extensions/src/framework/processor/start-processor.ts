@@ -4,12 +4,14 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-server';
 import type { Environment } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
+import { LastHandled } from '@zenko-modules/common/status/handled';
 import type { BackbeatHost } from '../backbeat/host.js';
 import { authSection, check } from '../config/backbeat-config.js';
 import { serviceAuthOf } from '../config/service-accounts.js';
 import type { QueueProcessor } from '../contract/extension.js';
 import { createProcessorMetrics } from '../extension-metrics.js';
 import type { ProcessorSettings } from '../extension-settings.js';
+import { PROCESSOR_CHARTS, processorTables } from '../extension-status.js';
 import { findActive, groupOf, loadExtensions } from '../loader/load-extensions.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
 import {
@@ -54,6 +56,7 @@ export async function startProcessor(
   }));
   const s3 = s3OfExtension(settings, extensions.config, section);
   log.info({ s3: s3.endpoint, credentials: s3.credentialsSource }, 'objects are reached through S3');
+  const handled = new LastHandled();
   const consumers = new Consumers({
     extension: extension.name,
     queue,
@@ -64,6 +67,7 @@ export async function startProcessor(
     },
     limitsOf: processor => limitsOf(processor, settings),
     askS3: s3.ask,
+    handled,
     metrics,
     log,
   });
@@ -75,7 +79,8 @@ export async function startProcessor(
     group: redriveGroupOf(group),
   });
   const backlogs = createBacklogs(queue, log);
-  createBacklogMetrics(registry, backlogs, () => readings().flatMap(of => [of, parked(of)]));
+  const waiting = (): TopicGroup[] => readings().flatMap(of => [of, parked(of)]);
+  createBacklogMetrics(registry, backlogs, waiting);
   createLagMetric(registry, backlogs, readings);
   const pause = (paused: boolean): void => {
     consumers.pause(paused);
@@ -121,6 +126,17 @@ export async function startProcessor(
       await queue.ready();
       const { trouble } = consumers;
       if (trouble !== undefined) throw new Error(trouble);
+    },
+    details: () => (consumers.isPaused ? { paused: 'paused' } : {}),
+    status: {
+      part: `processor ${extension.name}`,
+      charts: PROCESSOR_CHARTS,
+      peers: settings.STATUS_PARTS,
+      tables: async () =>
+        processorTables(
+          handled,
+          await Promise.all(waiting().map(async of => ({ of, messages: await backlogs(of) }))),
+        ),
     },
     commands: { '/_/pause': () => pause(true), '/_/resume': () => pause(false) },
   });
