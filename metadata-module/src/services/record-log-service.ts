@@ -87,6 +87,14 @@ export function recordLogService({
         return retention.prune(checkPruneRange(options).endSeq);
       },
 
+      /** → `{ first, last, readers }`: the numbers of the oldest and the newest record, and where each reader is. */
+      listReaders: async ({ logName }: RpcCall) => {
+        checkLogName(logName);
+        await recovery.readable();
+        const { first, last } = recordLog;
+        return { first, last, readers: readers.list(last) };
+      },
+
       /** `(reader)`: records need not be kept for it any more, nor who holds it and what was saved for it. */
       forgetReader: async ({ logName, args: [reader] }: RpcCall) => {
         checkLogName(logName);

@@ -12,7 +12,7 @@ const NAMES = [
   'getManifest',
   'compareAndSwap',
 ];
-const LOG_NAMES = ['readRecords', 'pruneRecords', 'forgetReader', 'createLogRecordOps'];
+const LOG_NAMES = ['readRecords', 'pruneRecords', 'forgetReader', 'listReaders', 'createLogRecordOps'];
 const ODD_NAMES = [
   '',
   '__proto__',

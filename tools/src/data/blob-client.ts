@@ -1,6 +1,7 @@
 /** The data module, as the tools use it: its blobs by key, and which there are. */
 import http from 'node:http';
 import https from 'node:https';
+import { pipeline } from 'node:stream/promises';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
@@ -70,6 +71,28 @@ export class BlobClient {
     return undefined;
   }
 
+  /** Stores `size` bytes and resolves with their key, when they are on stable storage. */
+  async put(body: AsyncIterable<Buffer>, size: number): Promise<string> {
+    const { request, answer } = this.#open('PUT', '/', { 'content-length': size });
+    // An answer that comes before the body has gone is what counts.
+    const sent = pipeline(body, request);
+    sent.catch(() => undefined);
+    request.setTimeout(this.#answerMs, () =>
+      request.destroy(new Error(`nothing was taken or answered for ${this.#answerMs} ms`)),
+    );
+    try {
+      const response = await answer;
+      const text = await this.#textOf(response);
+      expectStatus(response, 201, text);
+      const key = /^\/DataFile\/([0-9a-f]+)$/.exec(response.headers.location ?? '')?.[1];
+      if (key !== undefined) return key;
+      throw new CatalogueError('InternalError', 'the data module stored a blob and named no key');
+    } catch (err) {
+      request.destroy();
+      throw this.#away(err);
+    }
+  }
+
   /** False when there was none. */
   async delete(key: string): Promise<boolean> {
     const response = await this.#ask('DELETE', `/${key}`);
@@ -109,6 +132,21 @@ export class BlobClient {
   }
 
   async #ask(method: string, path: string): Promise<http.IncomingMessage> {
+    const { request, answer } = this.#open(method, path);
+    request.end();
+    try {
+      return await withDeadline(answer, this.#answerMs, 'the answer of the data module');
+    } catch (err) {
+      request.destroy();
+      throw this.#away(err);
+    }
+  }
+
+  #open(
+    method: string,
+    path: string,
+    headers: http.OutgoingHttpHeaders = {},
+  ): { readonly request: http.ClientRequest; readonly answer: Promise<http.IncomingMessage> } {
     const { host, port, tls, signal } = this.#options;
     signal.throwIfAborted();
     const request = (tls ? https : http).request({
@@ -117,20 +155,20 @@ export class BlobClient {
       port,
       method,
       path: `/DataFile${path}`,
+      headers,
       signal,
     });
     const answer = new Promise<http.IncomingMessage>((resolve, reject) => {
       request.once('response', resolve);
       request.on('error', reject);
     });
-    request.end();
-    try {
-      return await withDeadline(answer, this.#answerMs, 'the answer of the data module');
-    } catch (err) {
-      request.destroy();
-      signal.throwIfAborted();
-      throw new CatalogueError('ServiceUnavailable', `the data module: ${messageOf(err)}`, { cause: err });
-    }
+    return { request, answer };
+  }
+
+  #away(err: unknown): CatalogueError {
+    this.#options.signal.throwIfAborted();
+    if (err instanceof CatalogueError) return err;
+    return new CatalogueError('ServiceUnavailable', `the data module: ${messageOf(err)}`, { cause: err });
   }
 
   /** The deadline is for each wait for bytes: a reader may take its time between two. */
@@ -143,8 +181,7 @@ export class BlobClient {
         yield next.value;
       }
     } catch (err) {
-      this.#options.signal.throwIfAborted();
-      throw new CatalogueError('ServiceUnavailable', `the data module: ${messageOf(err)}`, { cause: err });
+      throw this.#away(err);
     } finally {
       response.destroy();
     }

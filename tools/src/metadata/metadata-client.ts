@@ -134,6 +134,18 @@ export class MetadataClient {
     }
   }
 
+  /** Makes a new version and its master. Resolves with the version's id. */
+  async putVersion(database: string, key: string, value: string): Promise<string | undefined> {
+    const answer = await this.#call('put', path(database), [key, value, { versioning: true }]);
+    const parsed = typeof answer === 'string' ? (JSON.parse(answer) as { versionId?: unknown }) : {};
+    return typeof parsed.versionId === 'string' ? parsed.versionId : undefined;
+  }
+
+  /** Removes one version; the next one becomes the master where it was. */
+  async deleteVersion(database: string, key: string, versionId: string): Promise<void> {
+    await this.#call('del', path(database), [key, { versionId }]);
+  }
+
   /** See `VersionedDatabases.compareAndSwap` of the module. */
   async compareAndSwap(
     database: string,

@@ -2,11 +2,10 @@
 import { once } from 'node:events';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
-import { BlobClient } from '../data/blob-client.js';
 import { locationsIn } from '../data/blob-references.js';
 import { nameOf, parseEntryKey } from '../metadata/entry-key.js';
-import { MetadataClient } from '../metadata/metadata-client.js';
-import { type Modules, withModules } from '../modules.js';
+import { parsePath } from './bucket.js';
+import { withData, withMetadata } from './module-clients.js';
 
 export const addLs: AddVerb = (program, run) => {
   program
@@ -34,20 +33,6 @@ interface CatOptions {
   readonly metadata?: true;
 }
 
-function withMetadata<T>(
-  { env, signal }: VerbContext,
-  work: (client: MetadataClient, modules: Modules) => Promise<T>,
-): Promise<T> {
-  return withModules(env, async modules => {
-    const client = await MetadataClient.connect({ ...modules.metadata, signal });
-    try {
-      return await work(client, modules);
-    } finally {
-      client.close();
-    }
-  });
-}
-
 function ls(path: string | undefined, context: VerbContext): Promise<ExitCode> {
   const { output } = context;
   return withMetadata(context, async client => {
@@ -67,8 +52,7 @@ function ls(path: string | undefined, context: VerbContext): Promise<ExitCode> {
 }
 
 function cat(path: string, { versionId, metadata }: CatOptions, context: VerbContext): Promise<ExitCode> {
-  const { signal } = context;
-  return withMetadata(context, async (client, modules) => {
+  return withMetadata(context, async client => {
     const { bucket, key } = parsePath(path);
     const value = await client.get(bucket, key, { versionId });
     if (value === undefined) throw new ToolError(`${bucket}: ${nameOf({ key, versionId })}: there is none`);
@@ -76,8 +60,7 @@ function cat(path: string, { versionId, metadata }: CatOptions, context: VerbCon
       process.stdout.write(`${value}\n`);
       return EXIT.sound;
     }
-    const data = await BlobClient.connect({ ...modules.data, signal });
-    try {
+    return withData(context, async data => {
       for (const { key: blob, isEncrypted } of locationsIn(value)) {
         if (isEncrypted) throw new ToolError(`${path}: CloudServer has encrypted it: read it through S3`);
         const bytes = await data.get(blob);
@@ -86,13 +69,6 @@ function cat(path: string, { versionId, metadata }: CatOptions, context: VerbCon
           if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
       }
       return EXIT.sound;
-    } finally {
-      data.close();
-    }
+    });
   });
-}
-
-function parsePath(path: string): { readonly bucket: string; readonly key: string } {
-  const slash = path.indexOf('/');
-  return slash < 0 ? { bucket: path, key: '' } : { bucket: path.slice(0, slash), key: path.slice(slash + 1) };
 }

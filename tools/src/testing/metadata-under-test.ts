@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { httpUrl } from '@zenko-modules/common/http-url';
 import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
-import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
+import { METADATA_NAMESPACE, RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import {
   closeLevel,
@@ -51,6 +51,24 @@ export class MetadataUnderTest {
       namespace: METADATA_NAMESPACE,
     });
     return this.#rpc.call(name, { rpcArgs, subLevel: database === '' ? [] : [database] });
+  }
+
+  /** Reads the record log to its end. Resolves with the number of records. */
+  async readLog(options: object): Promise<number> {
+    const rpc = new RpcClient({
+      url: httpUrl('127.0.0.1', this.env.METADATA_PORT ?? ''),
+      namespace: RECORD_LOG_NAMESPACE,
+    });
+    try {
+      const { log } = (await rpc.call('readRecords', { rpcArgs: [options], subLevel: [] })) as {
+        log: RpcStream;
+      };
+      let records = 0;
+      for await (const item of log) records += item === undefined ? 0 : 1;
+      return records;
+    } finally {
+      rpc.close();
+    }
   }
 
   /** Resolves with the version's id, where there is one. */
