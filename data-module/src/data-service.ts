@@ -2,6 +2,7 @@
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
 import type { Registry } from 'prom-client';
+import { BackgroundScrub, createScrubMetrics } from './background-scrub.js';
 import { createDataMetrics } from './data-metrics.js';
 import type { DATA_SETTINGS } from './data-settings.js';
 import { startRestServer } from './rest/rest-server.js';
@@ -48,10 +49,21 @@ export async function startDataService(options: DataServiceOptions): Promise<Dat
       metrics,
       log,
     });
+    const scrubMetrics = createScrubMetrics(registry);
+    const scrub =
+      settings.SCRUB_MB_PER_SECOND > 0 && worker.index === 0
+        ? BackgroundScrub.start({
+            store: new StoreLayer(opened),
+            bytesPerSecond: settings.SCRUB_MB_PER_SECOND * 1e6,
+            metrics: scrubMetrics,
+            log,
+          })
+        : undefined;
     return {
       ports: rest.ports,
       ping: () => store.ping(),
       close: async () => {
+        scrub?.close();
         await rest.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);
         await store.close();
       },

@@ -42,6 +42,11 @@ export const DATA_SETTINGS = {
     integer(1, 64),
     'processes that serve requests; none: as many as there are processors, at most 4. A store that serves one process only has one',
   ),
+  SCRUB_MB_PER_SECOND: setting(
+    integer(0, 10_000, 'megabytes'),
+    '0',
+    'blobs are read again and again in the background at this rate, and compared with what the store knows of them; damage is logged and counted. 0: off. Of several modules over one backend one is enough',
+  ),
   DATA_MEMORY_BYTES: setting(
     integer(1024 * 1024, 1024 * 1024 * 1024 * 1024, 'bytes'),
     '268435456',

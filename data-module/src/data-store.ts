@@ -89,6 +89,9 @@ export interface DataStore {
    */
   open?(key: string, choose: ChooseRange): Promise<OpenBlob>;
 
+  /** Optional: `open` of the whole blob past all memory of the store's own, to see what is stored. Without it `open` is called. */
+  openPastCache?(key: string): Promise<OpenBlob>;
+
   /** Resolves when the blob is gone for good. `ObjNotFound` when there was none, such as the second time. */
   delete(key: string): Promise<void>;
 

@@ -2,8 +2,8 @@
 import { type ChartSpec, type Line, SAMPLE_EVERY_MS, SAMPLES, type Unit } from './history.js';
 import { markup, type Markup } from './markup.js';
 
-const WIDTH = 600;
-const HEIGHT = 150;
+const WIDTH = 400;
+const HEIGHT = 100;
 const MINUTES = (SAMPLES * SAMPLE_EVERY_MS) / 60_000;
 
 export function chart({ title, unit }: ChartSpec, lines: readonly Line[]): Markup {

@@ -99,7 +99,7 @@ test('a chart is drawn to its top, with a gap where samples are missing', () => 
   values.splice(0, 3, 0, 0.2, 0.1);
   values[SAMPLES - 1] = 0.05;
   const drawn = chart(spec, [{ name: 'a & b', values }]).toString();
-  assert.match(drawn, /d="M0\.0 150\.0h0L2\.5 0\.0L5\.0 75\.0M600\.0 112\.5h0"/);
+  assert.match(drawn, /d="M0\.0 100\.0h0L1\.7 0\.0L3\.3 50\.0M400\.0 75\.0h0"/);
   assert.match(drawn, /&lt;Title&gt;[^]*a &amp; b\s*<b>50 ms<\/b>/);
   assert.match(chart(spec, [{ name: 'a', values: [] }]).toString(), /nothing yet/);
   const texts = [

@@ -73,6 +73,13 @@ export class StoreLayer implements CompleteStore {
     });
   }
 
+  openPastCache(key: string): Promise<OpenBlob> {
+    const store = this.#store;
+    if (store.openPastCache === undefined) return this.open(key, () => undefined);
+    const open = store.openPastCache.bind(store);
+    return this.#call('get', () => open(checked(key)));
+  }
+
   delete(key: string): Promise<void> {
     return this.#call('delete', () => this.#store.delete(checked(key)));
   }

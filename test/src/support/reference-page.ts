@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { DAEMON_SETTINGS } from '@zenko-modules/common/daemon';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
+import { createScrubMetrics } from '@zenko-modules/data-module/background-scrub';
 import { createDataMetrics } from '@zenko-modules/data-module/data-metrics';
 import { DATA_SETTINGS } from '@zenko-modules/data-module/data-settings';
 import { createPackedMetrics } from '@zenko-modules/data-module/stores/packed/packed-metrics';
@@ -74,6 +75,7 @@ const unknownBacklog = (): Promise<undefined> => Promise.resolve(undefined);
 export async function metrics(): Promise<MetricRow[]> {
   const registry = new Registry();
   createDataMetrics(registry);
+  createScrubMetrics(registry);
   createVolumeMetrics(registry, '/');
   createPackedMetrics(registry, () => ({ blobs: 0, indexBytes: 0, segments: 0, liveBytes: 0, deadBytes: 0 }));
   createFrontMetrics(registry);

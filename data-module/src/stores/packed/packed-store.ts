@@ -197,6 +197,14 @@ export class PackedStore implements MovableStore {
     );
   }
 
+  async openPastCache(key: string): Promise<OpenBlob> {
+    const found = this.#find(key);
+    if (found === undefined) return this.#parts.large.open(key, () => undefined);
+    if (found.length === LOST) throw damaged();
+    const data = await this.#read(key, found);
+    return new HeldBlob(data.length, undefined, data);
+  }
+
   async delete(key: string): Promise<void> {
     if (this.#find(key) === undefined) return this.#parts.large.delete(key);
     if (!(await this.#parts.writer.delete(Buffer.from(key, 'hex')))) throw new CatalogueError('ObjNotFound');
