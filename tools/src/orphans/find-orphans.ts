@@ -28,7 +28,7 @@ export interface MissingBlob {
 }
 
 export interface OrphanSearchOptions {
-  readonly metadata: MetadataClient;
+  readonly metadata: Pick<MetadataClient, 'databases' | 'entries' | 'get'>;
   readonly data: BlobClient;
   /** Begun before anything is listed. */
   readonly log: LogWindow;

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { BlobClient } from '../data/blob-client.js';
+import { keysNamedIn } from '../data/blob-references.js';
+import { LogWindow } from '../metadata/log-window.js';
+import { MetadataClient } from '../metadata/metadata-client.js';
+import { PARTITIONS } from '../partitioned-lines.js';
 import { DataUnderTest } from '../testing/data-under-test.js';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
 import { type Environment, eventsOf, runTool } from '../testing/run-tool.js';
+import { listBoth, orphansIn } from './find-orphans.js';
 
 interface Both {
   readonly metadata: MetadataUnderTest;
@@ -90,32 +98,82 @@ test('a location whose blob is missing is named with what names it', async t => 
   );
 });
 
-test('a blob whose reference moves about while orphans are removed stays', async t => {
-  const { metadata, data, env } = await start(t);
+/** Clients in this process, as the verb has them. */
+async function connect(
+  t: TestContext,
+  { env }: Both,
+): Promise<{ metadata: MetadataClient; data: BlobClient; log: LogWindow }> {
+  const { signal } = new AbortController();
+  const at = (port: string | undefined): { host: string; port: number; signal: AbortSignal } => ({
+    host: '127.0.0.1',
+    port: Number(port),
+    signal,
+  });
+  const [metadata, data, log] = await Promise.all([
+    MetadataClient.connect(at(env.METADATA_PORT)),
+    BlobClient.connect(at(env.DATA_PORT)),
+    LogWindow.open({ verb: 'orphans', from: 'now', ...at(env.METADATA_PORT) }),
+  ]);
+  t.after(async () => {
+    await log.close();
+    metadata.close();
+    data.close();
+  });
+  return { metadata, data, log };
+}
+
+test('a reference that moves behind the listing, so that no listing shows it, is found in the record log', async t => {
+  const both = await start(t);
+  const { metadata, data } = both;
   const blob = await data.putOld('moving');
-  const still = await Promise.all(Array.from({ length: 5 }, () => data.putOld('still')));
-  await metadata.put('b', 'still', object(...still));
-  let ended = false;
-  let moves = 0;
-  const move = async (): Promise<void> => {
-    await metadata.put('mpuShadowBucketb', 'part', part(blob));
-    while (!ended) {
-      await metadata.put('b', 'k', object(blob));
-      await metadata.call('mpuShadowBucketb', 'del', 'part', {});
-      await metadata.put('mpuShadowBucketb', 'part', part(blob));
-      await metadata.call('b', 'del', 'k', {});
-      moves += 1;
-    }
+  await metadata.put('mpuShadowBucketb', 'part', part(blob));
+  await metadata.put('b', 'other', object());
+  const clients = await connect(t, both);
+  const shown: string[] = [];
+  const watched = {
+    databases: () => clients.metadata.databases(),
+    get: (...args: Parameters<MetadataClient['get']>) => clients.metadata.get(...args),
+    async *entries(database: string) {
+      // Between the two listings the upload is completed: the first one came too early, the second one comes too late.
+      if (database === 'mpuShadowBucketb') {
+        await metadata.put('b', 'k', object(blob));
+        await metadata.call('mpuShadowBucketb', 'del', 'part', {});
+      }
+      for await (const entry of clients.metadata.entries(database)) {
+        shown.push(...keysNamedIn(entry.value));
+        yield entry;
+      }
+    },
   };
-  const moving = move();
-  for (let run = 0; run < 4; run += 1) {
-    const { code, stdout, stderr } = await runTool(t, ['orphans', '--remove', '--force'], env);
-    assert.equal(code, 0, stdout + stderr);
-    assert.ok(await data.has(blob));
-  }
-  ended = true;
-  await moving;
-  assert.ok(moves > 10, `${moves} moves`);
+  const folder = await temporaryFolder(t);
+  const silent = { onStep: () => undefined, onMissing: () => undefined };
+  const listed = await listBoth({ ...clients, ...silent, metadata: watched, folder });
+  assert.deepEqual(shown, [], 'the listings show it nowhere');
+  for (let partition = 0; partition < PARTITIONS; partition += 1)
+    assert.deepEqual(await orphansIn(listed, partition), []);
+});
+
+test('a blob that comes to be named right before it is removed stays', async t => {
+  const { metadata, data, env } = await start(t);
+  const [orphan, named] = [await data.putOld('orphan'), await data.putOld('named')];
+  // The age of a blob is the last that is asked before it goes.
+  const proxy = http.createServer((req, res) => {
+    const forward = async (): Promise<void> => {
+      if (req.url === `/DataFile/${named}?storedAt`) await metadata.put('b', 'k', object(named));
+      const url = `http://127.0.0.1:${env.DATA_PORT ?? ''}${req.url ?? ''}`;
+      const answer = await fetch(url, { method: req.method ?? 'GET' });
+      res.writeHead(answer.status).end(Buffer.from(await answer.arrayBuffer()));
+    };
+    forward().catch((err: unknown) => res.destroy(err instanceof Error ? err : undefined));
+  });
+  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => proxy.close());
+  const { port } = proxy.address() as AddressInfo;
+  const args = ['orphans', '--remove', '--force', '--json'];
+  const { code, stdout, stderr } = await runTool(t, args, { ...env, DATA_PORT: String(port) });
+  assert.equal(code, 1, stderr);
+  assert.deepEqual(blobsOf(stdout, 'orphan'), [orphan]);
+  assert.deepEqual([await data.has(orphan), await data.has(named)], [false, true]);
 });
 
 test('metadata that names hardly any of the blobs is not taken for theirs', async t => {
