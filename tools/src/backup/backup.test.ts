@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, truncate, writeFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { refuseUnfinishedCopy } from '@zenko-modules/metadata-module/copy/copy-state';
@@ -11,10 +12,11 @@ import { httpUrl } from '@zenko-modules/common/http-url';
 import { RpcClient } from '@zenko-modules/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { getValue } from '@zenko-modules/metadata-module/leveldowns/level-calls';
+import { newPlace as newDatabase } from '@zenko-modules/metadata-module/leveldowns/mongodown/testing/databases';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
 import { LogWindow } from '../metadata/log-window.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
-import { runTool } from '../testing/run-tool.js';
+import { type Environment, runTool } from '../testing/run-tool.js';
 import { restoreBackup } from './restore-backup.js';
 import { writeBackup } from './write-backup.js';
 
@@ -22,12 +24,18 @@ interface Place {
   readonly dataDir: string;
   /** For `--to`. */
   readonly to: string;
+  /** For the tool, and for a module over what it restored. */
+  readonly env: Environment;
 }
 
 async function newPlace(t: TestContext, backend: string): Promise<Place> {
   const dataDir = await temporaryFolder(t);
+  if (backend === 'mongodown') {
+    const { url, database } = await newDatabase(t);
+    return { dataDir, to: `mongodown:${url}`, env: { MONGODB_URL: url, MONGODB_DATABASE: database } };
+  }
   await mkdir(path.join(dataDir, 'metadata'));
-  return { dataDir, to: `${backend}:${path.join(dataDir, 'metadata')}` };
+  return { dataDir, to: `${backend}:${path.join(dataDir, 'metadata')}`, env: {} };
 }
 
 async function fill(module: MetadataUnderTest): Promise<void> {
@@ -44,47 +52,58 @@ const DATABASES = ['bucket0', 'bucket1', 'bucket2', 'versioned'];
 const all = (module: MetadataUnderTest): Promise<[string, string][][]> =>
   Promise.all(DATABASES.map(name => module.entries(name)));
 
-for (const backend of ['leveldown', 'jsondown']) {
-  test(`a backup that was made while others wrote is restored into ${backend}, after the store was lost`, async t => {
-    const module = await MetadataUnderTest.start(t);
-    await fill(module);
-    const uuid = await module.call('', 'getUUID');
-    const file = path.join(await temporaryFolder(t), 'backup');
-    let ended = false;
-    // Two keys change together, and two buckets one after the other: a torn copy would show it.
-    const write = async (): Promise<void> => {
-      for (let n = 0; !ended; n += 1) {
-        await module.put('first', 'k', { n });
-        await module.put('second', 'k', { n }, { versioning: true });
-        await module.put('passing', `k${n}`, { n });
-        await module.call('passing', 'del', `k${n - 1}`, {});
-      }
-    };
-    const writing = write();
-    const made = await runTool(t, ['backup', file], module.env);
-    ended = true;
-    await writing;
-    assert.equal(made.code, 0, made.stderr);
-    assert.match(made.stdout, /\d+ entries and \d+ records, up to record \d+, SHA-256 [0-9a-f]{64}\n$/);
-    const before = await all(module);
-    const place = await newPlace(t, backend);
-    const restored = await runTool(t, ['restore', file, '--to', place.to], {});
-    assert.equal(restored.code, 0, restored.stderr);
-    const again = await MetadataUnderTest.start(t, { DATA_DIR: place.dataDir, METADATA_BACKEND: backend });
-    assert.deepEqual(await all(again), before);
-    assert.equal(await again.call('', 'getUUID'), uuid);
-    const numberOf = (value: string): number => (JSON.parse(value) as { n: number }).n;
-    const [first] = await again.entries('first');
-    const [second] = await again.entries('second');
-    const lead = numberOf(first?.[1] ?? '') - numberOf(second?.[1] ?? '');
-    assert.ok(lead === 0 || lead === 1, `first is ${lead} writes ahead`);
-    assert.ok((await again.entries('passing')).length <= 2);
-    const verified = await runTool(t, ['verify'], again.env);
-    assert.equal(verified.code, 0, verified.stdout);
-    // It numbers on, and is written to.
-    await again.put('bucket0', 'new', {});
-    assert.equal((await runTool(t, ['verify'], again.env)).code, 0);
-  });
+for (const backend of ['leveldown', 'jsondown', 'mongodown']) {
+  const skip = backend === 'mongodown' && mongodbMissing;
+  test(
+    `a backup that was made while others wrote is restored into ${backend}, after the store was lost`,
+    { skip },
+    async t => {
+      const module = await MetadataUnderTest.start(t);
+      await fill(module);
+      const uuid = await module.call('', 'getUUID');
+      const file = path.join(await temporaryFolder(t), 'backup');
+      let ended = false;
+      // Two keys change together, and two buckets one after the other: a torn copy would show it.
+      const write = async (): Promise<void> => {
+        for (let n = 0; !ended; n += 1) {
+          await module.put('first', 'k', { n });
+          await module.put('second', 'k', { n }, { versioning: true });
+          await module.put('passing', `k${n}`, { n });
+          await module.call('passing', 'del', `k${n - 1}`, {});
+        }
+      };
+      const writing = write();
+      const made = await runTool(t, ['backup', file], module.env);
+      ended = true;
+      await writing;
+      assert.equal(made.code, 0, made.stderr);
+      assert.match(made.stdout, /\d+ entries and \d+ records, up to record \d+, SHA-256 [0-9a-f]{64}\n$/);
+      const before = await all(module);
+      const place = await newPlace(t, backend);
+      const restored = await runTool(t, ['restore', file, '--to', place.to], place.env);
+      assert.equal(restored.code, 0, restored.stderr);
+      const again = await MetadataUnderTest.start(t, {
+        DATA_DIR: place.dataDir,
+        METADATA_BACKEND: backend,
+        ...place.env,
+      });
+      assert.deepEqual(await all(again), before);
+      assert.equal(await again.call('', 'getUUID'), uuid);
+      const numberOf = (value: string): number => (JSON.parse(value) as { n: number }).n;
+      const [first] = await again.entries('first');
+      const [second] = await again.entries('second');
+      const lead = numberOf(first?.[1] ?? '') - numberOf(second?.[1] ?? '');
+      assert.ok(lead === 0 || lead === 1, `first is ${lead} writes ahead`);
+      assert.ok((await again.entries('passing')).length <= 2);
+      const verified = await runTool(t, ['verify'], again.env);
+      assert.equal(verified.code, 0, verified.stdout);
+      // It numbers on, and is written to.
+      await again.put('bucket0', 'new', {});
+      assert.equal((await runTool(t, ['verify'], again.env)).code, 0);
+      // Before the server of mongodown goes.
+      await again.stop();
+    },
+  );
 }
 
 test('a backup that is cut off or damaged is refused before anything is written', async t => {
