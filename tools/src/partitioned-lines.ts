@@ -9,12 +9,14 @@ import path from 'node:path';
 import { splitLines } from './split-lines.js';
 
 export const PARTITIONS = 256;
-/** What is held of each file before it is written. */
-const BUFFER_CHARACTERS = 32 * 1024;
+/** What is held of each file before it is written, in buffers: millions of short strings would be left to be collected. */
+const BUFFER_BYTES = 16 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 export class PartitionedLines {
   readonly #folder: string;
-  readonly #pending = Array.from({ length: PARTITIONS }, () => '');
+  readonly #pending = Array.from({ length: PARTITIONS }, () => NOTHING);
+  readonly #filled = new Uint32Array(PARTITIONS);
   #count = 0;
 
   /** @param folder one that is empty, for this set alone */
@@ -30,10 +32,18 @@ export class PartitionedLines {
   /** Adds a line, which holds no line feed itself. */
   async add(key: string, line: string): Promise<void> {
     const partition = partitionOf(key);
-    const pending = `${this.#pending[partition] ?? ''}${line}\n`;
-    this.#pending[partition] = pending;
+    const bytes = Buffer.byteLength(line) + 1;
     this.#count += 1;
-    if (pending.length >= BUFFER_CHARACTERS) await this.#flush(partition);
+    if ((this.#filled[partition] ?? 0) + bytes > BUFFER_BYTES) await this.#flush(partition);
+    if (bytes > BUFFER_BYTES) {
+      await this.#append(partition, Buffer.from(`${line}\n`));
+      return;
+    }
+    let pending = this.#pending[partition] ?? NOTHING;
+    if (pending === NOTHING) this.#pending[partition] = pending = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    const at = this.#filled[partition] ?? 0;
+    pending.write(`${line}\n`, at);
+    this.#filled[partition] = at + bytes;
   }
 
   /** The lines of one file, in the order in which they were added. */
@@ -48,9 +58,15 @@ export class PartitionedLines {
   }
 
   async #flush(partition: number): Promise<void> {
-    const text = this.#pending[partition] ?? '';
-    this.#pending[partition] = '';
-    if (text !== '') await appendFile(this.#file(partition), text, { mode: 0o600 });
+    const filled = this.#filled[partition] ?? 0;
+    if (filled === 0) return;
+    const bytes = Buffer.from(this.#pending[partition]?.subarray(0, filled) ?? NOTHING);
+    this.#filled[partition] = 0;
+    await this.#append(partition, bytes);
+  }
+
+  #append(partition: number, bytes: Buffer): Promise<void> {
+    return appendFile(this.#file(partition), bytes, { mode: 0o600 });
   }
 
   #file(partition: number): string {
