@@ -23,6 +23,8 @@ import { stopSignal } from './stop-signal.js';
 export interface Running {
   /** Ports that the part is bound to, by setting name, such as `{ DATA_PORT: 9991 }`. */
   readonly ports: Readonly<Record<string, number>>;
+  /** What it works with, for the line that says that it listens: store, place, sizes, limits. Nothing secret. */
+  readonly uses?: Readonly<Record<string, unknown>>;
   /** Resolves with the reason when the part cannot go on: the process ends with 1, for a supervisor to start anew. */
   readonly failed?: Promise<string>;
   close(): Promise<void>;
@@ -74,8 +76,8 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
     failStart(options.name, err);
     return;
   }
-  const { ports } = running;
-  log.info({ ports }, 'listening');
+  const { ports, uses } = running;
+  log.info({ ports, ...uses }, 'listening');
   process.send?.({ event: 'listening', ports } satisfies ListeningMessage);
 
   let code = 0;

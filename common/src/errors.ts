@@ -19,21 +19,31 @@ const entry = (code: number, description: string, retriable = false): CatalogueE
 });
 
 export const ERRORS = {
-  EntityTooLarge: entry(400, 'The object is larger than this store accepts'),
-  IncompleteBody: entry(400, 'The body ended before the announced number of bytes'),
-  InternalError: entry(500, 'The module met an error that it did not expect'),
-  InvalidAction: entry(400, 'There is no service of this name'),
-  InvalidArgument: entry(400, 'An argument is missing or not valid'),
-  InvalidInput: entry(400, 'The request is not valid'),
-  InvalidRange: entry(416, 'The range starts past the end of the blob'),
-  InvalidURI: entry(400, 'The path cannot be parsed'),
-  MethodNotAllowed: entry(405, 'The method is not allowed here'),
+  EntityTooLarge: entry(400, 'The object is larger than this store accepts: upload it in smaller parts'),
+  IncompleteBody: entry(400, 'The body ended before the announced number of bytes: send it once more'),
+  InternalError: entry(
+    500,
+    "The module met an error that it did not expect: the line of the request's id in its log has the cause",
+  ),
+  InvalidAction: entry(400, 'There is no service of this name: the message lists those that there are'),
+  InvalidArgument: entry(
+    400,
+    'An argument is missing or not valid: the message names it and what is accepted',
+  ),
+  InvalidInput: entry(400, 'The request is not valid: the message says in what'),
+  InvalidRange: entry(416, 'The range starts past the end of the blob: ask for one within its size'),
+  InvalidURI: entry(400, 'The path cannot be parsed: the message says what is expected'),
+  MethodNotAllowed: entry(405, 'The method is not allowed here: blobs take PUT, GET, HEAD and DELETE'),
   MissingContentLength: entry(411, 'The request must announce its Content-Length'),
-  MissingParameter: entry(400, 'A required parameter is missing'),
-  NotImplemented: entry(501, 'This call is not offered to clients'),
+  MissingParameter: entry(400, 'A required parameter is missing: the message names it'),
+  NotImplemented: entry(501, 'This is not offered, by this store or to clients: do without it'),
   ObjNotFound: entry(404, 'This object does not exist'),
-  ServiceUnavailable: entry(503, 'The backend cannot be reached at the moment', true),
-  SlowDown: entry(503, 'Too many requests at the moment', true),
+  ServiceUnavailable: entry(
+    503,
+    'The backend cannot be reached at the moment: try again; /_/ready says why while it lasts',
+    true,
+  ),
+  SlowDown: entry(503, 'Too many requests at the moment: try again after a pause, with fewer at once', true),
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorType = keyof typeof ERRORS;

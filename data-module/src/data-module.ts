@@ -1,9 +1,11 @@
 /** The data module: one or several workers that serve requests, and the probe server beside them. */
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import type { Running } from '@zenko-modules/common/daemon';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, type MetricsSource, startProbeServer } from '@zenko-modules/common/probe-server';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
+import { shownSettings } from '@zenko-modules/common/shown-settings';
 import { valueText } from '@zenko-modules/common/status/chart';
 import { DATA_CHARTS } from './data-status.js';
 import type { DATA_SETTINGS } from './data-settings.js';
@@ -65,6 +67,15 @@ export async function startDataModule(
   });
   return {
     ports: { ...serving.ports, DATA_PROBE_PORT: probes.port },
+    uses: {
+      store: plugin.name,
+      dataDir: path.resolve(settings.DATA_DIR),
+      workers: count,
+      memoryBytes: settings.DATA_MEMORY_BYTES,
+      maxConnections: settings.DATA_MAX_CONNECTIONS,
+      scrubMbPerSecond: settings.SCRUB_MB_PER_SECOND,
+      ...shownSettings(plugin.settings, env),
+    },
     close: async () => {
       state.closing = true;
       await serving.close();

@@ -9,6 +9,7 @@ import { Refusals } from '@zenko-modules/common/network/refusals';
 import { openServerPorts } from '@zenko-modules/common/network/server-ports';
 import { startProbeServer } from '@zenko-modules/common/probe-server';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
+import { shownSettings } from '@zenko-modules/common/shown-settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
@@ -92,6 +93,14 @@ export async function startMetadataModule(
   }
   return {
     ports: { ...part.ports, METADATA_PROBE_PORT: probes.port },
+    uses: {
+      store: plugin.name,
+      folder,
+      recordLogMaxRecords: settings.RECORD_LOG_MAX_RECORDS,
+      cacheBytes: settings.METADATA_CACHE_BYTES,
+      ...part.details(),
+      ...shownSettings(plugin.settings, env),
+    },
     failed,
     close: async () => {
       await probes.close();

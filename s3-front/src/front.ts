@@ -80,6 +80,14 @@ async function serve(front: Front, closeClients: () => void, log: Logger): Promi
   const swept = sweepUploads(front, log, stop.signal);
   return {
     ports: { S3_PORT: server.port, S3_PROBE_PORT: probes.port },
+    uses: {
+      metadata: `${settings.METADATA_HOST}:${settings.METADATA_PORT}`,
+      data: `${settings.DATA_HOST}:${settings.DATA_PORT}`,
+      accounts: settings.S3AUTH_CONFIG ?? 'S3_ACCESS_KEY',
+      tls: settings.S3_TLS_CERT_FILE !== undefined,
+      maxObjectBytes: settings.S3_MAX_OBJECT_BYTES,
+      moduleTimeoutMs: settings.S3_MODULE_TIMEOUT_MS,
+    },
     close: async () => {
       stop.abort();
       await server.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);

@@ -19,8 +19,9 @@ const SECRETS = {
   KAFKA_SASL_PASSWORD: 'kafka-pass-4711',
 };
 
-test('the pages of all parts tell what they do, and no secret', async t => {
-  const everything = await startAll(t, await temporaryFolder(t), { ...SECRETS, DATA_WORKERS: '2' });
+test('the pages and the first lines of all parts tell what they do, and no secret', async t => {
+  const env = { ...SECRETS, DATA_WORKERS: '2', LOG_LEVEL: 'info' };
+  const everything = await startAll(t, await temporaryFolder(t), env);
   const s3 = s3Client(t, everything);
   await s3.send(new CreateBucketCommand({ Bucket: 'greetings' }));
   await s3.send(new PutObjectCommand({ Bucket: 'greetings', Key: 'HelloWorld', Body: 'Hi!' }));
@@ -48,6 +49,21 @@ test('the pages of all parts tell what they do, and no secret', async t => {
     /metadata-module: ready [^]* leveldown 1 \d+ \d+ [^]* populator \d+ \d+ /,
   );
   assert.match(await pageOf('POPULATOR'), /populator: ready, working [^]* helloWorld \d+ s \d+ /);
+  const lines = everything
+    .output()
+    .split('\n')
+    .filter(line => line.includes('"msg":"listening"'))
+    .map(line => JSON.parse(line) as Record<string, unknown>);
+  const told = (name: string): Record<string, unknown> => lines.find(line => line.name === name) ?? {};
+  assert.equal(lines.length, 5);
+  assert.equal(told('data-module').store, 'disk');
+  assert.equal(told('data-module').memoryBytes, 268_435_456);
+  assert.match(String(told('metadata-module').folder), /metadata$/);
+  assert.match(String(told('populator').queue), /extensions\/queue$/);
+  assert.equal(told('processor-helloWorld').topic, 'backbeat-hello-world');
+  assert.equal(told('s3-front').maxObjectBytes, 5_368_709_120);
+  for (const [name, value] of Object.entries(SECRETS))
+    if (name !== 'S3_SECRET_KEY') assert.ok(!everything.output().includes(value), name);
   assert.match(await pageOf('S3'), /s3-front: ready [^]* Requests of S3 /);
 });
 

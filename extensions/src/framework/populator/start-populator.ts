@@ -20,7 +20,7 @@ import { POPULATOR_CHARTS, populatorTables } from '../extension-status.js';
 import { acquireLease, type Lease } from '../files/lease.js';
 import { tellConfiguration } from '../loader/tell-configuration.js';
 import { groupOf, type LoadedExtensions, loadExtensions } from '../loader/load-extensions.js';
-import { openQueue } from '../queue/open-queue.js';
+import { openQueue, queuePlace } from '../queue/open-queue.js';
 import type { Queue } from '../queue/queue.js';
 import { createFilter } from './create-filter.js';
 import { type CursorPlace, Cursors } from './cursor.js';
@@ -133,6 +133,14 @@ export async function startPopulator(
   const running = runAlone(populator, acquire, stop.signal, log);
   return {
     ports: { POPULATOR_PROBE_PORT: probes.port },
+    uses: {
+      name: settings.POPULATOR_NAME,
+      log: url,
+      offsets: settings.POPULATOR_OFFSETS === 'metadata' ? url : folder,
+      queue: queuePlace(settings, extensions.kafkaHosts),
+      extensions: filters.map(filter => filter.name),
+      batchRecords: settings.POPULATOR_BATCH_RECORDS,
+    },
     close: async () => {
       stop.abort();
       client.close();

@@ -20,7 +20,7 @@ import {
   createLagMetric,
   type TopicGroup,
 } from '../queue/backlog-metrics.js';
-import { openQueue } from '../queue/open-queue.js';
+import { openQueue, queuePlace } from '../queue/open-queue.js';
 import { failedTopicOf } from '../queue/queue.js';
 import { s3OfExtension } from '../s3/s3-of-extension.js';
 import type { AttemptLimits } from './attempt.js';
@@ -142,6 +142,15 @@ export async function startProcessor(
   });
   return {
     ports: { PROCESSOR_PROBE_PORT: probes.port },
+    uses: {
+      extension: extension.name,
+      ...own,
+      queue: queuePlace(settings, extensions.kafkaHosts),
+      s3: s3.endpoint,
+      concurrency,
+      maxAttempts: section.queueProcessor?.maxAttempts ?? settings.PROCESSOR_MAX_ATTEMPTS,
+      attemptTimeoutMs: settings.PROCESSOR_ATTEMPT_TIMEOUT_MS,
+    },
     close: async () => {
       await consumers.close(settings.STOP_GRACE_MS);
       await end();

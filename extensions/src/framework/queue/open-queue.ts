@@ -10,6 +10,15 @@ import { KafkaQueue } from './kafka/kafka-queue.js';
 import { kafkaOptions } from './kafka/kafka-settings.js';
 import type { Queue } from './queue.js';
 
+/** Where the queue is, for the log. */
+export function queuePlace(settings: QueueSettings, kafkaHosts: readonly HostAndPort[] | undefined): unknown {
+  return kafkaHosts?.map(({ host, port }) => `${host}:${port}`) ?? queueFolder(settings);
+}
+
+function queueFolder({ DATA_DIR }: QueueSettings): string {
+  return path.resolve(DATA_DIR, 'extensions', 'queue');
+}
+
 /** @throws StartError when a setting or the folder is not usable. */
 export async function openQueue(
   settings: QueueSettings,
