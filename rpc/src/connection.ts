@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Socket } from 'socket.io';
 import { CatalogueError, type ErrorType, toCatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
-import { type IncomingCall, memberOf, readCall, unknownCall } from './incoming-call.js';
+import { type IncomingCall, MAX_QUOTED, memberOf, readCall, unknownCall } from './incoming-call.js';
 import { RPC_LIMITS, type RpcLimits } from './limits.js';
 import { Outgoing } from './outgoing.js';
 import type { ServerState } from './server-state.js';
@@ -126,11 +126,15 @@ export class RpcConnection {
     }
   }
 
-  #carryOut(name: string, handler: RpcHandler, incoming: IncomingCall, answer: Answer): void {
+  #carryOut(name: string, handler: RpcHandler, incoming: IncomingCall, given: Answer): void {
     const { args, subLevel, logName, reqUids, bytes } = incoming;
     const about = { call: name, reqUids };
+    const tells = this.#options.log.isLevelEnabled('debug');
+    const answer = tells
+      ? this.#telling(given, { ...about, database: quoted(memberOf(subLevel, '0')), key: quoted(args[0]) })
+      : given;
     // Not an AbortSignal: one for each call takes more time than all else that is done for it here.
-    const signal = { aborted: false };
+    const signal = { aborted: false, reqUids };
     const { callMs } = this.#limits;
     const deadline = setTimeout(() => {
       signal.aborted = true;
@@ -150,6 +154,16 @@ export class RpcConnection {
         this.#calls.delete(work);
       });
     this.#calls.add(work);
+  }
+
+  /** Tells of each answer, for who follows a request. */
+  #telling(answer: Answer, about: object): Answer {
+    const started = performance.now();
+    return (outcome, ...values) => {
+      answer(outcome, ...values);
+      const ms = Math.round(performance.now() - started);
+      this.#options.log.debug({ ...about, outcome, ms }, 'call done');
+    };
   }
 
   #answerOnce(name: unknown, acknowledge: (...values: unknown[]) => void): Answer {
@@ -222,4 +236,9 @@ async function invoke(handler: RpcHandler, call: RpcCall): Promise<unknown> {
 
 function stopping(): CatalogueError {
   return new CatalogueError('ServiceUnavailable', 'the module is stopping');
+}
+
+/** A text of a client as the log shows it. */
+function quoted(text: unknown): string | undefined {
+  return typeof text === 'string' ? text.slice(0, MAX_QUOTED) : undefined;
 }

@@ -4,7 +4,7 @@ import { approximateBytes } from './approximate-bytes.js';
 import type { CallArguments } from './wire.js';
 
 /** No more of a client's text than this goes into a log or an answer. */
-const MAX_QUOTED = 256;
+export const MAX_QUOTED = 256;
 /** What a call takes in memory besides its arguments. */
 const CALL_BYTES = 4096;
 

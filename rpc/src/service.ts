@@ -1,7 +1,9 @@
 /** What a part offers over the RPC: named calls, in a namespace. */
-/** Whether the work that somebody waited for is still wanted. An `AbortSignal` is one. */
+/** Whether the work that somebody waited for is still wanted. An `AbortSignal` is one. A call's also tells whose work it is. */
 export interface Cancellation {
   readonly aborted: boolean;
+  /** The ids of the request that the call is a part of, as its sender gave them. */
+  readonly reqUids?: string | undefined;
 }
 
 /** One call, as it came from a client. Everything in it is unchecked but for the type stated here. */

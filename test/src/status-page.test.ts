@@ -19,12 +19,12 @@ const SECRETS = {
   KAFKA_SASL_PASSWORD: 'kafka-pass-4711',
 };
 
-test('the pages and the first lines of all parts tell what they do, and no secret', async t => {
-  const env = { ...SECRETS, DATA_WORKERS: '2', LOG_LEVEL: 'info' };
+test('the pages and the first lines of all parts tell what they do, and no secret, and a request is followed by its id', async t => {
+  const env = { ...SECRETS, DATA_WORKERS: '2', LOG_LEVEL: 'debug' };
   const everything = await startAll(t, await temporaryFolder(t), env);
   const s3 = s3Client(t, everything);
   await s3.send(new CreateBucketCommand({ Bucket: 'greetings' }));
-  await s3.send(new PutObjectCommand({ Bucket: 'greetings', Key: 'HelloWorld', Body: 'Hi!' }));
+  const put = await s3.send(new PutObjectCommand({ Bucket: 'greetings', Key: 'HelloWorld', Body: 'Hi!' }));
   const pageOf = async (part: string): Promise<string> => {
     const answer = await fetch(`http://127.0.0.1:${everything.ports[`${part}_PROBE_PORT`] ?? 0}/_/status`);
     assert.equal(answer.status, 200, part);
@@ -54,6 +54,24 @@ test('the pages and the first lines of all parts tell what they do, and no secre
     .split('\n')
     .filter(line => line.includes('"msg":"listening"'))
     .map(line => JSON.parse(line) as Record<string, unknown>);
+  const { requestId } = put.$metadata;
+  assert.match(requestId ?? '', /^[0-9a-f]{20}$/);
+  await everything.waitForOutput(/a message is done: processed/);
+  const ofRequest = everything
+    .output()
+    .split('\n')
+    .filter(line => line.includes(`"reqUids":"${requestId ?? ''}"`))
+    .map(line => JSON.parse(line) as Record<string, string>)
+    .map(({ name, msg }) => `${name ?? ''}: ${msg ?? ''}`);
+  for (const line of [
+    's3-front: request done',
+    'data-module: request done',
+    'metadata-module: call done',
+    'populator: to be published',
+    'processor-helloWorld: tagged',
+    'processor-helloWorld: a message is done: processed',
+  ])
+    assert.ok(ofRequest.includes(line), `${line}\n${ofRequest.join('\n')}`);
   const told = (name: string): Record<string, unknown> => lines.find(line => line.name === name) ?? {};
   assert.equal(lines.length, 5);
   assert.equal(told('data-module').store, 'disk');

@@ -28,6 +28,8 @@ export interface Change {
   /** The database's name, as the log shows it. */
   readonly db: string;
   readonly operations: readonly KeyOperation[];
+  /** The request that caused them. */
+  readonly reqUids?: string | undefined;
 }
 
 /** Which records to read; without `startSeq` from the first, without `endSeq` up to the last. */
@@ -107,10 +109,10 @@ export class RecordLog {
   recordsOf(changes: readonly Change[]): TextOperation[] {
     const timestamp = new Date(this.#clock.now()).toISOString();
     let seq = this.#last;
-    return changes.flatMap(({ db, operations }) =>
+    return changes.flatMap(({ db, operations, reqUids }) =>
       operations.map((operation): TextOperation => {
         seq += 1;
-        return { type: 'put', key: recordKey(seq), value: recordValue(db, operation, timestamp) };
+        return { type: 'put', key: recordKey(seq), value: recordValue(db, operation, timestamp, reqUids) };
       }),
     );
   }

@@ -21,6 +21,8 @@ export interface LogItem {
   readonly entries: readonly [
     { readonly type: 'put' | 'del'; readonly key: string; readonly value?: string },
   ];
+  /** The ids of the request that made the change, where its sender gave some. */
+  readonly reqUids?: string;
 }
 
 /** Stands for a record that cannot be read, so that one item stays one sequence number. It tells of no change. */
@@ -52,17 +54,27 @@ export function seqOf(storeKey: string): number {
   return Number(digits);
 }
 
-export function recordValue(db: string, operation: KeyOperation, timestamp: string): string {
+export function recordValue(
+  db: string,
+  operation: KeyOperation,
+  timestamp: string,
+  reqUids?: string,
+): string {
   const { type, key } = operation;
   const value = operation.type === 'put' ? operation.value : undefined;
-  return JSON.stringify({ type, db, key, value, timestamp });
+  return JSON.stringify({ type, db, key, value, timestamp, reqUids });
 }
 
 /** @throws CatalogueError InternalError when what is stored is no record. */
 export function parseRecord(storeKey: string, stored: string): LogItem {
   try {
-    const { timestamp, db, type, key, value } = checkRecord(JSON.parse(stored));
-    return { timestamp, db, entries: [value === undefined ? { type, key } : { type, key, value }] };
+    const { timestamp, db, type, key, value, reqUids } = checkRecord(JSON.parse(stored));
+    const item = {
+      timestamp,
+      db,
+      entries: [value === undefined ? { type, key } : { type, key, value }],
+    } as const;
+    return reqUids === undefined ? item : { ...item, reqUids };
   } catch (err) {
     throw new CatalogueError('InternalError', `record ${seqOf(storeKey)} of the log is damaged`, {
       cause: err,
@@ -76,14 +88,17 @@ interface StoredRecord {
   readonly key: string;
   readonly value?: string;
   readonly timestamp: string;
+  /** Records that were written before lack it. */
+  readonly reqUids?: string;
 }
 
 /** By hand: a reader that catches up has hundreds of thousands of them parsed. @throws TypeError */
 function checkRecord(parsed: unknown): StoredRecord {
   const record = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Partial<StoredRecord>;
-  const { type, value } = record;
+  const { type, value, reqUids } = record;
   if (type !== 'put' && type !== 'del') throw new TypeError('type: expected put or del');
   if (value !== undefined && typeof value !== 'string') throw new TypeError('value: expected a text');
+  if (reqUids !== undefined && typeof reqUids !== 'string') throw new TypeError('reqUids: expected a text');
   for (const name of ['db', 'key', 'timestamp'] as const) {
     if (typeof record[name] !== 'string') throw new TypeError(`${name}: expected a text`);
   }

@@ -73,7 +73,7 @@ export class CommitQueue {
    */
   commit(database: Database, operations: readonly KeyOperation[], signal?: Cancellation): Promise<void> {
     const stored = operations.map(operation => ({ ...operation, key: database.keyOf(operation.key) }));
-    return this.#enqueue({ db: database.name, operations }, stored, signal);
+    return this.#enqueue({ db: database.name, operations, reqUids: signal?.reqUids }, stored, signal);
   }
 
   /** The same for what belongs to the module itself and is no change of any database: it is not logged. */

@@ -26,7 +26,8 @@ export class HelloWorldProcessor implements QueueProcessor {
   }
 
   async processEntry(message: ReceivedMessage, abortSignal: AbortSignal): Promise<string> {
-    const object = describeObject(parseEntry(message.value));
+    const entry = parseEntry(message.value);
+    const object = describeObject(entry);
     if (!object) throw new PermanentError('the message tells of no object');
     const target = {
       Bucket: object.bucket,
@@ -45,7 +46,7 @@ export class HelloWorldProcessor implements QueueProcessor {
       );
     }
     await this.#tagging.put(target, [...others, HELLO_TAG], { abortSignal });
-    this.#log.info(target, 'tagged');
+    this.#log.info({ ...target, reqUids: entry.reqUids }, 'tagged');
     return `tagged ${HELLO_TAG.Key}=${HELLO_TAG.Value}`;
   }
 }

@@ -17,6 +17,8 @@ export interface LogEntry {
   readonly value?: string | undefined;
   /** When the change was written, ISO 8601. */
   readonly timestamp: string;
+  /** The ids of the request that made the change, where they are known; `x-amz-request-id` is one of them, or all. */
+  readonly reqUids?: string;
   /** The same time, where Backbeat's extensions look for it. Messages that were published before lack it. */
   readonly overheadFields?: { readonly commitTimestamp: string; readonly opTimestamp: string };
 }
@@ -28,10 +30,12 @@ export function logEntry(
   key: string,
   value: string | undefined,
   timestamp: string,
+  reqUids?: unknown,
 ): LogEntry {
   const overheadFields = { commitTimestamp: timestamp, opTimestamp: timestamp };
-  if (value === undefined) return { type, bucket, key, timestamp, overheadFields };
-  return { type, bucket, key, value, timestamp, overheadFields };
+  const request = typeof reqUids === 'string' ? { reqUids } : {};
+  if (value === undefined) return { type, bucket, key, timestamp, ...request, overheadFields };
+  return { type, bucket, key, value, timestamp, ...request, overheadFields };
 }
 
 export interface PopulatorContext<Config = unknown> {

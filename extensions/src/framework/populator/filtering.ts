@@ -69,13 +69,15 @@ export class Filtering {
     for (const [index, item] of items.entries()) {
       if (index % TURN_RECORDS === TURN_RECORDS - 1) await nextTurn();
       if (!item) continue;
-      const { db, timestamp } = item;
+      const { db, timestamp, reqUids } = item;
       for (const { type, key, value } of item.entries) {
-        const entry = logEntry(type, db, key, value, timestamp);
+        const entry = logEntry(type, db, key, value, timestamp, reqUids);
         try {
           // Most filters are synchronous: those cost no promise and no timer.
           const found = startFilter(this.#options.named.filter, entry);
-          addPublications(outgoing, found instanceof Promise ? await this.#inTime(found) : found);
+          const publications = found instanceof Promise ? await this.#inTime(found) : found;
+          addPublications(outgoing, publications);
+          this.#tell(entry, publications);
         } catch (err) {
           if (!(await this.#tryAgain(entry, err, outgoing, signal))) return undefined;
         }
@@ -122,6 +124,14 @@ export class Filtering {
     }
     onTrouble(undefined);
     return true;
+  }
+
+  /** For who follows a request. */
+  #tell({ reqUids, bucket, key }: LogEntry, publications: readonly Publication[]): void {
+    const { log } = this.#options;
+    if (publications.length === 0 || !log.isLevelEnabled('debug')) return;
+    const topics = publications.map(({ topic }) => topic);
+    log.debug({ reqUids, bucket, key, topics }, 'to be published');
   }
 
   async #inTime(work: Promise<readonly Publication[]>): Promise<readonly Publication[]> {

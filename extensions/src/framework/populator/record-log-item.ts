@@ -11,6 +11,7 @@ export interface LogItem {
   readonly timestamp: string;
   readonly db: string;
   readonly entries: readonly LogChange[];
+  readonly reqUids?: unknown;
 }
 
 /** `undefined` for what cannot be read, or stands for a record that cannot. */

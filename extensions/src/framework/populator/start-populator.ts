@@ -134,7 +134,7 @@ export async function startPopulator(
   return {
     ports: { POPULATOR_PROBE_PORT: probes.port },
     uses: {
-      name: settings.POPULATOR_NAME,
+      reader: settings.POPULATOR_NAME,
       log: url,
       offsets: settings.POPULATOR_OFFSETS === 'metadata' ? url : folder,
       queue: queuePlace(settings, extensions.kafkaHosts),

@@ -7,7 +7,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import type { LastHandled } from '@zenko-modules/common/status/handled';
 import type { QueueProcessor } from '../contract/extension.js';
 import { objectKeyOf } from '../contract/object-event.js';
-import { parseEntry } from '../contract/queue-populator-extension.js';
+import { type LogEntry, parseEntry } from '../contract/queue-populator-extension.js';
 import type { ProcessorMetrics } from '../extension-metrics.js';
 import { failedTopicOf, type Queue, type ReceivedMessage } from '../queue/queue.js';
 import type { AskS3, S3State } from '../s3/ask-s3.js';
@@ -84,8 +84,12 @@ export class MessageWorker {
       const { outcome, what } = await this.#attempts(message, signal);
       metrics.messages.inc({ outcome });
       metrics.delay.observe(Math.max(0, (Date.now() - message.timestamp) / 1000));
-      handled.add({ at: new Date(), ...placeOf(message), what });
-      if (outcome !== 'processed') log.info({ key: message.key }, `a message is done: ${outcome}`);
+      const { reqUids, ...place } = placeOf(message);
+      handled.add({ at: new Date(), ...place, what });
+      log[outcome === 'processed' ? 'debug' : 'info'](
+        { reqUids, key: message.key, what },
+        `a message is done: ${outcome}`,
+      );
     } finally {
       this.underWay.remove(message);
       metrics.inFlight.dec();
@@ -215,10 +219,11 @@ export class MessageWorker {
 }
 
 /** The object that a message tells of; one that is no entry of the record log has its key alone. */
-function placeOf({ key, value }: ReceivedMessage): { readonly bucket: string; readonly key: string } {
+function placeOf({ key, value }: ReceivedMessage): Pick<LogEntry, 'bucket' | 'key' | 'reqUids'> {
   try {
     const entry = parseEntry(value);
-    return { bucket: entry.bucket, key: objectKeyOf(entry.key) };
+    const place = { bucket: entry.bucket, key: objectKeyOf(entry.key) };
+    return entry.reqUids === undefined ? place : { ...place, reqUids: entry.reqUids };
   } catch {
     return { bucket: '', key };
   }
