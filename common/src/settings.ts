@@ -109,6 +109,10 @@ export interface HostAndPort {
   readonly port: number;
 }
 
+export interface NamedHost extends HostAndPort {
+  readonly name: string;
+}
+
 /** `host:port,host:port`, the port left out where there is a default. IPv6 addresses stand in brackets. */
 export function hosts(defaultPort: number): Kind<readonly HostAndPort[]> {
   return parsed(`host:port, several separated by commas (default port ${defaultPort})`, value =>

@@ -1,10 +1,10 @@
 /** Settings that more than one part reads. Each part lays its own table over these. */
 import { TLS_SETTINGS } from './network/tls-settings.js';
-import type { Peer } from './status/peers.js';
 import {
   hostAndPort,
   hosts,
   integer,
+  type NamedHost,
   oneOf,
   optional,
   parsed,
@@ -110,7 +110,7 @@ export const EXTENSIONS_SETTING = {
   ),
 } as const;
 
-function partsNamed(parts: string): readonly Peer[] {
+function partsNamed(parts: string): readonly NamedHost[] {
   return parts.split(',').map(part => {
     const [, name, place = ''] = /^\s*([A-Za-z0-9._ -]{1,64})=(.*)$/.exec(part) ?? [];
     if (name === undefined) throw new Error(`"${part}" is no name=host:port`);

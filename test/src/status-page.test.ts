@@ -9,7 +9,7 @@ import { POPULATOR_CHARTS, PROCESSOR_CHARTS } from '@zenko-modules/extensions/fr
 import { METADATA_CHARTS } from '@zenko-modules/metadata-module/metadata-status';
 import { FRONT_CHARTS } from '@zenko-modules/s3-front/front-status';
 import { startAll } from './support/everything.js';
-import { metrics } from './support/readme.js';
+import { metrics } from './support/reference-page.js';
 import { s3Client } from './support/s3-client.js';
 
 const SECRETS = {

@@ -1,16 +1,13 @@
 /** The health of other parts, as their probes tell it. */
 import { messageOf } from '../errors.js';
+import type { NamedHost } from '../settings.js';
 import { withoutUser } from './without-user.js';
 
 const ANSWER_MS = 2000;
 const MAX_REASON = 500;
 
-export interface Peer {
-  readonly name: string;
-  /** Where its probes are. */
-  readonly host: string;
-  readonly port: number;
-}
+/** A part, and where its probes are. */
+export type Peer = NamedHost;
 
 export interface Health {
   readonly isReady: boolean;
