@@ -64,8 +64,8 @@ test('one put in a bucket with versions, whose master and version key are both l
 
 test('a value that is no JSON object is refused', () => {
   for (const value of ['', 'no json', '[]', 'null', '5'])
-    assert.throws(() => describeObject(entry('a', value)), SyntaxError);
-  assert.throws(() => describeObject(entry('a', {}, { value: undefined })), SyntaxError);
+    assert.throws(() => describeObject(entry('a', value)), { name: 'PermanentError' });
+  assert.throws(() => describeObject(entry('a', {}, { value: undefined })), { name: 'PermanentError' });
 });
 
 test('buckets of clients are told from databases of CloudServer', () => {

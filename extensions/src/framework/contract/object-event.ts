@@ -8,6 +8,8 @@
  *   because a new version took its place. A move of one whose last change was not its creation cannot be
  *   told from a change, and gives an event more.
  */
+import { messageOf } from '@zenko-modules/common/errors';
+import { PermanentError } from './processor-errors.js';
 import type { LogEntry } from './queue-populator-extension.js';
 
 /** What CloudServer stores of an object, as far as extensions need it. */
@@ -54,7 +56,7 @@ export function encodeVersionId(versionId: string): string {
 
 /**
  * The object that an entry tells of; `undefined` for deletions, delete markers, place holders, system
- * databases, and second tellings of one change. @throws SyntaxError when the value is no JSON object.
+ * databases, and second tellings of one change. @throws PermanentError when the value is no JSON object.
  */
 export function describeObject({ type, bucket, key, value }: LogEntry): ObjectEvent | undefined {
   if (type !== 'put' || isSystemDatabase(bucket)) return undefined;
@@ -72,11 +74,15 @@ export function describeObject({ type, bucket, key, value }: LogEntry): ObjectEv
   return { bucket, objectKey, versionId, value: object };
 }
 
-/** @throws SyntaxError */
+/** @throws PermanentError when it is no JSON object: what the log holds does not change */
 export function parseObjectValue(value: string | undefined): ObjectValue {
-  const parsed: unknown = JSON.parse(value ?? '');
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new SyntaxError('an object value is a JSON object');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value ?? '');
+  } catch (err) {
+    throw new PermanentError(`an object value is a JSON object: ${messageOf(err)}`, { cause: err });
   }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new PermanentError('an object value is a JSON object');
   return parsed as ObjectValue;
 }

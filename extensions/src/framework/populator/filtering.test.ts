@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { createRegistry } from '@zenko-modules/common/probe-server';
+import { describeObject } from '../contract/object-event.js';
 import { type LogEntry, QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { createPopulatorMetrics } from '../extension-metrics.js';
@@ -67,6 +68,18 @@ test('a filter that fails for a passing reason loses nothing, publishes once, an
   }).run(batchOf('a', 'b', 'c'), never);
   assert.deepEqual(valuesOf(outgoing), ['early', 'a', 'early', 'b', 'early', 'c']);
   assert.deepEqual([...(outgoing?.keys() ?? [])], ['t']);
+});
+
+test('an entry of which a filter says that trying again cannot help is parked at once', async () => {
+  let calls = 0;
+  const outgoing = await filtering(entry => {
+    calls += 1;
+    if (entry.key === 'b') describeObject({ ...entry, value: '{"a":' });
+  }).run(batchOf('a', 'b', 'c'), never);
+  assert.deepEqual(valuesOf(outgoing), ['early', 'a', 'early', 'c']);
+  const [parked] = outgoing?.get('own-failed') ?? [];
+  assert.equal(parked?.headers?.['error-name'], 'PermanentError');
+  assert.equal(calls, 3);
 });
 
 test('a filter that keeps failing has its entry parked with what a person needs to know', async () => {

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import { isPermanent } from '../contract/processor-errors.js';
 import {
   type EntryFilter,
   type LogEntry,
@@ -99,7 +100,7 @@ export class Filtering {
     let err = first;
     for (let attempt = 1; ; attempt++) {
       metrics.filterFailures.inc({ extension: name });
-      if (attempt >= attempts || this.#patience.left() === 0) {
+      if (isPermanent(err) || attempt >= attempts || this.#patience.left() === 0) {
         add(outgoing, this.#failedTopic, parkedEntry(name, entry, err, attempt));
         metrics.parked.inc({ extension: name, topic: this.#failedTopic });
         log.error(
