@@ -3,6 +3,7 @@
  * mend it. The store compares what it can by itself: the packed store and memcached their checksums, S3 and GridFS those
  * of their backend, and every store the length. What is found is logged and counted.
  */
+import { orAborted } from '@zenko-modules/common/abort';
 import { sleep } from '@zenko-modules/common/deadline';
 import { isErrorType } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
@@ -61,8 +62,6 @@ type Result = 'sound' | 'damaged' | 'gone' | 'unavailable';
 export class BackgroundScrub {
   readonly #options: BackgroundScrubOptions;
   readonly #stopping = new AbortController();
-  /** Rejects when it is to stop. */
-  readonly #stopped: Promise<never>;
   /** When what has been read so far may have been read, by the monotonic clock. */
   #dueMs = 0;
   /** Found in the whole round before this one. */
@@ -70,10 +69,6 @@ export class BackgroundScrub {
 
   private constructor(options: BackgroundScrubOptions) {
     this.#options = options;
-    this.#stopped = new Promise((_resolve, reject) => {
-      this.#stopping.signal.addEventListener('abort', () => reject(new Error('stopping')), { once: true });
-    });
-    this.#stopped.catch(() => undefined);
   }
 
   static start(options: BackgroundScrubOptions): BackgroundScrub {
@@ -124,7 +119,7 @@ export class BackgroundScrub {
     const keys = this.#options.store.keys()[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await Promise.race([keys.next(), this.#stopped]);
+        const next = await this.#unlessStopped(keys.next());
         if (next.done === true) return;
         yield next.value;
       }
@@ -159,11 +154,11 @@ export class BackgroundScrub {
     const opening = this.#options.store.openPastCache(key);
     let bytes = 0;
     try {
-      const blob = await Promise.race([opening, this.#stopped]);
+      const blob = await this.#unlessStopped(opening);
       if (blob.bytes !== undefined) bytes = blob.bytes.length;
       else {
         for (;;) {
-          const piece = await Promise.race([blob.next(), this.#stopped]);
+          const piece = await this.#unlessStopped(blob.next());
           if (piece === undefined) break;
           bytes += piece.length;
           await this.#take(piece.length);
@@ -184,6 +179,13 @@ export class BackgroundScrub {
         () => undefined,
       );
     }
+  }
+
+  /** Rejects as soon as it is to stop; the work itself goes on. */
+  async #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const done = await orAborted(work, this.#stopping.signal);
+    if (this.#isStopping) throw new Error('stopping');
+    return done as T;
   }
 
   /** Waits as long as the bytes that were read may take. */
