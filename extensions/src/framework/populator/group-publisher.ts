@@ -31,10 +31,12 @@ export class Group {
     this.#hasChanges ||= batch.items.length > 0 || batch.gap !== undefined;
     this.#newestTime = batch.items.findLast(item => item !== undefined)?.timestamp ?? this.#newestTime;
     for (const [topic, messages] of outgoing) {
-      for (const { value } of messages) this.#characters += value.length;
-      const gathered = this.#outgoing.get(topic);
-      if (gathered) gathered.push(...messages);
-      else this.#outgoing.set(topic, [...messages]);
+      let gathered = this.#outgoing.get(topic);
+      if (!gathered) this.#outgoing.set(topic, (gathered = []));
+      for (const message of messages) {
+        this.#characters += message.value.length;
+        gathered.push(message);
+      }
     }
   }
 

@@ -112,7 +112,10 @@ test(
 
     const load = { going: true };
     const publishing = (async () => {
-      for (; load.going; await sleep(PAUSE_MS)) await publish();
+      while (load.going) {
+        await publish();
+        await sleep(PAUSE_MS);
+      }
     })();
     try {
       for (const { pid } of processors)
