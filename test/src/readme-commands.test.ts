@@ -1,7 +1,7 @@
 /** The commands of README, CONTRIBUTING and docs, as printed: each is run here, or it says why it cannot be. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { openPage, PROJECT } from '@zenko-modules/extensions/testing/printed-commands';
@@ -46,8 +46,14 @@ test('every command of README, CONTRIBUTING and docs is run, or there is a reaso
   else if (process.env.CI === 'true') assert.fail('aws is not in PATH');
   else t.diagnostic('aws is not in PATH: its commands are not run');
   assert.match(await page.run(take(/ backup /)), /\d/);
+  assert.match(await page.run(take(/^mkdir tls/)), /data-module\.crt: OK\ns3-front\.crt: OK/);
   await running.interrupt();
   assert.match(running.output(), /stopping/);
+
+  await mkdir(path.join(page.folder, 'data'), { recursive: true });
+  const overTls = page.start(take(/^DATA_TLS_PORT/));
+  await overTls.printed(/"DATA_TLS_PORT":/);
+  await overTls.interrupt();
 
   for (const [pattern, reason] of NOT_RUN) {
     const found = [...left].filter(text => pattern.test(text));

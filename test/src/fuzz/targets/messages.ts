@@ -31,7 +31,7 @@ export const messages: Target = {
         await parts.write(pick(random, KEYS), value(random));
         for (const part of parts.watched) await part.check();
         cases += 1;
-        if (cases % GOOD_EVERY === 0) await parts.goodObject(`good-${cases}/helloworld`);
+        if (cases % GOOD_EVERY === 0) await parts.goodObject(`good-${cases}`);
       },
     };
   },
@@ -88,15 +88,21 @@ async function startParts(owner: Owner, options: FuzzOptions) {
       // What is refused at the door is no entry.
       await rpc.call('put', { rpcArgs: [key, text, {}], subLevel: [BUCKET] }).catch(() => undefined);
     },
-    goodObject: async (key: string) => {
-      const object = `/${BUCKET}/${key}`;
-      await sendSigned(s3, { method: 'PUT', path: object, body: 'x' });
+    goodObject: async (bucket: string) => {
+      const object = `/${bucket}/helloworld`;
+      for (const [path, body] of [
+        [`/${bucket}`, ''],
+        [object, 'x'],
+      ] as const) {
+        const { status } = await sendSigned(s3, { method: 'PUT', path, body });
+        if (status !== 200) throw new Finding(`PUT of ${path} is answered with ${status}`);
+      }
       for (const end = Date.now() + TAG_DEADLINE_MS; Date.now() < end;) {
         const { body } = await sendSigned(s3, { path: object, query: { tagging: '' } });
         if (body.includes('<Value>world</Value>')) return;
         await new Promise(resolve => setTimeout(resolve, 50));
       }
-      throw new Finding(`${key} gets no tag`, watched.map(part => part.output()).join('\n'));
+      throw new Finding(`${object} gets no tag`, watched.map(part => part.output()).join('\n'));
     },
   };
 }
