@@ -1,4 +1,5 @@
 /** The health of other parts, as their probes tell it. */
+import { askProbe } from '../ask-probe.js';
 import { messageOf } from '../errors.js';
 import type { NamedHost } from '../settings.js';
 import { withoutUser } from './without-user.js';
@@ -20,13 +21,11 @@ export const urlOf = ({ host, port }: Peer): string =>
 /** Never rejects: a part that does not answer is not ready. */
 export async function healthOf(peer: Peer): Promise<Health> {
   try {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = await fetch(`${urlOf(peer)}/_/ready`, { signal, redirect: 'error' });
-    const { status, reason, role } = (await answer.json()) as Readonly<Record<string, unknown>>;
+    const answer = await askProbe(`${urlOf(peer)}/_/ready`, ANSWER_MS);
+    const { status, reason, role } = JSON.parse(answer.text) as Readonly<Record<string, unknown>>;
     const told = [status, reason, role].filter(text => typeof text === 'string').join(', ');
     return { isReady: answer.status === 200, text: withoutUser(told.slice(0, MAX_REASON)) };
   } catch (err) {
-    const cause = err instanceof Error && err.cause instanceof Error ? err.cause : err;
-    return { isReady: false, text: `no answer: ${withoutUser(messageOf(cause).slice(0, MAX_REASON))}` };
+    return { isReady: false, text: `no answer: ${withoutUser(messageOf(err).slice(0, MAX_REASON))}` };
   }
 }

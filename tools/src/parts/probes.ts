@@ -1,4 +1,5 @@
 /** The probe ports of all parts. */
+import { askProbe } from '@zenko-modules/common/ask-probe';
 import { messageOf } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
 import { type Environment, readSettings, setting, text } from '@zenko-modules/common/settings';
@@ -41,27 +42,24 @@ export interface Health {
 
 export async function healthOf({ url }: Probe): Promise<Health> {
   try {
-    const answer = await fetch(`${url}/_/ready`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const answer = await askProbe(`${url}/_/ready`, ANSWER_MS);
     if (answer.status === 200) return { status: 'ready', reason: '' };
-    const { reason } = (await answer.json()) as { reason?: unknown };
+    const { reason } = JSON.parse(answer.text) as { reason?: unknown };
     return {
       status: 'not ready',
       reason: typeof reason === 'string' ? reason : `it answered ${answer.status}`,
     };
   } catch (err) {
-    const cause = err instanceof Error && err.cause instanceof Error ? err.cause : err;
-    return { status: 'away', reason: messageOf(cause) };
+    return { status: 'away', reason: messageOf(err) };
   }
 }
 
 /** Has a processor pause or resume. Resolves with why it did not, if it did not. */
 export async function command(url: string, name: 'pause' | 'resume'): Promise<string | undefined> {
   try {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = await fetch(`${url}/_/${name}`, { method: 'POST', signal });
-    return answer.status === 200 ? undefined : (await answer.text()).trim();
+    const answer = await askProbe(`${url}/_/${name}`, ANSWER_MS, 'POST');
+    return answer.status === 200 ? undefined : answer.text.trim();
   } catch (err) {
-    const cause = err instanceof Error && err.cause instanceof Error ? err.cause : err;
-    return messageOf(cause);
+    return messageOf(err);
   }
 }
