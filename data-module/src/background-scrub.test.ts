@@ -76,10 +76,12 @@ test('a bit that turns under a blob in the cache is found in the next round, aga
 /** A store of blobs of one piece each. */
 function storeOf(
   blobs: Readonly<Record<string, () => Promise<Partial<OpenBlob>>>>,
-): BackgroundScrubOptions['store'] & { readonly opened: string[]; closed: number } {
+): BackgroundScrubOptions['store'] & { readonly opened: string[]; closed: number; isThere: boolean } {
   const store = {
     opened: [] as string[],
     closed: 0,
+    isThere: true,
+    ping: () => (store.isThere ? Promise.resolve() : Promise.reject(new CatalogueError('InternalError'))),
     async *keys() {
       yield* Object.keys(blobs);
       await Promise.resolve();
@@ -111,6 +113,27 @@ test('what is away or gone is no damage; what ends early, or fails twice, is', a
   assert.deepEqual(await Promise.all(results), [1, 1, 1, 1]);
   assert.deepEqual(store.opened, ['gone', 'early', 'early', 'once', 'once', 'away']);
   assert.equal(store.closed, 3);
+});
+
+test('what fails because the store has gone is no damage', async t => {
+  const store = storeOf({ a: () => Promise.reject(new CatalogueError('InternalError')) });
+  store.isThere = false;
+  const { value } = start(t, store);
+  await until(async () => (await value('blobs_total')) === 1);
+  assert.equal(await value('blobs_total', 'unavailable'), 1);
+  assert.equal(await value('damaged_blobs'), 0);
+});
+
+test('keys that cannot be listed at first are listed later', async t => {
+  const store = storeOf({ a: () => Promise.resolve({}) });
+  let failures = 2;
+  const keys = async function* (): AsyncGenerator<string, void, undefined> {
+    if (failures-- > 0) throw new CatalogueError('ServiceUnavailable');
+    yield* store.keys();
+  };
+  const { value } = start(t, { ...store, keys });
+  await until(async () => (await value('rounds_total')) >= 1);
+  assert.ok((await value('blobs_total', 'sound')) >= 1);
 });
 
 test('it reads no faster than it is told', async t => {

@@ -48,7 +48,7 @@ export function createScrubMetrics(registry: Registry) {
 
 export interface BackgroundScrubOptions {
   /** A layer of its own over the store: what is read here is no work of clients. */
-  readonly store: Pick<CompleteStore, 'keys' | 'openPastCache'>;
+  readonly store: Pick<CompleteStore, 'keys' | 'openPastCache' | 'ping'>;
   readonly bytesPerSecond: number;
   readonly metrics: ScrubMetrics;
   readonly log: Logger;
@@ -90,10 +90,11 @@ export class BackgroundScrub {
 
   async #run(): Promise<void> {
     const { log, begin = Math.random(), metrics, roundPauseMs = ROUND_PAUSE_MS } = this.#options;
-    let skip = Math.floor((await this.#count()) * begin);
-    log.info({ bytesPerSecond: this.#options.bytesPerSecond, skip }, 'scrubbing in the background');
+    log.info({ bytesPerSecond: this.#options.bytesPerSecond }, 'scrubbing in the background');
+    let skip: number | undefined;
     for (;;) {
       try {
+        skip ??= Math.floor((await this.#count()) * begin);
         const damaged = await this.#round(skip);
         // One that did not begin at the beginning was no whole round.
         if (skip === 0) this.#damagedBefore = damaged;
@@ -137,6 +138,8 @@ export class BackgroundScrub {
       let result = await this.#read(key);
       // What is damaged is so when it is read again, too.
       if (result === 'damaged') result = await this.#read(key);
+      // All blobs of a volume that has gone fail so, and none of them is damaged.
+      if (result === 'damaged' && !(await this.#isStoreThere())) result = 'unavailable';
       metrics.blobs.inc({ result });
       if (result === 'damaged') {
         damaged += 1;
@@ -179,6 +182,15 @@ export class BackgroundScrub {
         () => undefined,
       );
     }
+  }
+
+  async #isStoreThere(): Promise<boolean> {
+    return this.#unlessStopped(
+      this.#options.store.ping().then(
+        () => true,
+        () => false,
+      ),
+    );
   }
 
   /** Rejects as soon as it is to stop; the work itself goes on. */

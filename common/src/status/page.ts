@@ -1,9 +1,10 @@
 /** The status page: HTML that stands by itself, with one small script that keeps it fresh. */
 import { createHash } from 'node:crypto';
+import { httpUrl } from '../http-url.js';
 import { chart } from './chart.js';
 import type { History } from './history.js';
 import { markup, Markup } from './markup.js';
-import { type Health, type Peer, urlOf } from './peers.js';
+import type { Health, Peer } from './peers.js';
 
 /** Rows with the same number of cells as there are columns. */
 export interface StatusTable {
@@ -137,7 +138,7 @@ function peerTable(peers: PageContent['peers']): Markup {
   const rows = peers.map(
     ({ peer, health }) =>
       markup`<tr>
-        <td data-column="part"><a href="${urlOf(peer)}/_/status">${peer.name}</a></td>
+        <td data-column="part"><a href="${httpUrl(peer.host, peer.port)}/_/status">${peer.name}</a></td>
         <td data-column="health">${healthMark(health)}</td>
       </tr>`,
   );

@@ -1,6 +1,7 @@
 /** The health of other parts, as their probes tell it. */
 import { askProbe } from '../ask-probe.js';
 import { messageOf } from '../errors.js';
+import { httpUrl } from '../http-url.js';
 import type { NamedHost } from '../settings.js';
 import { withoutUser } from './without-user.js';
 
@@ -15,13 +16,10 @@ export interface Health {
   readonly text: string;
 }
 
-export const urlOf = ({ host, port }: Peer): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-
 /** Never rejects: a part that does not answer is not ready. */
 export async function healthOf(peer: Peer): Promise<Health> {
   try {
-    const answer = await askProbe(`${urlOf(peer)}/_/ready`, ANSWER_MS);
+    const answer = await askProbe(`${httpUrl(peer.host, peer.port)}/_/ready`, ANSWER_MS);
     const { status, reason, role } = JSON.parse(answer.text) as Readonly<Record<string, unknown>>;
     const told = [status, reason, role].filter(text => typeof text === 'string').join(', ');
     return { isReady: answer.status === 200, text: withoutUser(told.slice(0, MAX_REASON)) };

@@ -3,7 +3,7 @@
  * half-way. Those of other modules' uploads that are under way belong to none either, and are left alone: an upload takes
  * `GRIDFS_UPLOAD_MS` and one call at most, and only chunks that are twice as old go. Clocks may so differ by the rest.
  */
-import { onAbort } from '@zenko-modules/common/abort';
+import { orAborted } from '@zenko-modules/common/abort';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -27,24 +27,11 @@ export function sweepOrphans(options: OrphanSweepOptions): Repeated {
   return new Repeated(pauseMs, async signal => {
     try {
       // Its last call ends with the collections, which are closed next.
-      await untilAborted(sweepOnce(options, signal), signal);
+      await orAborted(sweepOnce(options, signal), signal);
     } catch (err) {
-      const level = signal.aborted ? 'debug' : 'warn';
-      options.log[level](
-        { err, reason: messageOf(err) },
-        'chunks without a file cannot be swept; later again',
-      );
+      options.log.warn({ err, reason: messageOf(err) }, 'chunks without a file cannot be swept; later again');
     }
   });
-}
-
-/** Settles as `work` does, or rejects as soon as `signal` is aborted. */
-async function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  let release: () => void = () => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    release = onAbort(signal, () => reject(signal.reason as Error));
-  });
-  await Promise.race([work, aborted]).finally(release);
 }
 
 /** Goes through the index of the chunks, a page at a time, and rests as long as each page took. */

@@ -4,6 +4,7 @@
  * stand on a shelf, and who is ahead waits a moment until the others have taken the oldest of them. Who does
  * not come in that time is left behind, reads for itself, and shares again when it is at the front.
  */
+import { orAborted } from '@zenko-modules/common/abort';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
@@ -138,7 +139,7 @@ export class SharedLog {
     const insistence = { what: 'read the record log', signal, log, onTrouble };
     const batch = await insist(insistence, async () => {
       await this.#note();
-      const known = wait && (await untilAborted(reader.grown(cursor.nextSeq, signal), signal)) === true;
+      const known = wait && (await orAborted(reader.grown(cursor.nextSeq, signal), signal)) === true;
       const read = await reader.read(cursor);
       if (read.items.length === 0 && (known || !read.atEnd)) {
         throw new Error(`it has grown beyond record ${cursor.nextSeq}, and shows nothing from there on`);
@@ -171,14 +172,4 @@ export class SharedLog {
     this.#noted = cursor;
     this.#notedAt = performance.now();
   }
-}
-
-/** `undefined` as soon as `signal` is aborted; what `work` does then is of no interest. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => resolve(undefined);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
