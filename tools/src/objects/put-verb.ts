@@ -123,6 +123,7 @@ async function name({
   readonly contentType: string;
   readonly stored: Stored;
 }): Promise<string | undefined> {
+  let mayBeNamed = false;
   try {
     const before = await current(metadata, path);
     refuseNullVersions(bucket, before);
@@ -143,17 +144,19 @@ async function name({
       checksum: undefined,
     });
     const text = JSON.stringify(value);
-    if (bucket.versioningConfiguration !== null)
-      return await metadata.putVersion(path.bucket, path.key, text);
-    const freed = before === undefined ? [] : freedBy(before.text);
+    const isVersioned = bucket.versioningConfiguration !== null;
+    const freed = isVersioned || before === undefined ? [] : freedBy(before.text);
+    mayBeNamed = true;
+    if (isVersioned) return await metadata.putVersion(path.bucket, path.key, text);
     const expected = [{ sha256: before === undefined ? null : sha256Of(before.text) }];
-    if (!(await metadata.compareAndSwap(path.bucket, path.key, expected, [{ value: text }])))
+    mayBeNamed = await metadata.compareAndSwap(path.bucket, path.key, expected, [{ value: text }]);
+    if (!mayBeNamed)
       throw new ToolError(`${path.bucket}/${path.key}: somebody else changed it at the same time: try again`);
     await removeBlobs(data, freed);
     return undefined;
   } catch (err) {
-    // One that was refused names nothing; of one that was not answered nobody knows, and `orphans` tells later.
-    if (err instanceof ToolError && blob !== undefined) await data.delete(blob);
+    // Of a change that was not answered nobody knows whether it names the blob. One that stays is found by `orphans`.
+    if (!mayBeNamed && blob !== undefined) await data.delete(blob).catch(() => undefined);
     throw err;
   }
 }
