@@ -34,6 +34,10 @@ const ROUNDS: readonly (readonly [Harm, number])[] = [
   ['stall', 8],
 ];
 
+/** Fewer connections that were harmed say nothing: there are further rounds then, up to so many times as many. */
+const LEAST_HARM = 3;
+const MOST = 5;
+
 interface Blob {
   readonly seed: number;
   readonly size: number;
@@ -69,7 +73,9 @@ export function testHarmedTransfers({ name, skip, maxBytes, open }: HarmedTransf
         }
       };
 
-      for (let round = 0; round < rounds; round += 1) {
+      const isEnough = (): boolean => proxy.harmed() > LEAST_HARM && outcomes.whole > 0;
+      // Where harm is to come is random: beyond the last byte of a connection there is none.
+      for (let round = 0; round < rounds || (!isEnough() && round < MOST * rounds); round += 1) {
         const of = random.integer(0, 1) === 0 ? 'answers' : 'requests';
         const afterBytes = random.integer(0, random.integer(0, 3) === 0 ? 2000 : maxBytes + 2000);
         proxy.arm({ harm, of, afterBytes, times: random.integer(1, 3) });
@@ -90,7 +96,7 @@ export function testHarmedTransfers({ name, skip, maxBytes, open }: HarmedTransf
         }
       }
       t.diagnostic(`${outcomes.whole} whole, ${outcomes.failed} failed, ${proxy.harmed()} times harmed`);
-      assert.ok(proxy.harmed() > 3 && outcomes.whole > 0);
+      assert.ok(isEnough());
 
       proxy.arm({ harm, afterBytes: 0, times: 0 });
       for (const [key, blob] of stored) assert.ok(await isWhole(store, key, blob), key);
