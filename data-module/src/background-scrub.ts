@@ -125,6 +125,7 @@ export class BackgroundScrub {
         yield next.value;
       }
     } finally {
+      // Nothing is lost with a listing, and nobody waits for its end.
       void Promise.resolve(keys.return?.()).catch(() => undefined);
     }
   }

@@ -1,5 +1,5 @@
 /** What `/_/status` of the data module shows. */
-import type { ChartSpec } from '@zenko-modules/common/status/history';
+import { type ChartSpec, quantiles } from '@zenko-modules/common/status/history';
 
 export const DATA_CHARTS: readonly ChartSpec[] = [
   {
@@ -27,14 +27,7 @@ export const DATA_CHARTS: readonly ChartSpec[] = [
       },
     ],
   },
-  {
-    title: 'Time of a request',
-    unit: 'seconds',
-    series: [
-      { name: '50 %', reading: { kind: 'quantile', metric: 'data_http_request_seconds', quantile: 0.5 } },
-      { name: '99 %', reading: { kind: 'quantile', metric: 'data_http_request_seconds', quantile: 0.99 } },
-    ],
-  },
+  { title: 'Time of a request', unit: 'seconds', series: quantiles('data_http_request_seconds') },
   {
     title: 'Time of the store, 99 %',
     unit: 'seconds',

@@ -1,16 +1,10 @@
 /** What `/_/status` of the metadata module shows. */
-import type { ChartSpec, Unit } from '@zenko-modules/common/status/history';
+import { type ChartSpec, quantiles, type Unit } from '@zenko-modules/common/status/history';
 import type { StatusTable } from '@zenko-modules/common/status/page';
 import type { MetadataState } from './metadata-metrics.js';
 
 /** A call that waits for records is no slow one. */
 const NOT_WAITING = { call: /^(?!awaitRecords$)/ };
-
-const quantiles = (metric: string, where = {}): ChartSpec['series'] =>
-  [0.5, 0.99].map(quantile => ({
-    name: `${quantile * 100} %`,
-    reading: { kind: 'quantile', metric, quantile, where },
-  }));
 
 export const METADATA_CHARTS: readonly ChartSpec[] = [
   {

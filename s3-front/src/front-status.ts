@@ -1,5 +1,5 @@
 /** What `/_/status` of s3-front shows. */
-import type { ChartSpec } from '@zenko-modules/common/status/history';
+import { type ChartSpec, quantiles } from '@zenko-modules/common/status/history';
 
 export const FRONT_CHARTS: readonly ChartSpec[] = [
   {
@@ -13,12 +13,5 @@ export const FRONT_CHARTS: readonly ChartSpec[] = [
       },
     ],
   },
-  {
-    title: 'Time of a request',
-    unit: 'seconds',
-    series: [
-      { name: '50 %', reading: { kind: 'quantile', metric: 's3_front_request_seconds', quantile: 0.5 } },
-      { name: '99 %', reading: { kind: 'quantile', metric: 's3_front_request_seconds', quantile: 0.99 } },
-    ],
-  },
+  { title: 'Time of a request', unit: 'seconds', series: quantiles('s3_front_request_seconds') },
 ];

@@ -13,6 +13,14 @@ export interface ChartSpec {
   readonly series: readonly { readonly name: string; readonly reading: Reading }[];
 }
 
+/** The median and the 99th percentile of a histogram. */
+export function quantiles(metric: string, where: Readonly<Record<string, RegExp>> = {}): ChartSpec['series'] {
+  return [0.5, 0.99].map(quantile => ({
+    name: `${quantile * 100} %`,
+    reading: { kind: 'quantile', metric, quantile, where },
+  }));
+}
+
 export interface Line {
   readonly name: string;
   /** Oldest first; `NaN` where there is none. */

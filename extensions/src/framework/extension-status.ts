@@ -1,6 +1,6 @@
 /** What `/_/status` of populator and processors shows. */
 import type { LastHandled } from '@zenko-modules/common/status/handled';
-import type { ChartSpec } from '@zenko-modules/common/status/history';
+import { type ChartSpec, quantiles } from '@zenko-modules/common/status/history';
 import { type StatusTable, timeText } from '@zenko-modules/common/status/page';
 import type { PopulatorState } from './extension-metrics.js';
 import type { TopicGroup } from './queue/backlog-metrics.js';
@@ -35,14 +35,7 @@ export const PROCESSOR_CHARTS: readonly ChartSpec[] = [
       },
     ],
   },
-  {
-    title: 'Time of an attempt',
-    unit: 'seconds',
-    series: [
-      { name: '50 %', reading: { kind: 'quantile', metric: 'processor_attempt_seconds', quantile: 0.5 } },
-      { name: '99 %', reading: { kind: 'quantile', metric: 'processor_attempt_seconds', quantile: 0.99 } },
-    ],
-  },
+  { title: 'Time of an attempt', unit: 'seconds', series: quantiles('processor_attempt_seconds') },
   {
     title: 'Not done yet',
     unit: 'messages',
