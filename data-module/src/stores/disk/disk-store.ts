@@ -1,6 +1,6 @@
 /**
- * Blobs as files. A blob appears under its name only when it is complete and synced: it is written under a
- * temporary name, the file synced, renamed, and the folder synced.
+ * Blobs as files. A blob appears under its name only when it is complete: it is written under a temporary name and renamed.
+ * Its key is known to nobody before bytes and name are on stable storage.
  */
 import { constants } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
@@ -21,8 +21,8 @@ import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
 import { FileCalls, type OpenFile } from './file-calls.js';
 import { openBlobFile } from './file-reader.js';
+import { type FileSystem, fileSystemOf } from './file-system.js';
 import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
-import { isLocalFileSystem } from './local-file-system.js';
 import { UsedVolumes } from './used-volumes.js';
 import { Volume } from './volume.js';
 
@@ -30,9 +30,6 @@ import { Volume } from './volume.js';
 const CHECK_ROOM_FROM_BYTES = 16 * 1024 * 1024;
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-
-/** On Linux a write can be synced by the call that makes it. */
-const SYNCED_BY_WRITE = process.platform === 'linux' ? constants.O_DSYNC : 0;
 
 const DEFAULT_TIMEOUT_MS = Number(DISK_SETTINGS.DISK_TIMEOUT_MS.default);
 const ALONE: WorkerPlace = { index: 0, count: 1 };
@@ -77,6 +74,8 @@ export interface DiskStoreOptions {
   readonly allowEmpty?: boolean;
   /** Whether the volume's folders are made at once, which saves each upload a look; a volume of few blobs needs few. */
   readonly folders?: 'all' | 'as needed';
+  /** Left out: the system is asked. */
+  readonly fileSystem?: FileSystem;
 }
 
 /**
@@ -93,9 +92,11 @@ export async function openDiskStore(
     used,
     allowEmpty = false,
     folders = 'all',
+    fileSystem,
   }: DiskStoreOptions = {},
 ): Promise<DiskStore> {
-  const calls = new FileCalls(timeoutMs, await isLocalFileSystem(folder));
+  const { isLocal, syncsNames } = fileSystem ?? (await fileSystemOf(folder, log));
+  const calls = new FileCalls(timeoutMs, isLocal);
   try {
     const idBefore = await used?.idAt(folder);
     const volume = await Volume.open(folder, calls, folders, () => {
@@ -107,7 +108,7 @@ export async function openDiskStore(
     });
     await used?.remember(folder, volume.id);
     await sweepUploads(path.join(folder, UPLOADS_FOLDER), worker, log);
-    return new DiskStore(volume, calls, worker, log);
+    return new DiskStore(volume, calls, worker, syncsNames, log);
   } catch (err) {
     calls.stop();
     if (err instanceof StartError) throw err;
@@ -131,12 +132,14 @@ export class DiskStore implements MovableStore {
   readonly #volume: Volume;
   readonly #calls: FileCalls;
   readonly #uploadPrefix: string;
+  readonly #syncsNames: boolean;
   readonly #log: Logger;
 
-  constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, log: Logger) {
+  constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, syncsNames: boolean, log: Logger) {
     this.#volume = volume;
     this.#calls = calls;
     this.#uploadPrefix = path.join(volume.path, UPLOADS_FOLDER, `${worker.index}.`);
+    this.#syncsNames = syncsNames;
     this.#log = log;
   }
 
@@ -159,29 +162,19 @@ export class DiskStore implements MovableStore {
   }
 
   async putAs(key: string, source: Readable, size: number): Promise<void> {
-    await this.#store(key, async temporary => {
-      await this.#checkRoom(size);
-      const file = await this.#create(temporary, NEW_FILE);
-      try {
-        await writeStream(source, file);
-        await file.datasync();
-      } finally {
-        file.close();
-      }
+    await this.#checkRoom(size);
+    await this.#store(key, async file => {
+      await writeStream(source, file);
+      // This may take long. A crash within it leaves an upload, which the next start removes, rather than a blob.
+      await file.datasync();
     });
   }
 
   async putSmall(bytes: Buffer): Promise<string> {
     const key = newBlobKey();
-    await this.#store(key, async temporary => {
-      const file = await this.#create(temporary, NEW_FILE | SYNCED_BY_WRITE);
-      try {
-        await writeAll([bytes], file);
-        // Without a byte there was no write that could sync.
-        if (SYNCED_BY_WRITE === 0 || bytes.length === 0) await file.datasync();
-      } finally {
-        file.close();
-      }
+    await this.#store(key, async file => {
+      await writeAll([bytes], file);
+      if (!this.#syncsNames) await file.datasync();
     });
     return key;
   }
@@ -228,12 +221,18 @@ export class DiskStore implements MovableStore {
     return Promise.resolve();
   }
 
-  /** `write` leaves a whole, synced file of the name that it is given; this makes it a blob. */
-  async #store(key: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  /** `write` gives a new file its bytes; this makes it a blob. It syncs them where the sync of a name would not. */
+  async #store(key: string, write: (file: OpenFile) => Promise<void>): Promise<void> {
     const temporary = this.#uploadPrefix + key;
     try {
-      await write(temporary);
-      await this.#publish(temporary, key);
+      const file = await this.#create(temporary);
+      try {
+        await write(file);
+        await this.#rename(temporary, key);
+        await this.#syncName(file, key);
+      } finally {
+        file.close();
+      }
     } catch (err) {
       await this.#discard(temporary);
       // A missing file is never the caller's fault here: a folder of the volume has gone.
@@ -244,17 +243,17 @@ export class DiskStore implements MovableStore {
     }
   }
 
-  async #create(temporary: string, flags: number): Promise<OpenFile> {
+  async #create(temporary: string): Promise<OpenFile> {
     try {
-      return await this.#calls.open(temporary, flags);
+      return await this.#calls.open(temporary, NEW_FILE);
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
       await this.#volume.restoreFolders();
-      return this.#calls.open(temporary, flags);
+      return this.#calls.open(temporary, NEW_FILE);
     }
   }
 
-  async #publish(temporary: string, key: string): Promise<void> {
+  async #rename(temporary: string, key: string): Promise<void> {
     const file = blobFile(this.#volume.path, key);
     try {
       await this.#calls.rename(temporary, file);
@@ -263,11 +262,15 @@ export class DiskStore implements MovableStore {
       await this.#volume.restoreFolders(key);
       await this.#calls.rename(temporary, file);
     }
+  }
+
+  async #syncName(file: OpenFile, key: string): Promise<void> {
     try {
-      await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
+      if (this.#syncsNames) await file.sync();
+      else await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
     } catch (err) {
       // Nobody learns the key of this blob, so nobody would ever delete it.
-      await this.#discard(file);
+      await this.#discard(blobFile(this.#volume.path, key));
       throw err;
     }
   }

@@ -1,0 +1,98 @@
+/** Bytes and name of a blob are on stable storage before its key is told: seen in the system calls. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'node:test';
+import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { driverOf } from './file-system.js';
+
+const CAN_TRACE = spawnSync('strace', ['-f', '-e', 'trace=none', 'true']).status === 0;
+const STORE = new URL('disk-store.js', import.meta.url).href;
+const SIZES = { small: 1000, empty: 0, large: 3 * 1024 * 1024 };
+
+/** A call to the system: the lines of the trace in which it began and ended. */
+interface Call {
+  readonly text: string;
+  readonly begin: number;
+  end: number;
+}
+
+function callsIn(trace: string): Call[] {
+  const calls: Call[] = [];
+  const running = new Map<string, Call>();
+  for (const [line, whole] of trace.split('\n').entries()) {
+    const [, pid = '', text = ''] = /^(\d+) +(.*)$/.exec(whole) ?? [];
+    const resumed = / resumed>.*= 0/.test(text) ? running.get(pid) : undefined;
+    if (resumed !== undefined) resumed.end = line;
+    else if (text.includes('<unfinished')) {
+      const call = { text, begin: line, end: Infinity };
+      running.set(pid, call);
+      calls.push(call);
+    } else if (!text.startsWith('<...')) calls.push({ text, begin: line, end: line });
+  }
+  return calls;
+}
+
+for (const syncsNames of [true, false]) {
+  const name = `a key is told when the blob is durable, where the sync of a file ${syncsNames ? 'brings' : 'does not bring'} its name along`;
+  test(name, { skip: CAN_TRACE ? false : 'needs strace, and a system that allows it' }, async t => {
+    const volume = await temporaryFolder(t);
+    const script = `
+      import { writeSync } from 'node:fs';
+      import { Readable } from 'node:stream';
+      const { openDiskStore } = await import(${JSON.stringify(STORE)});
+      const { silentLogger } = await import('@zenko-modules/common/logger');
+      const fileSystem = { isLocal: true, syncsNames: ${syncsNames} };
+      const store = await openDiskStore(${JSON.stringify(volume)}, silentLogger(), { folders: 'as needed', fileSystem });
+      for (const size of ${JSON.stringify(Object.values(SIZES))}) {
+        const bytes = Buffer.alloc(size, 'x');
+        const isSmall = size < 100_000;
+        const key = await (isSmall ? store.putSmall(bytes) : store.put(Readable.from([bytes]), size));
+        writeSync(1, 'told ' + key);
+      }
+      await store.close();`;
+    const file = path.join(await temporaryFolder(t), 'trace');
+    const tracing = ['-f', '-y', '-e', 'trace=rename,fsync,fdatasync,write', '-s', '100', '-o', file];
+    execFileSync('strace', [...tracing, process.execPath, '--input-type=module', '-e', script], {
+      cwd: import.meta.dirname,
+    });
+    const calls = callsIn(await readFile(file, 'utf8'));
+    const keys = calls.flatMap(({ text }) => /"told (\w+)"/.exec(text)?.[1] ?? []);
+    assert.equal(keys.length, Object.keys(SIZES).length);
+    for (const key of keys) {
+      const find = (pattern: RegExp): Call[] => calls.filter(({ text }) => pattern.test(text));
+      const [told] = find(new RegExp(`"told ${key}"`));
+      const [renamed] = find(new RegExp(`^rename\\(.*/${key}"`));
+      const write = find(new RegExp(`^write\\(.*${key}.*>, "x`)).at(-1);
+      assert.ok(told && renamed, key);
+      const between = ({ begin, end }: Call, from: Call | undefined): boolean =>
+        begin > (from?.end ?? 0) && end < told.begin;
+      // The name of a file that is open follows it.
+      const ofFile = find(new RegExp(`^f(data)?sync\\(\\d+<.*${key}`));
+      assert.ok(
+        ofFile.some(call => between(call, write)),
+        `${key}: its bytes are synced`,
+      );
+      const [, folder = ''] = /"([^"]*)\/[^/"]*"\)/.exec(renamed.text) ?? [];
+      const ofName = syncsNames
+        ? find(new RegExp(`^fsync\\(\\d+<.*${key}`))
+        : find(new RegExp(`^fsync\\(\\d+<${folder}>`));
+      assert.ok(
+        ofName.some(call => between(call, renamed)),
+        `${key}: its name is synced`,
+      );
+    }
+  });
+}
+
+test("the driver of a device is found in Linux' table of mounts", () => {
+  const mounts = [
+    '23 28 0:21 / /proc rw,nosuid shared:13 - proc proc rw',
+    '28 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard',
+    '61 28 259:262 / /data rw shared:30 master:2 - xfs /dev/nvme9n1 rw',
+  ].join('\n');
+  assert.equal(driverOf(254 * 256, mounts), 'ext4');
+  assert.equal(driverOf((259 << 8) | 6 | (1 << 20), mounts), 'xfs');
+  assert.equal(driverOf(254 * 256 + 1, mounts), undefined);
+});
