@@ -44,7 +44,7 @@ export class FileCalls {
   #lastAnswer = 0;
   #isStalled = false;
 
-  /** @param closesAtOnce closing what was only read never waits, so it need not go through a thread */
+  /** @param closesAtOnce closing a file without unsynced bytes never waits, so it need not go through a thread */
   constructor(limitMs: number, closesAtOnce = false) {
     this.#limitMs = limitMs;
     this.#closesAtOnce = closesAtOnce;
@@ -62,7 +62,7 @@ export class FileCalls {
     const fd = await this.call<number>(done => fs.open(path, flags, 0o666, done), {
       undo: late => fs.close(late),
     });
-    return new OpenFile(this, fd, this.#closesAtOnce && flags === constants.O_RDONLY);
+    return new OpenFile(this, fd, this.#closesAtOnce);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -155,6 +155,7 @@ export class OpenFile {
   readonly #closesAtOnce: boolean;
   #running = 0;
   #isClosing = false;
+  #isDirty = false;
 
   constructor(calls: FileCalls, fd: number, closesAtOnce: boolean) {
     this.#calls = calls;
@@ -173,6 +174,7 @@ export class OpenFile {
 
   /** Appends some of the bytes; resolves with how many. */
   write(buffers: readonly Buffer[]): Promise<number> {
+    this.#isDirty = true;
     const [first] = buffers;
     return this.#call<number>(done =>
       buffers.length === 1 && first !== undefined
@@ -189,8 +191,9 @@ export class OpenFile {
     return this.#call<undefined>(done => fs.ftruncate(this.#fd, size, withoutValue(done)));
   }
 
-  sync(): Promise<void> {
-    return this.#call<undefined>(done => fs.fsync(this.#fd, withoutValue(done)));
+  async sync(): Promise<void> {
+    await this.#call<undefined>(done => fs.fsync(this.#fd, withoutValue(done)));
+    this.#isDirty = false;
   }
 
   /** Closes the file as soon as no call on it is left: until then its number must not be given to another. */
@@ -201,7 +204,7 @@ export class OpenFile {
   }
 
   #release(): void {
-    if (this.#closesAtOnce) fs.closeSync(this.#fd);
+    if (this.#closesAtOnce && !this.#isDirty) fs.closeSync(this.#fd);
     else fs.close(this.#fd, () => undefined);
   }
 
