@@ -13,16 +13,21 @@ export class Owner {
   readonly #handle: FileHandle;
   readonly #inode: bigint;
   readonly #calls: FileCalls;
+  readonly #isLocal: boolean;
 
-  private constructor(calls: FileCalls, file: string, handle: FileHandle, inode: bigint) {
+  private constructor(calls: FileCalls, isLocal: boolean, file: string, handle: FileHandle, inode: bigint) {
     this.#calls = calls;
+    this.#isLocal = isLocal;
     this.#file = file;
     this.#handle = handle;
     this.#inode = inode;
   }
 
-  /** Takes the folder over: whoever had it before acknowledges nothing from now on. */
-  static async take(calls: FileCalls, folder: string): Promise<Owner> {
+  /**
+   * Takes the folder over: whoever had it before acknowledges nothing from now on.
+   * @param isLocal the file system asks nobody else what a name stands for
+   */
+  static async take(calls: FileCalls, folder: string, isLocal: boolean): Promise<Owner> {
     const file = path.join(folder, 'owner');
     const temporary = `${file}.${randomUUID()}.tmp`;
     const handle = await open(temporary, 'wx');
@@ -31,7 +36,7 @@ export class Owner {
       await handle.sync();
       await rename(temporary, file);
       await syncFolder(folder);
-      return new Owner(calls, file, handle, (await handle.stat({ bigint: true })).ino);
+      return new Owner(calls, isLocal, file, handle, (await handle.stat({ bigint: true })).ino);
     } catch (err) {
       await handle.close();
       throw err;
@@ -40,9 +45,10 @@ export class Owner {
 
   /** @throws CatalogueError ServiceUnavailable when another process has taken the folder over. */
   async check(): Promise<void> {
-    const { ino } = await this.#calls.call<fs.BigIntStats>(done =>
-      fs.stat(this.#file, { bigint: true }, done),
-    );
+    // Each batch asks. The entry of a file that is open stays in memory: there is nothing that a thread could wait for.
+    const { ino } = this.#isLocal
+      ? fs.statSync(this.#file, { bigint: true })
+      : await this.#calls.call<fs.BigIntStats>(done => fs.stat(this.#file, { bigint: true }, done));
     if (ino === this.#inode) return;
     throw new CatalogueError('ServiceUnavailable', 'another process has opened the store since');
   }

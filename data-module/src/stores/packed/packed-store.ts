@@ -12,6 +12,7 @@ import type { ByteRange, ChooseRange, DiskUsage, MovableStore, OpenBlob } from '
 import { nameDiskError } from '../disk/disk-errors.js';
 import { type DiskStore, openDiskStore } from '../disk/disk-store.js';
 import { FileCalls } from '../disk/file-calls.js';
+import { fileSystemOf } from '../disk/file-system.js';
 import { type Location, LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
 import { Compactor } from './compactor.js';
@@ -62,12 +63,13 @@ export async function openPackedStore(
   registry = new Registry(),
 ): Promise<PackedStore> {
   const large = path.join(folder, 'files');
-  const calls = new FileCalls(options.DISK_TIMEOUT_MS);
+  const { isLocal } = await fileSystemOf(folder, log);
+  const calls = new FileCalls(options.DISK_TIMEOUT_MS, isLocal);
   const files = new SegmentFiles(calls, path.join(folder, 'segments'), path.join(folder, 'damaged'));
   try {
     await mkdir(large, { recursive: true });
     await syncFolder(folder);
-    const owner = await Owner.take(calls, folder);
+    const owner = await Owner.take(calls, folder, isLocal);
     const started = performance.now();
     const { catalog, lastSegment, damaged } = await loadCatalog(calls, files, log);
     const metrics = createPackedMetrics(registry, () => catalog.figures());
