@@ -11,11 +11,19 @@ import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { StartError } from '@zenko-modules/common/start-error';
-import type { ByteRange, ChooseRange, DiskUsage, MovableStore, OpenBlob } from '../../data-store.js';
+import {
+  type ByteRange,
+  type ChooseRange,
+  type DiskUsage,
+  type MovableStore,
+  type OpenBlob,
+  SMALL_BYTES,
+} from '../../data-store.js';
 import { newBlobKey } from '../blob-key.js';
 import { streamOf } from '../open-blobs.js';
 import type { StorePlugin, WorkerPlace } from '../plugin.js';
 import { blobKeys } from './blob-keys.js';
+import { CachedReads } from './cached-reads.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
@@ -108,7 +116,7 @@ export async function openDiskStore(
     });
     await used?.remember(folder, volume.id);
     await sweepUploads(path.join(folder, UPLOADS_FOLDER), worker, log);
-    return new DiskStore(volume, calls, worker, syncsNames, log);
+    return new DiskStore(volume, calls, worker, { isLocal, syncsNames }, log);
   } catch (err) {
     calls.stop();
     if (err instanceof StartError) throw err;
@@ -133,13 +141,15 @@ export class DiskStore implements MovableStore {
   readonly #calls: FileCalls;
   readonly #uploadPrefix: string;
   readonly #syncsNames: boolean;
+  readonly #cached: CachedReads;
   readonly #log: Logger;
 
-  constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, syncsNames: boolean, log: Logger) {
+  constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, fileSystem: FileSystem, log: Logger) {
     this.#volume = volume;
     this.#calls = calls;
     this.#uploadPrefix = path.join(volume.path, UPLOADS_FOLDER, `${worker.index}.`);
-    this.#syncsNames = syncsNames;
+    this.#syncsNames = fileSystem.syncsNames;
+    this.#cached = new CachedReads(fileSystem.isLocal);
     this.#log = log;
   }
 
@@ -176,6 +186,7 @@ export class DiskStore implements MovableStore {
       await writeAll([bytes], file);
       if (!this.#syncsNames) await file.datasync();
     });
+    this.#cached.note(key);
     return key;
   }
 
@@ -193,8 +204,20 @@ export class DiskStore implements MovableStore {
 
   open(key: string, choose: ChooseRange): Promise<OpenBlob> {
     return this.#find(async () => {
+      const file = blobFile(this.#volume.path, key);
+      const cached = this.#cached.read(key, file, choose);
+      if (cached !== undefined) return cached;
+      const blob = await openBlobFile(await this.#calls.open(file, constants.O_RDONLY), choose);
+      if (blob.size <= SMALL_BYTES) this.#cached.note(key);
+      return blob;
+    });
+  }
+
+  /** Whoever reads all blobs, one after the other, does not come back for one. */
+  openPastCache(key: string): Promise<OpenBlob> {
+    return this.#find(async () => {
       const file = await this.#calls.open(blobFile(this.#volume.path, key), constants.O_RDONLY);
-      return openBlobFile(file, choose);
+      return openBlobFile(file, () => undefined);
     });
   }
 

@@ -1,4 +1,5 @@
 /** Reading blobs out of files. */
+import fs, { constants } from 'node:fs';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { type ByteRange, type ChooseRange, type OpenBlob, SMALL_BYTES } from '../../data-store.js';
 import { lengthOf, HeldBlob } from '../open-blobs.js';
@@ -24,14 +25,39 @@ export async function openBlobFile(file: OpenFile, choose: ChooseRange): Promise
     const buffer = pieces.take();
     const read = await file.read(buffer, FIRST_READ_BYTES, 0);
     if (read === FIRST_READ_BYTES) return await openLargeFile(file, choose, buffer);
-    const range = choose(read);
-    const bytes = Buffer.from(buffer.subarray(range?.start ?? 0, range === undefined ? read : range.end + 1));
-    pieces.give(buffer);
     file.close();
-    return new HeldBlob(read, range, bytes);
+    return takeOut(buffer, read, choose);
   } catch (err) {
     file.close();
     throw err;
+  }
+}
+
+/**
+ * Reads what `choose` wants of the small blob in `file`, without a thread: everything waits for it. `undefined` when it is
+ * a large one.
+ */
+export function readSmallFile(file: string, choose: ChooseRange): OpenBlob | undefined {
+  const fd = fs.openSync(file, constants.O_RDONLY);
+  const buffer = pieces.take();
+  let read = FIRST_READ_BYTES;
+  try {
+    read = fs.readSync(fd, buffer, 0, FIRST_READ_BYTES, 0);
+  } finally {
+    fs.closeSync(fd);
+    if (read === FIRST_READ_BYTES) pieces.give(buffer);
+  }
+  return read === FIRST_READ_BYTES ? undefined : takeOut(buffer, read, choose);
+}
+
+/** The blob of `size` bytes in `buffer`, which is given back. */
+function takeOut(buffer: Buffer, size: number, choose: ChooseRange): OpenBlob {
+  try {
+    const range = choose(size);
+    const end = range === undefined ? size : range.end + 1;
+    return new HeldBlob(size, range, Buffer.from(buffer.subarray(range?.start ?? 0, end)));
+  } finally {
+    pieces.give(buffer);
   }
 }
 
