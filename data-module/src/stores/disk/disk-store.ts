@@ -37,6 +37,12 @@ import { Volume } from './volume.js';
 /** Uploads from this size on are refused at once when the disk has no room for them. */
 const CHECK_ROOM_FROM_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Syncing more than this may take long. Then it is done before the file is renamed: a crash within it leaves an upload, which
+ * the next start removes, rather than a blob that nobody knows.
+ */
+const ONE_SYNC_BYTES = 16 * 1024 * 1024;
+
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 const DEFAULT_TIMEOUT_MS = Number(DISK_SETTINGS.DISK_TIMEOUT_MS.default);
@@ -175,8 +181,7 @@ export class DiskStore implements MovableStore {
     await this.#checkRoom(size);
     await this.#store(key, async file => {
       await writeStream(source, file);
-      // This may take long. A crash within it leaves an upload, which the next start removes, rather than a blob.
-      await file.datasync();
+      if (!this.#syncsNames || size > ONE_SYNC_BYTES) await file.datasync();
     });
   }
 

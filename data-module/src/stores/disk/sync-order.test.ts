@@ -9,7 +9,7 @@ import { driverOf } from './file-system.js';
 
 const CAN_TRACE = spawnSync('strace', ['-f', '-e', 'trace=none', 'true']).status === 0;
 const STORE = new URL('disk-store.js', import.meta.url).href;
-const SIZES = { small: 1000, empty: 0, large: 3 * 1024 * 1024 };
+const SIZES = { small: 1000, empty: 0, medium: 3 * 1024 * 1024, large: 17 * 1024 * 1024 };
 
 /** A call to the system: the lines of the trace in which it began and ended. */
 interface Call {
