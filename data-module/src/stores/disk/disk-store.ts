@@ -24,6 +24,7 @@ import { streamOf } from '../open-blobs.js';
 import type { StorePlugin, WorkerPlace } from '../plugin.js';
 import { blobKeys } from './blob-keys.js';
 import { CachedReads } from './cached-reads.js';
+import { DeletionSyncs } from './deletion-syncs.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
@@ -148,6 +149,7 @@ export class DiskStore implements MovableStore {
   readonly #uploadPrefix: string;
   readonly #syncsNames: boolean;
   readonly #cached: CachedReads;
+  readonly #deletions: DeletionSyncs;
   readonly #log: Logger;
 
   constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, fileSystem: FileSystem, log: Logger) {
@@ -156,6 +158,7 @@ export class DiskStore implements MovableStore {
     this.#uploadPrefix = path.join(volume.path, UPLOADS_FOLDER, `${worker.index}.`);
     this.#syncsNames = fileSystem.syncsNames;
     this.#cached = new CachedReads(fileSystem.isLocal);
+    this.#deletions = new DeletionSyncs(calls, `${this.#uploadPrefix}deletion.`);
     this.#log = log;
   }
 
@@ -229,7 +232,9 @@ export class DiskStore implements MovableStore {
   async delete(key: string): Promise<void> {
     await this.#find(async () => {
       await this.#calls.unlink(blobFile(this.#volume.path, key));
-      await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
+      const folder = blobFolder(this.#volume.path, key);
+      if (this.#syncsNames) await this.#deletions.sync(folder);
+      else await this.#calls.syncFolder(folder);
     });
   }
 

@@ -1,4 +1,4 @@
-/** Bytes and name of a blob are on stable storage before its key is told: seen in the system calls. */
+/** Bytes and name of a blob are on stable storage before its key is told, and a deletion before it is: seen in the system calls. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -35,7 +35,7 @@ function callsIn(trace: string): Call[] {
 }
 
 for (const syncsNames of [true, false]) {
-  const name = `a key is told when the blob is durable, where the sync of a file ${syncsNames ? 'brings' : 'does not bring'} its name along`;
+  const name = `a blob is durable when its key is told, and gone for good when that is, where the sync of a file ${syncsNames ? 'brings' : 'does not bring'} its name along`;
   test(name, { skip: CAN_TRACE ? false : 'needs strace, and a system that allows it' }, async t => {
     const volume = await temporaryFolder(t);
     const script = `
@@ -45,15 +45,21 @@ for (const syncsNames of [true, false]) {
       const { silentLogger } = await import('@zenko-modules/common/logger');
       const fileSystem = { isLocal: true, syncsNames: ${syncsNames} };
       const store = await openDiskStore(${JSON.stringify(volume)}, silentLogger(), { folders: 'as needed', fileSystem });
+      const keys = [];
       for (const size of ${JSON.stringify(Object.values(SIZES))}) {
         const bytes = Buffer.alloc(size, 'x');
         const isSmall = size < 100_000;
         const key = await (isSmall ? store.putSmall(bytes) : store.put(Readable.from([bytes]), size));
         writeSync(1, 'told ' + key);
+        keys.push(key);
       }
+      await Promise.all(keys.map(async key => {
+        await store.delete(key);
+        writeSync(1, 'deleted ' + key);
+      }));
       await store.close();`;
     const file = path.join(await temporaryFolder(t), 'trace');
-    const tracing = ['-f', '-y', '-e', 'trace=rename,fsync,fdatasync,write', '-s', '100', '-o', file];
+    const tracing = ['-f', '-y', '-e', 'trace=rename,unlink,fsync,fdatasync,write', '-s', '100', '-o', file];
     execFileSync('strace', [...tracing, process.execPath, '--input-type=module', '-e', script], {
       cwd: import.meta.dirname,
     });
@@ -81,6 +87,15 @@ for (const syncsNames of [true, false]) {
       assert.ok(
         ofName.some(call => between(call, renamed)),
         `${key}: its name is synced`,
+      );
+      const [deleted] = find(new RegExp(`"deleted ${key}"`));
+      const [unlinked] = find(new RegExp(`^unlink\\(.*/${key}"`));
+      assert.ok(deleted && unlinked, key);
+      // Where the journal is written in order any later entry will do.
+      const syncs = syncsNames ? find(/^fsync/) : find(new RegExp(`^fsync\\(\\d+<${folder}>`));
+      assert.ok(
+        syncs.some(({ begin, end }) => begin > unlinked.end && end < deleted.begin),
+        `${key}: its deletion is synced`,
       );
     }
   });
