@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { HttpStore } from '../../testing/http-store.js';
-import { startTestModule } from '../../testing/start-module.js';
+import { lastingModule } from '../../testing/lasting-module.js';
 import { testStoreContract } from '../../testing/store-contract.js';
 import { type DiskStore, openDiskStore } from './disk-store.js';
 
@@ -30,19 +29,11 @@ for (const workers of ['1', '2'])
   testStoreContract({
     name: `disk over HTTP, workers: ${workers}`,
     boundaries: [256 * 1024],
-    open: async t => {
-      const folder = await temporaryFolder(t);
+    open: lastingModule(async file => {
+      const folder = await temporaryFolder(file);
       const env = { DATA_DIR: folder, DATA_WORKERS: workers };
-      const module = await startTestModule(t, env);
-      return {
-        store: new HttpStore(module.port),
-        residue: () => countFiles(folder),
-        reopen: async () => {
-          await module.close();
-          return new HttpStore((await startTestModule(t, env)).port);
-        },
-      };
-    },
+      return { env, residue: () => countFiles(folder) };
+    }),
   });
 
 async function countFiles(folder: string): Promise<number> {

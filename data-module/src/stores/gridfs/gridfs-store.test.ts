@@ -1,7 +1,6 @@
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { HttpStore } from '../../testing/http-store.js';
-import { startTestModule } from '../../testing/start-module.js';
+import { lastingModule } from '../../testing/lasting-module.js';
 import { testStoreContract } from '../../testing/store-contract.js';
 import { GridFsStore } from './gridfs-store.js';
 import { gridFsEnvironment, gridFsOptions, newPlace } from './testing/gridfs-place.js';
@@ -35,18 +34,13 @@ testStoreContract({
   skip: mongodbMissing,
   boundaries: [DEFAULT_CHUNK],
   largeBytes: 32 * MiB,
-  open: async t => {
-    const place = await newPlace(t);
+  open: lastingModule(async file => {
+    const place = await newPlace(file);
     const env = {
       DATA_BACKEND: 'gridfs',
-      DATA_DIR: await temporaryFolder(t),
+      DATA_DIR: await temporaryFolder(file),
       ...gridFsEnvironment(place),
     };
-    const module = await startTestModule(t, env);
-    const reopen = async () => {
-      await module.close();
-      return new HttpStore((await startTestModule(t, env)).port);
-    };
-    return { store: new HttpStore(module.port), residue: place.count, reopen };
-  },
+    return { env, residue: place.count };
+  }),
 });

@@ -2,11 +2,10 @@ import { anyMemcached, anyMemcachedMissing } from '@zenko-modules/common/testing
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import type { Environment } from '@zenko-modules/common/settings';
 import type { TestContext } from 'node:test';
-import { HttpStore } from '../../testing/http-store.js';
+import { type FileOwner, lastingModule } from '../../testing/lasting-module.js';
 import { countItems } from '../../testing/memcached-items.js';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { openStore } from '../open-store.js';
-import { startTestModule } from '../../testing/start-module.js';
 import { type StoreUnderTest, testStoreContract } from '../../testing/store-contract.js';
 import { memcachedStore } from './memcached-store.js';
 
@@ -14,7 +13,7 @@ const DEFAULT_CHUNK = 252_000;
 const SMALL_CHUNK = 20_000;
 
 /** Servers of the test's own, or named ones, and the environment that leads the store to them. */
-async function onMemcached(t: TestContext, count: number, env: Environment) {
+async function onMemcached(t: FileOwner, count: number, env: Environment) {
   const servers = await anyMemcached(t, count, { args: ['-M', '-m', '512'] });
   const folder = await temporaryFolder(t);
   const hosts = servers.map(({ host, port }) => `${host}:${port}`).join(',');
@@ -56,13 +55,5 @@ for (const workers of ['1', '2'])
     skip: anyMemcachedMissing,
     boundaries: [DEFAULT_CHUNK],
     largeBytes: 32 * 1024 * 1024,
-    open: async t => {
-      const { env, residue } = await onMemcached(t, 1, { DATA_WORKERS: workers });
-      const module = await startTestModule(t, env);
-      const reopen = async () => {
-        await module.close();
-        return new HttpStore((await startTestModule(t, env)).port);
-      };
-      return { store: new HttpStore(module.port), residue, reopen };
-    },
+    open: lastingModule(file => onMemcached(file, 1, { DATA_WORKERS: workers })),
   });

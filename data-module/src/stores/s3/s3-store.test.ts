@@ -1,10 +1,7 @@
-import type { TestContext } from 'node:test';
 import { silentLogger } from '@zenko-modules/common/logger';
-import type { Environment } from '@zenko-modules/common/settings';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { HttpStore } from '../../testing/http-store.js';
+import { lastingModule } from '../../testing/lasting-module.js';
 import { motoMissing, newBucket, sharedMoto } from '../../testing/moto-server.js';
-import { startTestModule } from '../../testing/start-module.js';
 import { testStoreContract } from '../../testing/store-contract.js';
 import { S3Store } from './s3-store.js';
 import { s3Environment, s3Options } from './testing/s3-options.js';
@@ -33,25 +30,13 @@ testStoreContract({
   },
 });
 
-async function environment(t: TestContext): Promise<{ env: Environment; count: () => Promise<number> }> {
-  const bucket = await newBucket(t, (await sharedMoto()).port);
-  return {
-    env: { DATA_BACKEND: 's3', DATA_DIR: await temporaryFolder(t), ...s3Environment(bucket) },
-    count: bucket.count,
-  };
-}
-
 testStoreContract({
   name: 's3 over HTTP',
   skip: motoMissing,
   boundaries: [5 * MiB],
-  open: async t => {
-    const { env, count } = await environment(t);
-    const module = await startTestModule(t, env);
-    const reopen = async () => {
-      await module.close();
-      return new HttpStore((await startTestModule(t, env)).port);
-    };
-    return { store: new HttpStore(module.port), residue: count, reopen };
-  },
+  open: lastingModule(async file => {
+    const bucket = await newBucket(file, (await sharedMoto()).port);
+    const env = { DATA_BACKEND: 's3', DATA_DIR: await temporaryFolder(file), ...s3Environment(bucket) };
+    return { env, residue: bucket.count };
+  }),
 });
