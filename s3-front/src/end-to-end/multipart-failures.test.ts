@@ -45,9 +45,10 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
 
 test('killed at any moment of a completion, the front leaves the old object or the new one', async t => {
   const random = seededRandom(t);
-  const stack = await startStack(t, { S3_UPLOAD_MAX_AGE: '2s' });
+  const stack = await startStack(t);
   const { s3, folder } = stack;
   await s3.createBucket({ Bucket });
+  const restartFront = (maxAge: string) => stack.restart('s3-front', { S3_UPLOAD_MAX_AGE: maxAge });
   for (const versioned of [false, true]) {
     if (versioned) {
       const bucket = await stack.metadata.getBucket(Bucket, 'test');
@@ -88,8 +89,17 @@ test('killed at any moment of a completion, the front leaves the old object or t
       assert.ok(after.equals(next === 0 || found.equals(whole) ? whole : old));
       old = after;
     }
+    await stack.kill('s3-front');
+    await restartFront('1s');
+    await sleep(random.integer(0, 1200));
+    // Perhaps in the midst of the sweep.
+    await stack.kill('s3-front');
+    await restartFront('1s');
     await eventually('abandoned uploads are swept', async () => (await entries(stack, SHADOW)).length === 0);
     assert.ok((await read(stack)).equals(old));
+    // As long as it is by default: a client is to find its upload however slow the machine is.
+    await stack.kill('s3-front');
+    await restartFront('7d');
     for (const blob of await named(stack)) {
       assert.ok((await storedBlobs(folder)).includes(blob), 'every version has its data');
     }

@@ -36,8 +36,8 @@ export interface S3Stack {
   readonly signal: (room: Room, signal: NodeJS.Signals) => void;
   /** Lets a room go on that was stopped. */
   readonly resume: (room: Room) => Promise<void>;
-  /** Starts a room that was killed, on the ports that it had. */
-  readonly restart: (room: Room) => Promise<void>;
+  /** Starts a room that was killed, on the ports that it had; the front with these settings besides, from now on. */
+  readonly restart: (room: Room, frontEnv?: Environment) => Promise<void>;
 }
 
 function entry(room: Room): string {
@@ -122,7 +122,8 @@ export async function startStack(
       signal(room, 'SIGCONT');
       return Promise.resolve();
     },
-    restart: async room => {
+    restart: async (room, more = {}) => {
+      ownEnv = { ...ownEnv, ...more };
       await start(room);
     },
   };
