@@ -19,14 +19,18 @@ const VERSIONS: Readonly<Record<number, Connect>> = {
 };
 
 /** Connects to a namespace whose only call answers its argument. */
-async function connect(t: TestContext, version: 1 | 2, transports?: string[]): Promise<OldSocket> {
+async function connect(
+  t: TestContext,
+  version: 1 | 2,
+  { transports, upgradeMs }: { transports?: string[]; upgradeMs?: number } = {},
+): Promise<OldSocket> {
   const server = await startRpcServer({
     address: '127.0.0.1',
     port: 0,
     portSetting: 'TEST_PORT',
     services: [{ namespace: '/test', calls: { echo: ({ args }) => Promise.resolve(args[0]) } }],
     log: silentLogger(),
-    limits: { upgradeMs: 200 },
+    ...(upgradeMs !== undefined && { limits: { upgradeMs } }),
   });
   t.after(() => server.close());
   const options = { forceNew: true, reconnection: false, ...(transports && { transports }) };
@@ -37,7 +41,8 @@ async function connect(t: TestContext, version: 1 | 2, transports?: string[]): P
 }
 
 function echo(socket: OldSocket, text: string): Promise<unknown> {
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
+    socket.on('error', reason => reject(new Error(`refused: ${String(reason)}`)));
     socket.emit('call', 'echo', { rpcArgs: [text] }, (_err: unknown, result: unknown) => resolve(result));
   });
 }
@@ -50,12 +55,12 @@ for (const version of [1, 2] as const) {
 }
 
 test('socket.io-client 2 works without websocket too', async t => {
-  const socket = await connect(t, 2, ['polling']);
+  const socket = await connect(t, 2, { transports: ['polling'], upgradeMs: 200 });
   assert.equal(await echo(socket, 'é😀'), 'é😀');
 });
 
 test('socket.io-client 1 is refused without websocket, as its characters would be lost', async t => {
-  const socket = await connect(t, 1, ['polling']);
+  const socket = await connect(t, 1, { transports: ['polling'], upgradeMs: 200 });
   const reason = await new Promise(resolve => {
     socket.on('error', resolve);
     socket.on('connect', () => resolve('connected'));
