@@ -135,6 +135,27 @@ test('multipart uploads', async t => {
     await s3.deleteObject({ Bucket, Key: 'k' });
   });
 
+  await t.test('an empty last part is counted, and what is empty as a whole is its first part', async () => {
+    const upload = async (Key: string, bodies: readonly Buffer[]) => {
+      const { UploadId, Parts } = await sendParts(s3, Key, bodies);
+      await s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
+    };
+    const empty = Buffer.alloc(0);
+    await upload('tail', [BIG, empty]);
+    assert.equal((await s3.headObject({ Bucket, Key: 'tail', PartNumber: 1 })).PartsCount, 2);
+    const ObjectAttributes = ['ObjectParts' as const];
+    const { ObjectParts } = await s3.getObjectAttributes({ Bucket, Key: 'tail', ObjectAttributes });
+    assert.equal(ObjectParts?.TotalPartsCount, 2);
+    await refused(s3.getObject({ Bucket, Key: 'tail', PartNumber: 3 }), 'InvalidPartNumber', 416);
+    // Clients that download by part ask for the first one to learn how many there are.
+    await upload('empty', [empty]);
+    const first = await s3.getObject({ Bucket, Key: 'empty', PartNumber: 1 });
+    assert.deepEqual([first.ContentLength, first.PartsCount], [0, 1]);
+    await refused(s3.getObject({ Bucket, Key: 'empty', PartNumber: 2 }), 'InvalidPartNumber', 416);
+    for (const Key of ['tail', 'empty']) await s3.deleteObject({ Bucket, Key });
+    await assertClean(stack);
+  });
+
   await t.test('an aborted upload leaves nothing, and is none any more', async () => {
     const { UploadId, Parts } = await sendParts(s3, 'k', [SMALL, SMALL]);
     const name = { Bucket, Key: 'k', UploadId };

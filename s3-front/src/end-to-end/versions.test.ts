@@ -124,6 +124,12 @@ test('versions are read, copied, tagged and deleted by their ids', async t => {
       ['NoSuchKey', 'true', deleted.VersionId],
     );
     assert.equal(await read(s3, 'k', two), 'two');
+    const CopySource = `${Bucket}/k?versionId=${deleted.VersionId ?? ''}`;
+    await refused(s3.copyObject({ Bucket, Key: 'copy', CopySource }), 'InvalidRequest', 400);
+    const { UploadId } = await s3.createMultipartUpload({ Bucket, Key: 'copy' });
+    const part = { Bucket, Key: 'copy', UploadId, PartNumber: 1, CopySource };
+    await refused(s3.uploadPartCopy(part), 'InvalidRequest', 400);
+    await s3.abortMultipartUpload({ Bucket, Key: 'copy', UploadId });
     // Without its marker the object is there again.
     const undone = await s3.deleteObject({ Bucket, Key: 'k', VersionId: deleted.VersionId });
     assert.deepEqual([undone.DeleteMarker, undone.VersionId], [true, deleted.VersionId]);

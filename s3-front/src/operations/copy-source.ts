@@ -21,5 +21,5 @@ export function parseCopySource(header: string): ObjectName {
   const bucket = text.slice(0, slash);
   checkBucketName(bucket);
   checkKey(key);
-  return { bucket, key, versionId };
+  return { bucket, key, versionId, isSource: true };
 }

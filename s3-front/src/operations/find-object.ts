@@ -11,6 +11,8 @@ export interface ObjectName {
   readonly key: string;
   /** As clients see it; `undefined`: the current version. */
   readonly versionId: string | undefined;
+  /** It is named as the source of a copy. */
+  readonly isSource?: true;
 }
 
 export interface FoundObject {
@@ -27,7 +29,8 @@ export function objectNamed({ bucket, key, query }: S3Request): ObjectName {
 
 /**
  * The version of an object that is named.
- * @throws S3Error NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker
+ * @throws S3Error NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion; for a delete marker that is named MethodNotAllowed,
+ *   or InvalidRequest where it is the source of a copy
  */
 export async function findObject(
   front: Front,
@@ -53,6 +56,7 @@ export async function findObject(
   if (found.isDeleteMarker === true) {
     const headers = { 'x-amz-delete-marker': 'true', ...versionHeader(shown) };
     if (versionId === undefined) throw new S3Error('NoSuchKey', undefined, { headers });
+    if (name.isSource) throw new S3Error('InvalidRequest', 'A delete marker cannot be copied', { headers });
     throw new S3Error('MethodNotAllowed', 'A delete marker can only be deleted', {
       headers: { ...headers, allow: 'DELETE' },
     });

@@ -5,7 +5,7 @@ import { buildXml, type XmlElement } from '../xml.js';
 import { CHECKSUM_ELEMENTS, checksumElements } from './checksum-elements.js';
 import { checkReadConditions, lastModifiedOf } from './conditions.js';
 import { findObject } from './find-object.js';
-import { partsOf } from './object-parts.js';
+import { countParts, partsOf } from './object-parts.js';
 import { type Operation, type S3Request, xmlResponse } from './operation.js';
 import { versionHeader } from './write-object.js';
 
@@ -64,7 +64,7 @@ function objectParts(object: ObjectValue, { headers }: S3Request): XmlElement | 
   const element = object.checksum && CHECKSUM_ELEMENTS[object.checksum.checksumAlgorithm];
   return {
     ObjectParts: {
-      PartsCount: parts.length,
+      PartsCount: countParts(object),
       PartNumberMarker: marker,
       NextPartNumberMarker: page.at(-1)?.number ?? marker,
       MaxParts: maxParts,

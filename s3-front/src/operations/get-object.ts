@@ -7,7 +7,7 @@ import { checkReadConditions, rangeStillHolds } from './conditions.js';
 import { findObject, objectNamed } from './find-object.js';
 import { objectHeaders } from './object-headers.js';
 import type { Operation, S3Request, S3Response } from './operation.js';
-import { partsOf, rangeOfPart } from './object-parts.js';
+import { countParts, partsOf, rangeOfPart } from './object-parts.js';
 import { openObject } from './read-data.js';
 import { versionHeader } from './write-object.js';
 
@@ -46,12 +46,12 @@ function headOf(
 ): S3Response {
   const size = object['content-length'];
   const isChecksumAsked = String(request.headers['x-amz-checksum-mode']).toUpperCase() === 'ENABLED';
-  const parts = request.query.has('partNumber') ? partsOf(object) : undefined;
+  const isPartAsked = request.query.has('partNumber') && partsOf(object) !== undefined;
   const headers = {
     ...objectHeaders(object, request.query),
     ...versionHeader(versionId),
     ...(isChecksumAsked && !range ? checksumHeaders(object.checksum) : {}),
-    ...(parts ? { 'x-amz-mp-parts-count': String(parts.length) } : {}),
+    ...(isPartAsked ? { 'x-amz-mp-parts-count': String(countParts(object)) } : {}),
   };
   if (!range) return { status: 200, headers: { ...headers, 'content-length': String(size) } };
   return {

@@ -24,10 +24,17 @@ export function partsOf(object: ObjectValue): readonly ObjectPart[] | undefined 
   return parts;
 }
 
-/** Where a part lies; the one part of an object that was sent as a whole is all of it. @throws S3Error InvalidPartNumber */
+/** How many parts it was completed from. An empty one has no location, and so is none of `partsOf`. */
+export function countParts(object: ObjectValue): number {
+  return Number(object['content-md5'].split('-')[1] ?? 1);
+}
+
+/** Where a part lies; the one part of an object that is empty or was sent as a whole is all of it. @throws S3Error InvalidPartNumber */
 export function rangeOfPart(object: ObjectValue, number: number): ByteRange | undefined {
-  const whole = { number: 1, start: 0, size: object['content-length'], checksum: undefined };
-  const part = (partsOf(object) ?? [whole]).find(found => found.number === number);
+  const size = object['content-length'];
+  const whole = { number: 1, start: 0, size, checksum: undefined };
+  const parts = size === 0 ? undefined : partsOf(object);
+  const part = (parts ?? [whole]).find(found => found.number === number);
   if (!part) throw new S3Error('InvalidPartNumber');
   return part.size === 0 ? undefined : { first: part.start, last: part.start + part.size - 1 };
 }
