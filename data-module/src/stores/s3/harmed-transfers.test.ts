@@ -18,7 +18,7 @@ testHarmedTransfers({
     const bucket = await newBucket(t, port);
     const proxy = await startTcpProxy(t, port);
     const endpoint = `http://127.0.0.1:${proxy.port}`;
-    const options = s3Options({ ...bucket, endpoint }, { partBytes: PART, timeoutMs: 400 });
+    const options = s3Options({ ...bucket, endpoint }, { partBytes: PART, timeoutMs: 1000 });
     const store = new StoreLayer(new S3Store(options));
     t.after(() => store.close());
     return {
