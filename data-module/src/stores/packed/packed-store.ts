@@ -201,7 +201,7 @@ export class PackedStore implements MovableStore {
 
   async openPastCache(key: string): Promise<OpenBlob> {
     const found = this.#find(key);
-    if (found === undefined) return this.#parts.large.open(key, () => undefined);
+    if (found === undefined) return this.#parts.large.openPastCache(key);
     if (found.length === LOST) throw damaged();
     const data = await this.#read(key, found);
     return new HeldBlob(data.length, undefined, data);
