@@ -62,18 +62,6 @@ test('a record torn by a crash is left out, whatever its length, and what comes 
   }
 });
 
-test('damage in the middle of a segment costs that record only', async t => {
-  const queue = await open(t);
-  for (const value of ['one', 'two', 'three']) await queue.publish('topic', message(value));
-  await queue.close();
-  const file = segmentPath(path.join((await folders.get(t)) ?? '', 'topic'), 1);
-  const content = await readFile(file, 'utf8');
-  await writeFile(file, content.replace('two', 'tvo'));
-  const values = await collect(await open(t), 'topic');
-  await eventually(() => values.length === 2, 'the others came');
-  assert.deepEqual(values, ['one', 'three']);
-});
-
 test('garbage that a crash left at the end does not hide what the next writer appends', async t => {
   const queue = await open(t);
   await queue.publish('topic', message('one'));

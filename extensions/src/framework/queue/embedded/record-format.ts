@@ -5,7 +5,8 @@
  *     <length of the JSON in bytes, 8 hex digits> <CRC-32 of it, 8 hex digits> <JSON>\n
  *
  * The JSON is `{"time":…,"key":…,"value":…}`, with `"headers"` where there are some. This format may never
- * change on filled folders.
+ * change on filled folders. Bytes are appended in their order, so what a crash cuts off is the end of a record: one
+ * of which all bytes are there has been written whole, whatever has become of them since.
  */
 import { crc32 } from 'node:zlib';
 import { type Message, QueueError } from '../queue.js';
@@ -16,6 +17,7 @@ export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 10;
 const PREFIX_BYTES = 18;
+const PREFIX = /^([0-9a-f]{8}) [0-9a-f]{8} $/;
 
 export interface StoredRecord {
   readonly time: number;
@@ -28,7 +30,7 @@ export type Decoded =
   | { readonly kind: 'record'; readonly record: StoredRecord; readonly bytes: number }
   /** A whole line that is not what was written. */
   | { readonly kind: 'damaged'; readonly bytes: number }
-  /** The line has no end yet: it is being written, or its writer died. */
+  /** No line ends in the buffer. */
   | { readonly kind: 'incomplete' };
 
 /** Makes records of messages, in a piece of memory that it uses again. */
@@ -83,15 +85,35 @@ function tooLarge(bytes: number, key: string): QueueError {
 
 /** Reads the record that starts at `start` of `buffer`. */
 export function decodeRecord(buffer: Buffer, start: number): Decoded {
-  const end = buffer.indexOf(NEWLINE, start);
-  if (end === -1) return { kind: 'incomplete' };
-  const bytes = end + 1 - start;
-  const json = buffer.subarray(start + PREFIX_BYTES, end);
-  const prefix = `${hex8(json.length)} ${hex8(crc32(json))} `;
-  if (bytes < PREFIX_BYTES + 1 || buffer.toString('latin1', start, start + PREFIX_BYTES) !== prefix) {
-    return { kind: 'damaged', bytes };
+  const length = announcedLength(buffer, start);
+  if (length !== undefined && length > 0) {
+    const end = start + PREFIX_BYTES + length;
+    // A damaged line end costs neither this record nor the next one.
+    if (end < buffer.length && isIntact(buffer, start, end)) {
+      const json = buffer.toString('utf8', start + PREFIX_BYTES, end);
+      return { kind: 'record', record: JSON.parse(json) as StoredRecord, bytes: end + 1 - start };
+    }
   }
-  return { kind: 'record', record: JSON.parse(json.toString('utf8')) as StoredRecord, bytes };
+  const newline = buffer.indexOf(NEWLINE, start);
+  return newline === -1 ? { kind: 'incomplete' } : { kind: 'damaged', bytes: newline + 1 - start };
+}
+
+/** Whether `rest`, in which no line ends, is the beginning of a record. Otherwise it was damaged after it was written. */
+export function isBeginning(rest: Buffer): boolean {
+  if (rest.length < PREFIX_BYTES) return true;
+  const length = announcedLength(rest, 0);
+  return length !== undefined && rest.length <= PREFIX_BYTES + length;
+}
+
+/** The length of the JSON; `undefined` when there is no whole prefix, or it is damaged. */
+function announcedLength(buffer: Buffer, start: number): number | undefined {
+  const match = PREFIX.exec(buffer.toString('latin1', start, start + PREFIX_BYTES));
+  return match ? parseInt(match[1] ?? '', 16) : undefined;
+}
+
+function isIntact(buffer: Buffer, start: number, end: number): boolean {
+  const checksum = crc32(buffer.subarray(start + PREFIX_BYTES, end));
+  return buffer.toString('latin1', start + 9, start + PREFIX_BYTES) === `${hex8(checksum)} `;
 }
 
 function hex8(value: number): string {

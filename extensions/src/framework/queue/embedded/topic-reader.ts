@@ -1,7 +1,7 @@
 /** Reads a topic from a position, across its segments. It keeps one file open and at most one read buffer. */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Logger } from '@zenko-modules/common/logger';
-import { decodeRecord, MAX_RECORD_BYTES, type StoredRecord } from './record-format.js';
+import { decodeRecord, isBeginning, MAX_RECORD_BYTES, type StoredRecord } from './record-format.js';
 import { listSegments, type Position, segmentPath } from './segments.js';
 
 const READ_BYTES = 256 * 1024;
@@ -18,6 +18,11 @@ export class TopicReader {
   readonly #log: Logger;
   #position: Position;
   #file: { readonly segment: number; readonly handle: FileHandle } | undefined;
+  /** Bytes at the end of the file that are the beginning of a record. */
+  #rest = 0;
+  /** Such an end as it was when there was nothing to read the last time, and that was told of. */
+  #seen: string | undefined;
+  #told: string | undefined;
 
   constructor(folder: string, position: Position, log: Logger) {
     this.#folder = folder;
@@ -36,7 +41,10 @@ export class TopicReader {
       const records = await this.#readSegment();
       if (records.length > 0) return records;
       const newer = (await listSegments(this.#folder)).find(number => number > this.#position.segment);
-      if (newer === undefined) return [];
+      if (newer === undefined) {
+        this.#tellBeginning();
+        return [];
+      }
       // What was acknowledged in this segment was written before the newer one appeared: look once more.
       const rest = await this.#readSegment();
       if (rest.length > 0) return rest;
@@ -56,7 +64,10 @@ export class TopicReader {
       const unread = (await file.handle.stat()).size - this.#position.byte;
       if (unread > 0) {
         const where = { file: segmentPath(this.#folder, this.#position.segment), bytes: unread };
-        this.#log.warn(where, 'left out the end of a segment whose writer died while writing it');
+        this.#log.warn(
+          where,
+          'left out the end of a segment: its writer died while writing it, or it was damaged',
+        );
       }
     }
     await this.close();
@@ -70,8 +81,12 @@ export class TopicReader {
       const { segment, byte } = this.#position;
       const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(size), 0, size, byte);
       const records = this.#decode(buffer.subarray(0, bytesRead));
+      if (records.length > 0) return records;
+      if (bytesRead < size) {
+        this.#lookAtEnd(buffer.subarray(this.#position.byte - byte, bytesRead));
+        return [];
+      }
       // Nothing whole in a full buffer: the record is larger than the buffer, or there was damage only.
-      if (records.length > 0 || bytesRead < size) return records;
       const moved = this.#position.byte > byte || this.#position.segment !== segment;
       if (!moved && size > MAX_RECORD_BYTES) {
         this.#log.error({ folder: this.#folder, segment, byte }, 'skipped damage larger than a record');
@@ -98,6 +113,31 @@ export class TopicReader {
       this.#position = next;
       offset += found.bytes;
     }
+  }
+
+  /** Looks at what is left at the end of a file, where no record ends. */
+  #lookAtEnd(rest: Buffer): void {
+    const { segment, byte } = this.#position;
+    this.#rest = rest.length;
+    if (rest.length === 0 || isBeginning(rest)) return;
+    const where = { folder: this.#folder, segment, byte, bytes: rest.length };
+    this.#log.error(where, 'skipped a damaged record at the end of a segment');
+    this.#position = { segment, byte: byte + rest.length };
+    this.#rest = 0;
+  }
+
+  /** The beginning of a record, after which nothing has come since the last look. */
+  #tellBeginning(): void {
+    const { segment, byte } = this.#position;
+    const seen = this.#rest === 0 ? undefined : `${segment} ${byte} ${this.#rest}`;
+    if (seen !== undefined && seen === this.#seen && seen !== this.#told) {
+      this.#told = seen;
+      this.#log.warn(
+        { folder: this.#folder, segment, byte, bytes: this.#rest },
+        'a segment ends within a record: its writer died while writing it, or its end was damaged',
+      );
+    }
+    this.#seen = seen;
   }
 
   /** The file of the current segment; `undefined` when it is not there (any more). */
