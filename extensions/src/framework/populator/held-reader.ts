@@ -3,8 +3,8 @@
  * which keeps the cursors for whoever holds it next.
  *
  * A holder says so four times per lease, and stops by its own clock while a part of the lease is left. One that was
- * frozen meanwhile saves nothing more, and writes to the queue on files nothing behind what another one wrote there. What
- * it had given to Kafka may still arrive, twice and after what another one has published.
+ * frozen meanwhile saves nothing more, and writes to the queue on files nothing behind what another one wrote there. The
+ * one request that it had given to Kafka may still arrive, after what another one has published.
  */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';

@@ -81,7 +81,7 @@ export interface PublishOptions {
   /**
    * Rejects when the caller must not publish any more, as another process does its work. On files it is asked
    * after another process has written to the topic, so that nothing is written behind what that one wrote since; on
-   * Kafka it is not asked.
+   * Kafka before each request, so that of what is published no more than one request can arrive behind it.
    */
   readonly fence?: () => Promise<void>;
 }

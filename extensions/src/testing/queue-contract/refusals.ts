@@ -5,7 +5,7 @@ import { QueueError } from '../../framework/queue/queue.js';
 import { eventually } from '../eventually.js';
 import { type Contract } from './contract.js';
 
-export function refusalCases({ given }: Contract): void {
+export function refusalCases({ given, open }: Contract): void {
   given('a name that is none is refused', async (_t, queue) => {
     const handle = (): Promise<void> => Promise.resolve();
     for (const bad of ['', '..', 'a/b', 'a b', 'x'.repeat(300)]) {
@@ -41,6 +41,41 @@ export function refusalCases({ given }: Contract): void {
       });
       await eventually(() => got.length > 0, 'the next came');
       assert.deepEqual(got, ['next']);
+    },
+  );
+
+  given(
+    'who was frozen and has lost the right to publish puts nothing behind what the other one published',
+    async (t, frozen, topic) => {
+      const other = await open(t);
+      t.after(() => other.close());
+      let mayPublish = true;
+      const fence = (): Promise<void> =>
+        mayPublish ? Promise.resolve() : Promise.reject(new Error('the other one works'));
+      const late = (value: string): Promise<void> => frozen.publish(topic, [{ key: 'k', value }], { fence });
+      const publish = (value: string): Promise<void> => other.publish(topic, [{ key: 'k', value }]);
+      await late('one');
+      await publish('two');
+      // Joins in again, as long as it may.
+      await late('three');
+      await publish('four');
+      mayPublish = false;
+      await assert.rejects(late('late'), { code: 'UNAVAILABLE' });
+      await assert.rejects(late('late'), { code: 'UNAVAILABLE' });
+      await publish('five');
+      const values: string[] = [];
+      await other.consume({
+        topic,
+        group: 'g',
+        concurrency: 1,
+        handle: message => Promise.resolve(void values.push(message.value)),
+      });
+      await eventually(() => values.includes('five'), 'all came');
+      assert.ok(values.lastIndexOf('late') < values.lastIndexOf('four'), values.join(' '));
+      assert.deepEqual(
+        values.filter(value => value !== 'late').filter((value, at, all) => all.lastIndexOf(value) === at),
+        ['one', 'two', 'three', 'four', 'five'],
+      );
     },
   );
 

@@ -75,29 +75,6 @@ test('garbage that a crash left at the end does not hide what the next writer ap
   assert.deepEqual(values, ['one', 'two']);
 });
 
-test('who was frozen and has lost the right to write puts nothing behind what the other one wrote', async t => {
-  const [frozen, other] = [await open(t), await open(t)];
-  let mayWrite = true;
-  const fence = (): Promise<void> =>
-    mayWrite ? Promise.resolve() : Promise.reject(new Error('the other one works'));
-  await frozen.publish('topic', message('one'), { fence });
-  await other.publish('topic', message('two'));
-  // Joins in again, as long as it may.
-  await frozen.publish('topic', message('three'), { fence });
-  await other.publish('topic', message('four'));
-  mayWrite = false;
-  await assert.rejects(frozen.publish('topic', message('late'), { fence }), { code: 'UNAVAILABLE' });
-  await assert.rejects(frozen.publish('topic', message('late'), { fence }), { code: 'UNAVAILABLE' });
-  await other.publish('topic', message('five'));
-  const values = await collect(other, 'topic');
-  await eventually(() => values.includes('five'), 'all came');
-  assert.ok(values.lastIndexOf('late') < values.lastIndexOf('four'), values.join(' '));
-  assert.deepEqual(
-    values.filter(value => value !== 'late').filter((value, index, all) => all.lastIndexOf(value) === index),
-    ['one', 'two', 'three', 'four', 'five'],
-  );
-});
-
 test('segments that all groups have read are removed, those that one still needs are not', async t => {
   const queue = await open(t, 200);
   const folder = path.join((await folders.get(t)) ?? '', 'topic');

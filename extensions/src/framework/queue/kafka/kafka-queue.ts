@@ -20,6 +20,7 @@ import {
   type ConsumeOptions,
   type Message,
   type Progress,
+  type PublishOptions,
   type Queue,
   QueueError,
 } from '../queue.js';
@@ -74,8 +75,8 @@ export class KafkaQueue implements Queue {
     return this.#topics.ensure(topic);
   }
 
-  publish(topic: string, messages: readonly Message[]): Promise<void> {
-    const work = this.#lastPublish.then(() => this.#publish(topic, messages));
+  publish(topic: string, messages: readonly Message[], { fence }: PublishOptions = {}): Promise<void> {
+    const work = this.#lastPublish.then(() => this.#publish(topic, messages, fence));
     this.#lastPublish = work.catch(() => undefined);
     return work;
   }
@@ -166,7 +167,7 @@ export class KafkaQueue implements Queue {
     await Promise.all([disconnect(this.#producer, this.#log), disconnect(this.#admin, this.#log)]);
   }
 
-  async #publish(topic: string, messages: readonly Message[]): Promise<void> {
+  async #publish(topic: string, messages: readonly Message[], fence?: () => Promise<void>): Promise<void> {
     this.#checkOpen();
     checkTopicName(topic);
     for (const message of messages) {
@@ -176,8 +177,11 @@ export class KafkaQueue implements Queue {
     await this.#topics.ensure(topic);
     const producer = (this.#producer ??= this.#connectProducer());
     try {
+      const connected = await producer;
       for (const batch of inRequests(messages)) {
-        const sent = (await producer).send({ topic, acks: -1, messages: batch.map(toKafka) });
+        // Brokers cannot tell two publishers apart: what is on its way when we are frozen may arrive late.
+        await fence?.();
+        const sent = connected.send({ topic, acks: -1, messages: batch.map(toKafka) });
         await withDeadline(sent, PUBLISH_DEADLINE_MS, `publishing to ${topic}`);
       }
     } catch (err) {
