@@ -3,8 +3,8 @@ import test, { type TestContext } from 'node:test';
 import { isErrorType } from '@zenko-modules/common/errors';
 import type { MetadataStore } from '../metadata-store.js';
 import { MEMDOWN } from '../testing/level-place.js';
-import { BUCKET, collect, openStore, PLAIN } from '../testing/open-store.js';
-import { RECORD_LOG, recordKey } from './record.js';
+import { BUCKET, collect, openStore, PLAIN, VERSIONED } from '../testing/open-store.js';
+import { RECORD_LOG, recordKey, recordValue } from './record.js';
 import type { RecordRange } from './record-log.js';
 
 async function withRecords(t: TestContext, count: number): Promise<MetadataStore> {
@@ -39,6 +39,23 @@ test('a record is stored as CloudServer stores it', async t => {
   assert.deepEqual(rest, { type: 'put', db: 'bucket', key: 'k1', value: '{"n":1}' });
   assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
+
+for (const time of ['+275760-09-13T00:00:00.000Z', '+005200-01-01T00:00:00.000Z', 'never']) {
+  test(`the time ${time} of the newest record is passed over: writing goes on after the one before`, async t => {
+    const place = await MEMDOWN.place(t);
+    const store = await openStore(t, { level: await place.level() });
+    const ahead = new Date(Date.now() + 3_600_000).toISOString();
+    const records = [ahead, time].map(at => recordValue('bucket', { type: 'del', key: 'x' }, at));
+    await store.store.batch(records.map((value, i) => ({ type: 'put', key: recordKey(i + 1), value })));
+    await store.close();
+    const reopened = await openStore(t, { level: await place.level() });
+    assert.match(String(await reopened.databases.put(BUCKET, 'k', '{}', VERSIONED)), /^98\d{18}RG001 /);
+    const written = await collect((await reopened.recordLog.read({ startSeq: 3 })).log);
+    assert.ok(written.length > 0);
+    for (const { timestamp } of written)
+      assert.ok(timestamp > ahead && timestamp.startsWith('20'), timestamp);
+  });
+}
 
 test('ranges cover exactly what they name', async t => {
   const store = await withRecords(t, 5);

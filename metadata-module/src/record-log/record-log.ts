@@ -93,9 +93,7 @@ export class RecordLog {
     this.#last = last;
     this.#first = oldest ? seqOf(oldest.key) : 1;
     for await (const { item } of this.backwards(last, () => undefined)) {
-      const time = Date.parse(item.timestamp);
-      if (!Number.isNaN(time)) this.#clock.passed(time);
-      return;
+      if (this.#clock.passed(Date.parse(item.timestamp))) return;
     }
   }
 

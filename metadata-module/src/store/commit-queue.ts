@@ -149,8 +149,9 @@ export class CommitQueue {
   async #write(batch: readonly Pending[]): Promise<void> {
     if (batch.length === 0) return;
     const started = performance.now();
-    const records = this.#recordLog.recordsOf(batch.map(({ change }) => change));
+    let records: readonly TextOperation[];
     try {
+      records = this.#recordLog.recordsOf(batch.map(({ change }) => change));
       await this.#store.batch([...batch.flatMap(({ operations }) => operations), ...records]);
     } catch (err) {
       await this.#failed(batch, err);

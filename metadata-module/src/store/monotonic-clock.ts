@@ -1,3 +1,6 @@
+/** Version ids have no digits for later times, which no clock ever showed. Some are left for ids after it. */
+const LATEST = Date.UTC(5138, 0, 1);
+
 /**
  * Milliseconds since the epoch that never run backwards, whatever the system's clock does.
  *
@@ -26,8 +29,10 @@ export class MonotonicClock {
     return this.#last;
   }
 
-  /** Never shows a time before `time` or at it from now on. */
-  passed(time: number): void {
+  /** Never shows a time before `time` or at it from now on; @returns false when that is no time that it can have shown. */
+  passed(time: number): boolean {
+    if (!(time <= LATEST)) return false;
     this.#last = Math.max(this.#last, time + 1);
+    return true;
   }
 }
