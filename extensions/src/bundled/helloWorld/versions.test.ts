@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
-import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { runFilter } from '../../framework/contract/queue-populator-extension.js';
-import { failureKind } from '../../framework/processor/failures.js';
-import { testS3Client } from '../../testing/moving.js';
-import { followChanges } from '../../testing/recorded-changes.js';
+import { filterAndProcess } from '../../testing/filter-and-process.js';
 import { putObject, startStack } from '../../testing/stack.js';
 import { bodiesOf, createVersionedBucket, dropNewest, tagsOfVersions } from '../../testing/versions.js';
 import { validateHelloWorldConfig } from './config.js';
@@ -19,32 +15,13 @@ const Key = 'HelloWorld';
 test('versions are tagged', async t => {
   const { metadata, s3, s3Port } = await startStack(t, await temporaryFolder(t));
   for (const bucket of ['written', 'lost', 'full', 'replaced']) await createVersionedBucket(s3, bucket);
-  const changes = followChanges(metadata);
-  const config = validateHelloWorldConfig({}, {});
-  const logger = silentLogger();
-  const populator = new HelloWorldPopulator({ config, logger });
-  const processor = new HelloWorldProcessor({
-    config,
-    backbeatConfig: {} as never,
-    logger,
-    createS3Client: overrides => testS3Client(s3Port, overrides),
-    publish: () => Promise.resolve(),
+  const run = filterAndProcess({
+    metadata,
+    s3Port,
+    config: validateHelloWorldConfig({}, {}),
+    Populator: HelloWorldPopulator,
+    Processor: HelloWorldProcessor,
   });
-  /** Has what was written filtered and processed, also what that writes in turn; how each message ended. */
-  const run = async (): Promise<string[]> => {
-    const outcomes: string[] = [];
-    for (let entries = await changes.next(); entries.length > 0; entries = await changes.next()) {
-      for (const entry of entries) {
-        for (const { key, value } of await runFilter(populator, entry)) {
-          const message = { topic: 't', partition: 0, offset: '0', timestamp: 0, headers: {}, key, value };
-          const done = processor.processEntry(message, AbortSignal.timeout(30_000));
-          outcomes.push(await done.then(() => 'processed', failureKind));
-          assert.ok(outcomes.length < 20, 'it feeds on itself');
-        }
-      }
-    }
-    return outcomes;
-  };
   const put = (bucket: string, tags: Readonly<Record<string, string>> = {}): Promise<void> =>
     putObject(s3, bucket, Key, { Tagging: new URLSearchParams(tags).toString() });
   const tags = (bucket: string): Promise<Record<string, string>[]> => tagsOfVersions(s3, bucket, Key);

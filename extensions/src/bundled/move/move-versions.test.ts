@@ -6,16 +6,14 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { runFilter } from '../../framework/contract/queue-populator-extension.js';
 import { SortByTypePopulator } from '../sortByType/populator.js';
 import { SortByTypeProcessor } from '../sortByType/processor.js';
 import { validateSortByTypeConfig } from '../sortByType/config.js';
 import { failureKind } from '../../framework/processor/failures.js';
 import { startFaultyProxy } from '../../testing/faulty-proxy.js';
-import { moverThrough, testS3Client } from '../../testing/moving.js';
-import { followChanges } from '../../testing/recorded-changes.js';
+import { moverThrough } from '../../testing/moving.js';
+import { filterAndProcess } from '../../testing/filter-and-process.js';
 import { putEntry, putObject, startStack } from '../../testing/stack.js';
 import { bodiesOf, createVersionedBucket, tagsOfVersions } from '../../testing/versions.js';
 
@@ -43,6 +41,22 @@ test('moving out of and into buckets with versions', async t => {
   const incoming = (key: string): Promise<(string | undefined)[]> => bodiesOf(s3, 'incoming', key);
   const texts = (key: string): Promise<(string | undefined)[]> => bodiesOf(s3, 'texts', key);
 
+  await t.test('what moving writes gives rise to no further move', async () => {
+    const run = filterAndProcess({
+      metadata,
+      s3Port,
+      config: validateSortByTypeConfig({}, { buckets: ['incoming'], targets: { text: 'texts' } }),
+      Populator: SortByTypePopulator,
+      Processor: SortByTypeProcessor,
+    });
+    await put('sorted', 'first');
+    await put('sorted', 'second');
+    // The message of the first version found the second, which leaves nothing for its own.
+    assert.deepEqual(await run(), ['processed', 'gone']);
+    assert.deepEqual(await incoming('sorted'), [marker, 'second', 'first']);
+    assert.deepEqual(await texts('sorted'), ['second']);
+  });
+
   await t.test('the current version is moved, and a delete marker covers what stays', async () => {
     await put('current', 'old');
     await put('current', 'new', 'a=b');
@@ -52,38 +66,6 @@ test('moving out of and into buckets with versions', async t => {
     assert.deepEqual(await tagsOfVersions(s3, 'texts', 'current'), [{ a: 'b' }]);
     await assert.rejects(move('current'), (err: unknown) => failureKind(err) === 'gone');
     assert.deepEqual(await incoming('current'), [marker, 'new', 'old']);
-  });
-
-  await t.test('what moving writes gives rise to no further move', async () => {
-    const changes = followChanges(metadata);
-    await changes.next();
-    const config = validateSortByTypeConfig({}, { buckets: ['incoming'], targets: { text: 'texts' } });
-    const logger = silentLogger();
-    const populator = new SortByTypePopulator({ config, logger });
-    const processor = new SortByTypeProcessor({
-      config,
-      backbeatConfig: {} as never,
-      logger,
-      createS3Client: overrides => testS3Client(s3Port, overrides),
-      publish: () => Promise.resolve(),
-    });
-    await put('sorted', 'first');
-    await put('sorted', 'second');
-    const outcomes: string[] = [];
-    for (let entries = await changes.next(); entries.length > 0; entries = await changes.next()) {
-      for (const entry of entries) {
-        for (const { key, value } of await runFilter(populator, entry)) {
-          const message = { topic: 't', partition: 0, offset: '0', timestamp: 0, headers: {}, key, value };
-          const done = processor.processEntry(message, AbortSignal.timeout(30_000));
-          outcomes.push(await done.then(() => 'moved', failureKind));
-          assert.ok(outcomes.length < 10);
-        }
-      }
-    }
-    // The message of the first version found the second, which leaves nothing for its own.
-    assert.deepEqual(outcomes, ['moved', 'gone']);
-    assert.deepEqual(await incoming('sorted'), [marker, 'second', 'first']);
-    assert.deepEqual(await texts('sorted'), ['second']);
   });
 
   for (const [key, server, prepare] of [
