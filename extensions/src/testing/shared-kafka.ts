@@ -1,5 +1,10 @@
 /** The one broker of a test file: of its own where one can be started, else that of KAFKA_TEST_HOSTS. */
-import { after } from 'node:test';
+import { after, type TestContext } from 'node:test';
+import { silentLogger } from '@zenko-modules/common/logger';
+import { readSettings } from '@zenko-modules/common/settings';
+import { QUEUE_SETTINGS } from '../framework/extension-settings.js';
+import { openQueue } from '../framework/queue/open-queue.js';
+import type { Queue } from '../framework/queue/queue.js';
 import { canStartKafka, type KafkaBroker, KAFKA_TEST_HOSTS, startKafka } from './kafka-broker.js';
 
 let shared: Promise<KafkaBroker> | undefined;
@@ -17,4 +22,14 @@ export function sharedKafka(): Promise<KafkaBroker> {
     return Promise.resolve({ hosts: KAFKA_TEST_HOSTS, stop: cannot, start: cannot });
   }
   return (shared ??= startKafka({ after: cleanUp => void cleanUps.push(cleanUp) }));
+}
+
+/** A queue on it, whose topics have so many partitions; closed when the test ends. */
+export async function openSharedQueue(t: Pick<TestContext, 'after'>, partitions: number): Promise<Queue> {
+  const { hosts } = await sharedKafka();
+  const env = { KAFKA_HOSTS: hosts, KAFKA_TOPIC_PARTITIONS: String(partitions) };
+  const settings = readSettings(QUEUE_SETTINGS, env);
+  const queue = await openQueue(settings, settings.KAFKA_HOSTS, silentLogger());
+  t.after(() => queue.close());
+  return queue;
 }

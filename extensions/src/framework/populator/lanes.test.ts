@@ -11,36 +11,25 @@ import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { eventually } from '../../testing/eventually.js';
 import { followTopic } from '../../testing/follow-topic.js';
+import { writeFilter } from '../../testing/own-filter.js';
 import { metric, readiness } from '../../testing/probe.js';
 import { putEntry, startMetadata, startPopulator } from '../../testing/stack.js';
+
+function writePublisher(data: string, name: string): Promise<void> {
+  const filter = `if (bucket === 'b1') this.publish('${name}', bucket + '/' + key, value);`;
+  return writeFilter(path.join(data, 'own'), name, filter);
+}
 
 /** Extensions that publish the values of bucket `b1` to a topic of their own name. */
 async function place(t: TestContext, ...names: string[]) {
   const data = await temporaryFolder(t);
-  for (const name of names) await writeExtension(data, name);
+  for (const name of names) await writePublisher(data, name);
   const env = {
     EXTENSIONS_PATH: path.join(data, 'own'),
     EXTENSIONS_HELLOWORLD_ENABLED: 'false',
     LOG_LEVEL: 'warn',
   };
   return { data, env, queueFolder: path.join(data, 'extensions', 'queue') };
-}
-
-async function writeExtension(data: string, name: string): Promise<void> {
-  const folder = path.join(data, 'own', name);
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    path.join(folder, 'index.mjs'),
-    `export default ({ QueuePopulatorExtension }) => ({
-      name: '${name}',
-      version: '1.0.0',
-      queuePopulatorExtension: class extends QueuePopulatorExtension {
-        filter({ bucket, key, value }) {
-          if (bucket === 'b1') this.publish('${name}', bucket + '/' + key, value);
-        }
-      },
-    });`,
-  );
 }
 
 function follow(t: TestContext, folder: string, topic: string, group?: string): Promise<string[]> {
@@ -211,7 +200,7 @@ test('the offsets of extensions are kept by name, and a new one begins where the
   await second.kill();
   assert.deepEqual((await readdir(folder)).sort(), ['offset.json', 'offset.old.json']);
   // Another extension begins where this one is.
-  await writeExtension(data, 'new');
+  await writePublisher(data, 'new');
   await putEntry(metadata, 'b1', 'k', '3');
   const third = await startPopulator(t, data, metadata.port, env);
   const added = await follow(t, queueFolder, 'new');

@@ -8,6 +8,7 @@ import { runToExit } from '@zenko-modules/common/testing/daemon-process';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { freePort } from '@zenko-modules/common/testing/test-server';
 import { followTopic } from '../../testing/follow-topic.js';
+import { writeFilter } from '../../testing/own-filter.js';
 import { metric, readiness } from '../../testing/probe.js';
 import { eventually } from '../../testing/eventually.js';
 import { POPULATOR_MAIN, putEntry, startMetadata, startPopulator } from '../../testing/stack.js';
@@ -16,21 +17,12 @@ import { POPULATOR_MAIN, putEntry, startMetadata, startPopulator } from '../../t
 async function place(t: TestContext): Promise<{ data: string; env: Record<string, string> }> {
   const data = await mkdtemp(path.join(os.tmpdir(), 'zenko-populator-'));
   t.after(() => rm(data, { recursive: true, force: true, maxRetries: 5 }));
-  const folder = path.join(data, 'own', 'recorder');
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    path.join(folder, 'index.mjs'),
-    `export default ({ QueuePopulatorExtension }) => ({
-      name: 'recorder',
-      version: '1.0.0',
-      queuePopulatorExtension: class extends QueuePopulatorExtension {
-        filter({ type, bucket, key, value }) {
-          if (!bucket.startsWith('b')) return;
-          if (value === 'throw') throw new Error('this filter does not like it');
-          this.publish('all', bucket + '/' + key, JSON.stringify([type, key, value]));
-        }
-      },
-    });`,
+  await writeFilter(
+    path.join(data, 'own'),
+    'recorder',
+    `if (!bucket.startsWith('b')) return;
+    if (value === 'throw') throw new Error('this filter does not like it');
+    this.publish('all', bucket + '/' + key, JSON.stringify([type, key, value]));`,
   );
   return { data, env: { EXTENSIONS_PATH: path.join(data, 'own'), LOG_LEVEL: 'warn' } };
 }

@@ -1,12 +1,12 @@
 /** Two populators of one name on two machines: one works, and the other goes on where it has come to. */
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { DaemonProcess } from '@zenko-modules/common/testing/daemon-process';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { eventually } from '../../testing/eventually.js';
 import { followTopic } from '../../testing/follow-topic.js';
+import { writeFilter } from '../../testing/own-filter.js';
 import { putEntry, startMetadata, startPopulator } from '../../testing/stack.js';
 
 /** A populator with folder and queue of its own, and what it has published: numbers, in their order. */
@@ -18,21 +18,11 @@ interface Own {
 
 async function newPopulator(t: TestContext, metadataPort: number): Promise<Own> {
   const data = await temporaryFolder(t);
-  const folder = path.join(data, 'own', 'recorder');
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    path.join(folder, 'index.mjs'),
-    `export default ({ QueuePopulatorExtension }) => ({
-      name: 'recorder',
-      version: '1.0.0',
-      queuePopulatorExtension: class extends QueuePopulatorExtension {
-        filter({ bucket, key, value }) { this.publish('all', bucket + '/' + key, value); }
-      },
-    });`,
-  );
+  const own = path.join(data, 'own');
+  await writeFilter(own, 'recorder', `this.publish('all', bucket + '/' + key, value);`);
   const found = await followTopic(t, path.join(data, 'extensions', 'queue'), 'all', Number);
   const env = {
-    EXTENSIONS_PATH: path.join(data, 'own'),
+    EXTENSIONS_PATH: own,
     POPULATOR_OFFSETS: 'metadata',
     POPULATOR_BATCH_RECORDS: '10',
     LOG_LEVEL: 'info',

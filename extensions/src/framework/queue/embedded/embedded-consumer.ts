@@ -8,10 +8,11 @@ import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { acquireLease } from '../../files/lease.js';
-import { Gate } from '../gate.js';
+import type { Gate } from '../gate.js';
+import { handOut } from '../handing-out.js';
 import { KeyedPool } from '../keyed-pool.js';
 import { LowWaterMark } from '../low-water-mark.js';
-import type { Consumer, ConsumeOptions } from '../queue.js';
+import type { ConsumeOptions } from '../queue.js';
 import { removeConsumed } from './consumed-segments.js';
 import { FolderFollower } from './follow.js';
 import { commit, leasePath, registerGroup } from './group-offsets.js';
@@ -24,32 +25,26 @@ const REDELIVER_AFTER_MS = 1000;
 /** Messages read ahead, for each one that may be handled at once. */
 const READ_AHEAD = 8;
 
-export class EmbeddedConsumer implements Consumer {
+export class EmbeddedConsumer {
   readonly #folder: string;
   readonly #options: ConsumeOptions;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  readonly #gate = new Gate();
+  readonly #gate: Gate;
 
-  constructor(folder: string, options: ConsumeOptions, log: Logger) {
+  /** @param gate closed while nothing is to be handed out */
+  constructor(folder: string, options: ConsumeOptions, gate: Gate, log: Logger) {
     this.#folder = folder;
+    this.#gate = gate;
     this.#options = options;
     this.#log = log.child({ topic: options.topic, group: options.group });
     this.#running = this.#run();
   }
 
-  pause(): void {
-    this.#gate.close();
-  }
-
-  resume(): void {
-    this.#gate.open();
-  }
-
+  /** As `Consumer.close`. */
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#gate.open();
     await this.#running;
   }
 
@@ -83,11 +78,11 @@ export class EmbeddedConsumer implements Consumer {
   async #work(leave: AbortSignal, lost: AbortSignal): Promise<void> {
     const { group, concurrency, handle, topic } = this.#options;
     const start = await registerGroup(this.#folder, group);
-    const failed = new AbortController();
-    const { signal, release } = linkSignals(leave, failed.signal);
+    const refused = new AbortController();
+    const { signal, release } = linkSignals(leave, refused.signal);
     // Every message that is being handled may listen.
     setMaxListeners(0, signal);
-    const left = (): boolean => signal.aborted;
+    const handingOut = { gate: this.#gate, handle, signal, refused, log: this.#log };
     const reader = new TopicReader(this.#folder, start, this.#log);
     const follower = new FolderFollower(this.#folder, this.#log);
     const pool = new KeyedPool(concurrency);
@@ -105,18 +100,7 @@ export class EmbeddedConsumer implements Consumer {
         value: record.value,
         headers: record.headers ?? {},
       };
-      pool.add(record.key, async () => {
-        // What was read ahead waits, too.
-        await this.#gate.passed(signal);
-        if (left()) return;
-        try {
-          await handle(message, signal);
-          done();
-        } catch (err) {
-          if (!left()) this.#log.warn({ err, key: record.key }, 'a message comes again: not handled');
-          failed.abort();
-        }
-      });
+      pool.add(record.key, () => handOut(message, done, handingOut));
     };
     let kept = start.segment;
     const commits = new Commits(async position => {
@@ -148,7 +132,7 @@ export class EmbeddedConsumer implements Consumer {
         if (signal.aborted) return;
       }
     } finally {
-      failed.abort();
+      refused.abort();
       release();
       follower.close();
       await reader.close();

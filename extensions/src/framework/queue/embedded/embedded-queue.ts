@@ -10,6 +10,8 @@ import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '@zenko-modules/common/logger';
 import { makeFolder } from '@zenko-modules/common/sync-folder';
+import { Gate } from '../gate.js';
+import { consumerOf } from '../handing-out.js';
 import {
   checkTopicName,
   type Consumer,
@@ -69,16 +71,9 @@ export class EmbeddedQueue implements Queue {
     const folder = await this.#topicFolder(options.topic);
     // Known from now on: what this group has not read is kept.
     await registerGroup(folder, options.group);
-    const consumer = new EmbeddedConsumer(folder, options, this.#options.log);
-    this.#consumers.add(consumer);
-    return {
-      pause: () => consumer.pause(),
-      resume: () => consumer.resume(),
-      close: async () => {
-        await consumer.close();
-        this.#consumers.delete(consumer);
-      },
-    };
+    const gate = new Gate();
+    const consumer = new EmbeddedConsumer(folder, options, gate, this.#options.log);
+    return consumerOf(consumer, this.#consumers, gate);
   }
 
   async progress(topic: string, group: string): Promise<readonly Progress[]> {

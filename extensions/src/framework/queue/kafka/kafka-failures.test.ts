@@ -2,26 +2,16 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
-import { silentLogger } from '@zenko-modules/common/logger';
-import { readSettings } from '@zenko-modules/common/settings';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
-import { QUEUE_SETTINGS } from '../../extension-settings.js';
 import { kafkaMissing, ownKafkaMissing } from '../../../testing/kafka-broker.js';
 import { metric, readiness } from '../../../testing/probe.js';
 import { eventually } from '../../../testing/eventually.js';
-import { sharedKafka } from '../../../testing/shared-kafka.js';
+import { openSharedQueue, sharedKafka } from '../../../testing/shared-kafka.js';
 import { putEntry, startMetadata, startPopulator, startProcessor } from '../../../testing/stack.js';
 import { redrive } from '../../processor/redrive.js';
-import { openQueue } from '../open-queue.js';
 import { failedTopicOf, type Queue } from '../queue.js';
 
-async function open(t: TestContext): Promise<Queue> {
-  const { hosts } = await sharedKafka();
-  const settings = readSettings(QUEUE_SETTINGS, { KAFKA_HOSTS: hosts, KAFKA_TOPIC_PARTITIONS: '4' });
-  const queue = await openQueue(settings, settings.KAFKA_HOSTS, silentLogger());
-  t.after(() => queue.close());
-  return queue;
-}
+const open = (t: TestContext): Promise<Queue> => openSharedQueue(t, 4);
 
 /** Publishes until it is taken, as the populator does. */
 async function insist(queue: Queue, topic: string, key: string, value: string): Promise<void> {

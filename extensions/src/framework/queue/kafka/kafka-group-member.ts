@@ -12,10 +12,11 @@ import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { Consumer as KafkaConsumer, EachBatchPayload, Kafka, LoggerEntryContent } from 'kafkajs';
-import { Gate } from '../gate.js';
+import type { Gate } from '../gate.js';
+import { handOut } from '../handing-out.js';
 import { KeyedPool } from '../keyed-pool.js';
 import { LowWaterMark } from '../low-water-mark.js';
-import { type Consumer, type ConsumeOptions, QueueError } from '../queue.js';
+import { type ConsumeOptions, QueueError } from '../queue.js';
 import { fromKafka } from './kafka-messages.js';
 import { LostMessages, type PartitionOffsets } from './lost-messages.js';
 
@@ -38,21 +39,23 @@ export interface TopicOfMember {
   readonly offsets: () => Promise<readonly PartitionOffsets[]>;
 }
 
-export class GroupMember implements Consumer {
+export class GroupMember {
   readonly #options: ConsumeOptions;
   readonly #log: Logger;
   readonly #pool: KeyedPool;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  readonly #gate = new Gate();
+  readonly #gate: Gate;
   /** Aborted when what is assigned to us may become another member's: nothing more is handed out. */
   #assignment = newAssignment();
   #batches = 0;
   readonly #lost: LostMessages;
   #trouble: string | undefined = 'it has not joined yet';
 
-  constructor(kafka: Kafka, options: ConsumeOptions, log: Logger, topic: TopicOfMember) {
+  /** @param gate closed while nothing is to be handed out */
+  constructor(kafka: Kafka, options: ConsumeOptions, gate: Gate, log: Logger, topic: TopicOfMember) {
     this.#options = options;
+    this.#gate = gate;
     this.#log = log.child({ topic: options.topic, group: options.group });
     this.#pool = new KeyedPool(options.concurrency);
     setMaxListeners(0, this.#stop.signal);
@@ -66,18 +69,10 @@ export class GroupMember implements Consumer {
     this.#lost.hear(entry);
   }
 
-  pause(): void {
-    this.#gate.close();
-  }
-
-  resume(): void {
-    this.#gate.open();
-  }
-
+  /** As `Consumer.close`. */
   async close(): Promise<void> {
     this.#stop.abort();
     this.#assignment.abort();
-    this.resume();
     await this.#running;
   }
 
@@ -187,26 +182,14 @@ export class GroupMember implements Consumer {
     const refused = new AbortController();
     const { signal, release } = linkSignals(assignment.signal, refused.signal);
     setMaxListeners(0, signal);
+    const handingOut = { gate: this.#gate, handle: this.#options.handle, signal, refused, log: this.#log };
     const mark = new LowWaterMark();
     const pieces = payload.batch.messages.map(kafkaMessage => {
       const message = fromKafka(topic, partition, kafkaMessage);
       const done = mark.add(String(BigInt(message.offset) + 1n));
       return new Promise<void>(resolve => {
-        this.#pool.add(message.key && `${partition}/${message.key}`, async () => {
-          try {
-            await this.#gate.passed(signal);
-            signal.throwIfAborted();
-            await this.#options.handle(message, signal);
-            done();
-          } catch (err) {
-            if (!signal.aborted) {
-              this.#log.warn({ err, key: message.key }, 'a message comes again: not handled');
-              refused.abort();
-            }
-          } finally {
-            resolve();
-          }
-        });
+        const lane = message.key && `${partition}/${message.key}`;
+        this.#pool.add(lane, () => handOut(message, done, handingOut).finally(resolve));
       });
     });
     let committed: string | undefined;

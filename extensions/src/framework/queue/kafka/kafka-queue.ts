@@ -14,6 +14,8 @@ import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type Admin, Kafka, logLevel, Partitioners, type Producer, type SASLOptions } from 'kafkajs';
 import pRetry from 'p-retry';
+import { Gate } from '../gate.js';
+import { consumerOf } from '../handing-out.js';
 import {
   checkTopicName,
   type Consumer,
@@ -86,22 +88,15 @@ export class KafkaQueue implements Queue {
     checkTopicName(options.group);
     this.#checkOpen();
     const { topic, group } = options;
-    const member = new GroupMember(this.#kafka, options, this.#log, {
+    const gate = new Gate();
+    const member = new GroupMember(this.#kafka, options, gate, this.#log, {
       ensure: () => {
         this.#topics.forget(topic);
         return this.#topics.ensure(topic);
       },
       offsets: () => this.#offsets(topic, group),
     });
-    this.#consumers.add(member);
-    return Promise.resolve({
-      pause: () => member.pause(),
-      resume: () => member.resume(),
-      close: async () => {
-        await member.close();
-        this.#consumers.delete(member);
-      },
-    });
+    return Promise.resolve(consumerOf(member, this.#consumers, gate));
   }
 
   async progress(topic: string, group: string): Promise<readonly Progress[]> {

@@ -2,22 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, test, type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
-import { silentLogger } from '@zenko-modules/common/logger';
-import { readSettings } from '@zenko-modules/common/settings';
 import { kafkaMissing } from '../../../testing/kafka-broker.js';
 import { eventually } from '../../../testing/eventually.js';
-import { sharedKafka } from '../../../testing/shared-kafka.js';
-import { QUEUE_SETTINGS } from '../../extension-settings.js';
-import { openQueue } from '../open-queue.js';
+import { openSharedQueue } from '../../../testing/shared-kafka.js';
 import type { Consumer, Queue } from '../queue.js';
 
-async function open(t: TestContext): Promise<Queue> {
-  const { hosts } = await sharedKafka();
-  const settings = readSettings(QUEUE_SETTINGS, { KAFKA_HOSTS: hosts, KAFKA_TOPIC_PARTITIONS: '4' });
-  const queue = await openQueue(settings, settings.KAFKA_HOSTS, silentLogger());
-  t.after(() => queue.close());
-  return queue;
-}
+const open = (t: TestContext): Promise<Queue> => openSharedQueue(t, 4);
 
 /** What members work on, by key: more than one at once is what must not be. */
 class Work {
