@@ -176,6 +176,8 @@ export class RpcStream implements AsyncIterable<unknown> {
   /** Tells the module that no more items are wanted. */
   hangUp(): void {
     this.#close(this.#ended);
+    this.#messages.length = 0;
+    this.finish();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {

@@ -1,6 +1,13 @@
-/** One read of the record log whose records are taken as they come, some at a time. */
+/**
+ * One read of the record log whose records are taken as they come, some at a time. A little is fetched ahead, so that
+ * the metadata module need not wait while those that came are filtered, and who has fallen behind takes more at once.
+ */
+import { messageOf } from '@zenko-modules/common/errors';
 import type { RpcStream } from '@zenko-modules/rpc/client';
 import { type LogItem, parseItem } from './record-log-item.js';
+
+/** Messages that wait to be taken; each has 128 KiB of records, or one larger record. */
+const MESSAGES_AHEAD = 8;
 
 export type Items = readonly (LogItem | undefined)[];
 
@@ -14,17 +21,23 @@ export interface OpenReadOptions {
 export class OpenRead {
   readonly start: number | null;
   readonly #end: number;
-  readonly #messages: AsyncGenerator<readonly unknown[], void, undefined>;
+  readonly #stream: RpcStream;
   /** Come, and not taken. */
-  #held: Items = [];
+  readonly #held: Items[] = [];
   #next: number;
   #left: NodeJS.Timeout | undefined;
+  /** Nothing more comes. */
+  #ended = false;
+  #failure: Error | undefined;
+  #wakeTaker: (() => void) | undefined;
+  #wakeFetcher: (() => void) | undefined;
 
   constructor({ start, end, stream }: OpenReadOptions) {
     this.start = start;
     this.#next = start ?? 0;
     this.#end = start === null || end === null ? -1 : end;
-    this.#messages = stream.messages();
+    this.#stream = stream;
+    void this.#fetch();
   }
 
   /** Whether all that it covers has been taken. */
@@ -36,13 +49,19 @@ export class OpenRead {
   async take(max: number): Promise<Items> {
     clearTimeout(this.#left);
     while (this.#held.length === 0 && !this.isOver) {
-      const step = await this.#messages.next();
-      if (step.done) return [];
-      this.#held = step.value.map(parseItem);
+      if (this.#failure) throw this.#failure;
+      if (this.#ended) return [];
+      await new Promise<void>(resolve => (this.#wakeTaker = resolve));
     }
-    const taken = this.#held.slice(0, max);
-    this.#held = this.#held.slice(max);
+    const taken: (LogItem | undefined)[] = [];
+    for (let items = this.#held.shift(); items; items = this.#held.shift()) {
+      const room = max - taken.length;
+      taken.push(...items.slice(0, room));
+      if (items.length > room) this.#held.unshift(items.slice(room));
+      if (items.length >= room) break;
+    }
     this.#next += taken.length;
+    this.#wakeFetcher?.();
     return taken;
   }
 
@@ -58,8 +77,32 @@ export class OpenRead {
   /** Ends it, whatever it still has. May be called twice. */
   leave(): void {
     clearTimeout(this.#left);
-    this.#held = [];
-    // It may be broken already: nobody wants more of it.
-    this.#messages.return().catch(() => undefined);
+    this.#held.length = 0;
+    this.#ended = true;
+    this.#stream.hangUp();
+    this.#wakeFetcher?.();
+  }
+
+  async #fetch(): Promise<void> {
+    try {
+      for await (const items of this.#stream.messages()) {
+        if (this.#hasEnded()) return;
+        this.#held.push(items.map(parseItem));
+        this.#wakeTaker?.();
+        while (this.#held.length >= MESSAGES_AHEAD && !this.#hasEnded()) {
+          await new Promise<void>(resolve => (this.#wakeFetcher = resolve));
+        }
+      }
+    } catch (err) {
+      this.#failure = err instanceof Error ? err : new Error(messageOf(err));
+    } finally {
+      this.#ended = true;
+      this.#wakeTaker?.();
+    }
+  }
+
+  /** A function, as the compiler takes it for what it was before the wait. */
+  #hasEnded(): boolean {
+    return this.#ended;
   }
 }

@@ -11,6 +11,7 @@
  *
  * The folder must be on a local file system: readers rely on seeing what was written before.
  */
+import { constants } from 'node:fs';
 import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
@@ -23,6 +24,16 @@ import { listSegments, segmentPath } from './segments.js';
 const MAX_CLAIMS = 20;
 /** What publishing leaves free, so that new groups can come to read, and thereby make room. */
 const ROOM_FOR_GROUPS_BYTES = 64 * 1024;
+
+/** What is known of the room on the disk counts for so long, … */
+const ROOM_KNOWN_MS = 1000;
+/** … and for this part of it: others write to the disk, too. */
+const PART_OF_ROOM = 0.1;
+
+/** On Linux a write is synced by the call that makes it, which is one wait less. */
+const SYNCED_BY_WRITE = process.platform === 'linux';
+const NEW_SEGMENT =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (SYNCED_BY_WRITE ? constants.O_DSYNC : 0);
 
 interface OwnSegment {
   readonly number: number;
@@ -38,6 +49,9 @@ export class TopicWriter {
   readonly #onNewSegment: () => void;
   readonly #encoder = new RecordEncoder();
   #segment: OwnSegment | undefined;
+  /** Bytes that fit without asking, until then. */
+  #knownRoom = 0;
+  #roomKnownUntil = 0;
   #last: Promise<void> = Promise.resolve();
 
   constructor(folder: string, segmentBytes: number, log: Logger, onNewSegment: () => void) {
@@ -69,7 +83,7 @@ export class TopicWriter {
         const segment = (this.#segment ??= await this.#claim(fence));
         await this.#checkRoom(data.length);
         await writeAll(segment.handle, data, segment.bytes);
-        await segment.handle.datasync();
+        if (!SYNCED_BY_WRITE) await segment.handle.datasync();
         segment.bytes += data.length;
         const newest = (await listSegments(this.#folder)).at(-1);
         const overtaken = newest !== undefined && newest > segment.number;
@@ -95,7 +109,7 @@ export class TopicWriter {
       const number = (older.at(-1) ?? 0) + 1;
       let handle: FileHandle | undefined;
       try {
-        handle = await open(segmentPath(this.#folder, number), 'wx');
+        handle = await open(segmentPath(this.#folder, number), NEW_SEGMENT);
         // The name must be durable before a reader can commit a position in it, and before an older one goes.
         await syncFolder(this.#folder);
         await this.#removeEmpty(older);
@@ -125,9 +139,16 @@ export class TopicWriter {
 
   /** @throws Error when `bytes` more would leave too little room. */
   async #checkRoom(bytes: number): Promise<void> {
+    this.#knownRoom -= bytes;
+    if (this.#knownRoom >= 0 && performance.now() < this.#roomKnownUntil) return;
     const { bavail, bsize } = await statfs(this.#folder);
-    if (bavail * bsize >= bytes + ROOM_FOR_GROUPS_BYTES) return;
-    throw new Error(`the disk is full: ${bavail * bsize} bytes are free, and ${bytes} do not fit`);
+    const free = bavail * bsize;
+    if (free < bytes + ROOM_FOR_GROUPS_BYTES) {
+      this.#knownRoom = 0;
+      throw new Error(`the disk is full: ${free} bytes are free, and ${bytes} do not fit`);
+    }
+    this.#knownRoom = (free - bytes - ROOM_FOR_GROUPS_BYTES) * PART_OF_ROOM;
+    this.#roomKnownUntil = performance.now() + ROOM_KNOWN_MS;
   }
 
   /** What is in the segment now is unknown: nothing may follow it. */
