@@ -23,7 +23,7 @@ test('a stream delivers every item in order, alone and as a member of the result
   for await (const item of log) assert.fail(String(item));
 });
 
-test('the first item does not wait for the next one', async t => {
+test('the first item does not wait for the next one, and who hangs up waits for none', async t => {
   const items = {
     taken: 0,
     next: () => {
@@ -34,10 +34,12 @@ test('the first item does not wait for the next one', async t => {
     return: () => Promise.resolve({ done: true as const, value: undefined }),
   };
   const { client } = await startRig(t, { slow: () => Promise.resolve(new StreamResult(items)) });
-  for await (const item of (await client.call('slow', { rpcArgs: [] })) as RpcStream) {
-    assert.equal(item, 'first');
-    break;
-  }
+  const stream = (await client.call('slow', { rpcArgs: [] })) as RpcStream;
+  const messages = stream.messages();
+  assert.deepEqual((await messages.next()).value, ['first']);
+  const next = messages.next();
+  setImmediate(() => stream.hangUp());
+  assert.equal((await next).done, true);
 });
 
 test('at most 4 messages are on the way, and a reader that stands still stops the iterator', async t => {
