@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from '@zenko-modules/common/logger';
 import { Refusals } from '@zenko-modules/common/network/refusals';
+import { type PendingRequest, RequestOrder } from '@zenko-modules/common/network/request-order';
 import { openServerPorts } from '@zenko-modules/common/network/server-ports';
 import type { SettingsOf } from '@zenko-modules/common/settings';
 import express, { type ErrorRequestHandler } from 'express';
@@ -14,7 +15,6 @@ import { BlobRequests } from './blob-requests.js';
 import { isBrokenConnection, refuseMalformed } from './client-error.js';
 import { Exchange } from './exchange.js';
 import { holdBody } from './request-body.js';
-import { type PendingRequest, RequestOrder } from './request-order.js';
 import { dataRoutes } from './routes.js';
 
 /** How long a client may take to send the head of a request. */
@@ -83,7 +83,7 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   server.on('clientError', (err: NodeJS.ErrnoException, socket: Socket) => {
     if (isBrokenConnection(err)) log.debug({ code: err.code }, 'a connection has broken');
     else log.info({ code: err.code, reason: err.message }, 'malformed request');
-    refuseMalformed(err, socket, owesAnswer(order.latest(socket)));
+    refuseMalformed(err, socket, order.owesAnswer(socket));
   });
   server.on('drop', () => log.warn('refused a connection: DATA_MAX_CONNECTIONS are open'));
 
@@ -102,12 +102,6 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
       clearTimeout(timer);
     },
   };
-}
-
-/** Whether bytes written now would be taken for an answer, or a part of one, to a request that was in order. */
-function owesAnswer(request: PendingRequest | undefined): boolean {
-  if (request === undefined || request.res.writableFinished) return false;
-  return request.req.complete || request.res.headersSent;
 }
 
 function isWaitingForStore(request: PendingRequest | undefined): boolean {

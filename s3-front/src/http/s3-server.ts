@@ -1,9 +1,10 @@
 /** The HTTP server before the operations: connections, time limits, and an orderly end. */
 import http from 'node:http';
 import https from 'node:https';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { listen } from '@zenko-modules/common/listen';
 import { sleep } from '@zenko-modules/common/deadline';
+import { RequestOrder } from '@zenko-modules/common/network/request-order';
 import { followTlsFiles, readTlsFiles } from '@zenko-modules/common/network/tls-files';
 import { S3Error } from '../s3-errors.js';
 import { certificateFiles } from './certificate-files.js';
@@ -28,18 +29,24 @@ export interface S3Server {
 export async function startS3Server(handler: Handler): Promise<S3Server> {
   const { settings } = handler.front;
   const inFlight = new Map<http.ServerResponse, Promise<void>>();
-  const handle = (message: http.IncomingMessage, response: http.ServerResponse, awaits: boolean): void => {
+  const awaitContinue = new WeakSet<http.IncomingMessage>();
+  const expectMore = new WeakSet<http.IncomingMessage>();
+  const order = new RequestOrder(({ req: message, res: response }) => {
+    if (!server.listening) response.shouldKeepAlive = false;
+    if (expectMore.has(message)) {
+      response.writeHead(417, { 'content-length': 0, connection: 'close' }).end();
+      return;
+    }
     const exchange = {
       message,
       response,
       ids: requestIds(message.headers),
-      awaitsContinue: awaits,
+      awaitsContinue: awaitContinue.has(message),
       idleTimeoutMs: settings.S3_IDLE_TIMEOUT_MS,
     };
     const handled = handleRequest(handler, exchange).finally(() => inFlight.delete(response));
     inFlight.set(response, handled);
-    if (!server.listening) response.shouldKeepAlive = false;
-  };
+  });
   const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: HEADERS_MS,
@@ -57,13 +64,19 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
       ? followTlsFiles(files, certificate, found => server.setSecureContext(found), handler.log, stop.signal)
       : undefined;
   server.timeout = settings.S3_IDLE_TIMEOUT_MS;
-  server.on('request', (message: http.IncomingMessage, response: http.ServerResponse) =>
-    handle(message, response, false),
+  const add = (req: http.IncomingMessage, res: http.ServerResponse): void => order.add({ req, res });
+  server.on('request', add);
+  server.on('checkContinue', (message: http.IncomingMessage, response: http.ServerResponse) => {
+    awaitContinue.add(message);
+    add(message, response);
+  });
+  server.on('checkExpectation', (message: http.IncomingMessage, response: http.ServerResponse) => {
+    expectMore.add(message);
+    add(message, response);
+  });
+  server.on('clientError', (err: NodeJS.ErrnoException, socket: Socket) =>
+    refuse(err, socket, order.owesAnswer(socket)),
   );
-  server.on('checkContinue', (message: http.IncomingMessage, response: http.ServerResponse) =>
-    handle(message, response, true),
-  );
-  server.on('clientError', refuse);
 
   const port = await listen(server, 'S3_PORT', settings.S3_PORT, settings.LISTEN_ADDRESS);
   return {
@@ -81,9 +94,9 @@ export async function startS3Server(handler: Handler): Promise<S3Server> {
   };
 }
 
-/** Answers what is not HTTP, or has too long a head. */
-function refuse(err: NodeJS.ErrnoException, socket: Duplex): void {
-  if (err.code === 'ECONNRESET' || !socket.writable) {
+/** Answers what is not HTTP, or has too long a head. Only closes when an answer to an earlier request is owed: it would be taken for that. */
+function refuse(err: NodeJS.ErrnoException, socket: Socket, owesAnswer: boolean): void {
+  if (err.code === 'ECONNRESET' || owesAnswer || !socket.writable) {
     socket.destroy();
     return;
   }

@@ -4,8 +4,8 @@ import test from 'node:test';
 import { runTarget } from './run-target.js';
 import { TARGETS } from './targets.js';
 
-/** One seed, so that a red run is red again. */
-const SEED = 1;
+/** One seed, so that a red run is red again: that of a case which once ended the process, where there was one. */
+const SEEDS: Readonly<Record<string, number>> = { 's3-http': 1_035_013_382 };
 const SECONDS = 1;
 /** A machine that does other things at the same time is no finding. */
 const HANG_MS = 120_000;
@@ -13,14 +13,15 @@ const HANG_MS = 120_000;
 for (const target of TARGETS) {
   test(`${target.name}: ${target.about}`, async t => {
     const lines: string[] = [];
+    const seed = SEEDS[target.name] ?? 1;
     const { cases, findings } = await runTarget(target, {
       seconds: SECONDS,
       cases: Infinity,
-      seed: SEED,
+      seed,
       hangMs: HANG_MS,
       say: line => lines.push(line),
     });
-    t.diagnostic(`${cases} cases from seed ${SEED}`);
+    t.diagnostic(`${cases} cases from seed ${seed}`);
     assert.equal(findings, 0, lines.join('\n'));
     assert.ok(cases > 0);
   });

@@ -1,6 +1,7 @@
 /**
  * The order of requests on a connection: one begins when the answer before it has gone. Clients may send many in one
- * packet and read nothing; what has not begun costs no more than its head, and nothing further is read then.
+ * packet and read nothing; what has not begun costs no more than its head, and nothing further is read then. Node.js itself
+ * fails, with the process, over some answers that end before those to earlier requests.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -32,6 +33,8 @@ export class RequestOrder {
 
   add(request: PendingRequest): void {
     const { socket } = request.req;
+    // Node.js reads on in what has come. Those before this one may have been dropped, and this one's answer would come before theirs.
+    if (!socket.writable) return;
     const line = this.#lines.get(socket) ?? this.#newLine(socket);
     if (line.current === undefined) this.#start(line, request);
     else {
@@ -45,10 +48,12 @@ export class RequestOrder {
     return this.#lines.get(socket)?.current;
   }
 
-  /** The request of this connection that came last and has no complete answer yet. */
-  latest(socket: Socket): PendingRequest | undefined {
+  /** Whether bytes written now would be taken for an answer, or a part of one, to a request that was in order. */
+  owesAnswer(socket: Socket): boolean {
     const line = this.#lines.get(socket);
-    return line?.waiting.at(-1) ?? line?.current;
+    const latest = line?.waiting.at(-1) ?? line?.current;
+    if (latest === undefined || latest.res.writableFinished) return false;
+    return latest.req.complete || latest.res.headersSent;
   }
 
   #newLine(socket: Socket): Line {
