@@ -1,6 +1,6 @@
 /** Settings as a line of the log may show them. */
 import { type Environment, readSettings, type SettingsTable } from './settings.js';
-import { withoutUser } from './status/without-user.js';
+import { withoutUser } from './without-user.js';
 
 /**
  * The values of a table that are set, by name. Secrets are left out; of a connection string that is one, the servers and

@@ -3,7 +3,7 @@ import { askProbe } from '../ask-probe.js';
 import { messageOf } from '../errors.js';
 import { httpUrl } from '../http-url.js';
 import type { NamedHost } from '../settings.js';
-import { withoutUser } from './without-user.js';
+import { withoutUser } from '../without-user.js';
 
 const ANSWER_MS = 2000;
 const MAX_REASON = 500;

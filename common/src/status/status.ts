@@ -5,7 +5,7 @@ import { type ChartSpec, History, SAMPLE_EVERY_MS } from './history.js';
 import { page, type StatusTable } from './page.js';
 import { type Health, healthOf, type Peer } from './peers.js';
 import type { MetricsAsJson } from './reading.js';
-import { withoutUser } from './without-user.js';
+import { withoutUser } from '../without-user.js';
 
 const SAMPLE_DEADLINE_MS = 5000;
 const TABLES_DEADLINE_MS = 3000;
