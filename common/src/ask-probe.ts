@@ -1,4 +1,4 @@
-/** Questions to the probe ports of other parts. Not by `fetch`: it refuses ports that browsers do, and 4045 is one of them. */
+/** Questions to the probe ports of other parts. Not by `fetch`: it refuses the ports that browsers do, such as 4045. */
 import http from 'node:http';
 
 const MAX_CHARACTERS = 65_536;

@@ -56,7 +56,7 @@ export const PROBE_PORT_SETTINGS = {
   DATA_PROBE_PORT: setting(port, '4042', "port of the data module's health, metrics and status page"),
   METADATA_PROBE_PORT: setting(port, '4043', "port of the metadata module's health, metrics and status page"),
   POPULATOR_PROBE_PORT: setting(port, '4044', "port of the populator's health, metrics and status page"),
-  PROCESSOR_PROBE_PORT: setting(port, '4045', "port of a processor's health, metrics and status page"),
+  PROCESSOR_PROBE_PORT: setting(port, '4047', "port of a processor's health, metrics and status page"),
   S3_PROBE_PORT: setting(port, '4046', "port of s3-front's health, metrics and status page"),
 } as const;
 

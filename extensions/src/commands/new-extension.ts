@@ -64,7 +64,7 @@ function nextSteps(name: string, parent: string): string {
     'Test it, then, in the folder of this project, run it: the modules with a populator that knows it, and its processor:',
     `  node --test ${path.join(parent, name, 'index.test.js')}`,
     `  EXTENSIONS_PATH=${parent} npm start`,
-    `  PROCESSOR_PROBE_PORT=4047 EXTENSIONS_PATH=${parent} npm run processor -- ${name}`,
+    `  PROCESSOR_PROBE_PORT=4048 EXTENSIONS_PATH=${parent} npm run processor -- ${name}`,
     '',
   ].join('\n');
 }

@@ -21,11 +21,11 @@ const DEFAULT_PORTS = {
   DATA_PROBE_PORT: 4042,
   METADATA_PROBE_PORT: 4043,
   POPULATOR_PROBE_PORT: 4044,
-  PROCESSOR_PROBE_PORT: 4045,
+  PROCESSOR_PROBE_PORT: 4047,
   S3_PROBE_PORT: 4046,
 } as const;
 /** Those beside them that stand on pages. */
-const PRINTED_PORTS = [4047, 4048, 4049, 9443];
+const PRINTED_PORTS = [4048, 4049, 4050, 9443];
 const PORTS = [...Object.values(DEFAULT_PORTS), ...PRINTED_PORTS];
 /** What belongs to a person's own use of the project, not to the project. */
 const NOT_PART_OF_IT = ['data', 'my-extensions', '.git'];

@@ -42,8 +42,8 @@ test('a processor runs for helloWorld and for each extension that is named, once
 });
 
 test('the probes of further processors get ports that no other part has', () => {
-  const taken = { PROCESSOR_PROBE_PORT: 4045, S3_PROBE_PORT: 4046, 'PROCESSOR_PROBE_PORT of x': 4047 };
-  assert.equal(furtherProbePort(undefined, taken), '4048');
-  assert.equal(furtherProbePort('4045', { PROCESSOR_PROBE_PORT: 4045 }), '4046');
+  const taken = { PROCESSOR_PROBE_PORT: 4047, S3_PROBE_PORT: 4048, 'PROCESSOR_PROBE_PORT of x': 4049 };
+  assert.equal(furtherProbePort(undefined, taken), '4050');
+  assert.equal(furtherProbePort('4047', { PROCESSOR_PROBE_PORT: 4047 }), '4048');
   assert.equal(furtherProbePort('0', taken), '0');
 });
