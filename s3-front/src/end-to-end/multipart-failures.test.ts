@@ -218,42 +218,49 @@ test('a completion whose answer is lost is found again, and the object deleted s
       await assert.rejects(again, { name: 'NoSuchUpload' });
       await s3.abortMultipartUpload({ Bucket, Key, UploadId });
       assert.deepEqual(await storedBlobs(folder), []);
+      assert.equal((await s3.listMultipartUploads({ Bucket })).Uploads, undefined);
     } else {
       assert.ok((await again).ETag);
       assert.equal((await read(stack)).toString(), 'part');
       await s3.deleteObject({ Bucket, Key });
+      assert.deepEqual(await entries(stack, SHADOW), []);
     }
-    assert.deepEqual(await entries(stack, SHADOW), []);
   }
 });
 
-test('a completion that comes late, after its client has asked again, makes no second version of the same data', async t => {
+test('a completion that comes late makes no second version of its data, and finds its data after an abort', async t => {
   let relayed: Awaited<ReturnType<typeof startMetadataRelay>> | undefined;
   const stack = await startStack(t, async port => {
     relayed = await startMetadataRelay(t, port('METADATA_PORT'));
-    return { METADATA_PORT: String(relayed.port) };
+    return { METADATA_PORT: String(relayed.port), S3_UPLOAD_MAX_AGE: '2s' };
   });
   const { s3, metadata } = stack;
   assert.ok(relayed);
   await s3.createBucket({ Bucket });
   await s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: 'Enabled' } });
-  const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
-  const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' });
-  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
-  const complete = () => s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload });
+  const upload = async (Body: string) => {
+    const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
+    const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body });
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    return { Bucket, Key, UploadId, MultipartUpload };
+  };
   let late: readonly unknown[] | undefined;
+  const arrive = async (): Promise<void> => {
+    const [key, value, options] = late as [string, string, object];
+    await metadata.putObject(Bucket, key, JSON.parse(value) as ObjectValue, options, 'test');
+  };
+  const first = await upload('part');
   relayed.fate = async ({ name, database, args }) => {
     if (name !== 'put' || database !== Bucket) return 'passed';
     if (late === undefined) {
       late = args;
       return { refused: 'ServiceUnavailable' };
     }
-    const [key, value, options] = late as [string, string, object];
-    await metadata.putObject(Bucket, key, JSON.parse(value) as ObjectValue, options, 'test');
+    await arrive();
     return 'passed';
   };
-  await assert.rejects(complete());
-  const { VersionId } = await complete();
+  await assert.rejects(s3.completeMultipartUpload(first));
+  const { VersionId } = await s3.completeMultipartUpload(first);
   const { Versions = [] } = await s3.listObjectVersions({ Bucket });
   assert.deepEqual(
     Versions.map(version => version.VersionId),
@@ -261,6 +268,16 @@ test('a completion that comes late, after its client has asked again, makes no s
   );
   assert.equal((await read(stack)).toString(), 'part');
   assert.deepEqual(await entries(stack, SHADOW), []);
+
+  const second = await upload('given up');
+  late = undefined;
+  await assert.rejects(s3.completeMultipartUpload(second));
+  await s3.abortMultipartUpload(second);
+  assert.deepEqual((await s3.listMultipartUploads({ Bucket })).Uploads ?? [], []);
+  await arrive();
+  assert.equal((await read(stack)).toString(), 'given up');
+  await eventually('what is left is swept', async () => (await entries(stack, SHADOW)).length === 0);
+  assert.equal((await read(stack)).toString(), 'given up');
 });
 
 test('a hundred uploads at once take no more memory than a few', async t => {

@@ -1,4 +1,4 @@
-/** Removes uploads that nobody has gone on with for longer than S3_UPLOAD_MAX_AGE. */
+/** Removes uploads that nobody has gone on with for longer than S3_UPLOAD_MAX_AGE, and what aborting one has left. */
 import { randomBytes } from 'node:crypto';
 import { sleep } from '@zenko-modules/common/deadline';
 import { isErrorType } from '@zenko-modules/common/errors';
@@ -6,7 +6,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { METASTORE, SHADOW_BUCKET_PREFIX } from '../bucket-attributes.js';
 import { afterPrefix } from '../listing/key-bounds.js';
 import type { Front } from '../operations/operation.js';
-import { endUpload } from './abort-upload.js';
+import { endUpload, isOver } from './abort-upload.js';
 import { removeParts } from './upload-data.js';
 import { holdUpload, type UploadName, UploadStore } from './upload-store.js';
 import { OVERVIEWS, type Part, readPartKey, type Upload } from './upload-values.js';
@@ -64,9 +64,11 @@ async function sweepBucket(
   // Read before they are worked on: the module does not wait for long until somebody reads on.
   const old: UploadName[] = [];
   for await (const { value } of store.read(bucket, overviews)) {
-    const { key, uploadId, initiated } = JSON.parse(value) as Upload;
+    const upload = JSON.parse(value) as Upload;
+    const { key, uploadId, initiated } = upload;
     underWay.add(uploadId);
-    if (Date.parse(initiated) < before && old.length < AT_A_TIME) old.push({ bucket, key, uploadId });
+    const isOld = Date.parse(initiated) < before || isOver(front, upload);
+    if (isOld && old.length < AT_A_TIME) old.push({ bucket, key, uploadId });
   }
   const leftovers: Part[] = [];
   for await (const { key, value } of store.read(bucket, { lt: OVERVIEWS })) {
@@ -94,7 +96,7 @@ async function sweepUpload(
     const store = new UploadStore(front, reqUids);
     const upload = await store.find(name);
     if (!upload) return;
-    for await (const { part } of store.parts(name)) {
+    for await (const { part } of isOver(front, upload) ? [] : store.parts(name)) {
       if (Date.parse(part['last-modified']) >= before) return;
     }
     log.info({ ...name, initiated: upload.initiated }, 'removing an abandoned upload');

@@ -17,7 +17,8 @@ interface Objects {
 
 /**
  * Removes an upload with its parts and their data, but for the data that an object refers to. To be called by who
- * holds the upload, which must be marked as ending: when this is cut short, another call does the rest.
+ * holds the upload, which must be marked as ending: when this is cut short, another call does the rest. No completion of
+ * it may be under way any more.
  */
 export async function removeUpload(front: Front, request: Context, name: UploadName): Promise<void> {
   const store = new UploadStore(front, request.reqUids);

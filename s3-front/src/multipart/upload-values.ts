@@ -28,8 +28,10 @@ export interface Upload {
   readonly 'x-amz-tagging'?: string;
   /** An object may have been stored from its parts already. */
   readonly completeInProgress?: boolean;
-  /** Its data is being removed: it can be completed no more. */
+  /** Its data is removed, now or later: it can be completed no more. */
   readonly abortInProgress?: boolean;
+  /** When that was said, by s3-front. */
+  readonly abortedAt?: string;
   readonly checksumAlgorithm?: ChecksumName | undefined;
   readonly checksumType?: ChecksumType | undefined;
   readonly [member: string]: unknown;
