@@ -34,7 +34,7 @@ export interface PageRequest {
 export interface Page {
   /** Those that count. */
   readonly documents: readonly DataDocument[];
-  /** The last key that was looked at, unless nothing of the range follows. */
+  /** The last key that was looked at, unless that was all. */
   readonly last: string | undefined;
 }
 
@@ -47,15 +47,28 @@ export class DataReader {
     this.#preference = preference;
   }
 
-  /** The documents of the keys that are there. @throws MarkersChanged */
-  async keys(source: ReadSource, ids: readonly string[]): Promise<Found[]> {
+  /**
+   * The documents of the keys that are there, in the order of the keys: as many as fit into a reply (16 MiB).
+   * @throws MarkersChanged
+   */
+  async keys(source: ReadSource, ids: readonly string[]): Promise<Page> {
     return this.#fromMemberThatIsUpToDate(source, async readPreference => {
-      const found = source.data.find(
-        { _id: { $in: [LOWER_MARKER, ...ids] } },
-        { sort: { _id: 1 }, readPreference },
-      );
-      const [marker, ...documents] = await found.toArray();
-      return { marker, result: documents.filter(document => !source.isLate(document)) };
+      const filter = { _id: { $in: [LOWER_MARKER, ...ids] } };
+      const batchSize = ids.length + 1;
+      const cursor = source.data.find(filter, {
+        sort: { _id: 1 },
+        limit: batchSize,
+        batchSize,
+        readPreference,
+      });
+      const { marker, documents, isLast } = await firstReply(cursor);
+      return {
+        marker,
+        result: {
+          documents: documents.filter(document => !source.isLate(document)),
+          last: isLast ? undefined : documents.at(-1)?._id,
+        },
+      };
     });
   }
 
@@ -65,20 +78,13 @@ export class DataReader {
    */
   async page(source: ReadSource, request: PageRequest): Promise<Page> {
     return this.#fromMemberThatIsUpToDate(source, async readPreference => {
-      const cursor = openPage(source.data, request, readPreference);
-      try {
-        const marker = await cursor.next();
-        const documents = cursor.readBufferedDocuments();
-        const isLast = cursor.id === undefined || cursor.id.isZero();
-        const more = documents.length >= request.limit || !isLast;
-        const last = more ? documents.at(-1)?._id : undefined;
-        return {
-          marker: marker ?? undefined,
-          result: { documents: documents.filter(document => !source.isLate(document)), last },
-        };
-      } finally {
-        await cursor.close();
-      }
+      const { marker, documents, isLast } = await firstReply(openPage(source.data, request, readPreference));
+      const more = documents.length >= request.limit || !isLast;
+      const last = more ? documents.at(-1)?._id : undefined;
+      return {
+        marker,
+        result: { documents: documents.filter(document => !source.isLate(document)), last },
+      };
     });
   }
 
@@ -114,6 +120,19 @@ function openPage(
   };
   const marker = reverse ? UPPER_MARKER : LOWER_MARKER;
   return data.find({ $or: [{ _id: marker }, { _id: rangeOf(bounds) }] }, options);
+}
+
+/** What a query answers at once: the marker, which comes first, and others. Leaves nothing open on the server. */
+async function firstReply(
+  cursor: FindCursor<Found>,
+): Promise<{ marker: Found | undefined; documents: Found[]; isLast: boolean }> {
+  try {
+    const marker = (await cursor.next()) ?? undefined;
+    const documents = cursor.readBufferedDocuments();
+    return { marker, documents, isLast: cursor.id === undefined || cursor.id.isZero() };
+  } finally {
+    await cursor.close();
+  }
 }
 
 function isMarker(document: DataDocument | undefined): document is DataDocument {

@@ -5,10 +5,20 @@ const MAX_COMMANDS = 8;
 /** Keys of one command. */
 const MAX_KEYS = 500;
 
-export type ReadKeys = (keys: readonly string[]) => Promise<ReadonlyMap<string, Buffer>>;
+export interface KeysRead {
+  /** Of the keys that are there. */
+  readonly values: ReadonlyMap<string, Buffer>;
+  /** Keys for which the reply had no room: not all. */
+  readonly unread: ReadonlySet<string>;
+}
+
+export type ReadKeys = (keys: readonly string[]) => Promise<KeysRead>;
 
 interface Waiting {
+  /** Those that are not read yet. */
   readonly keys: readonly string[];
+  /** What was found of others of the same call. */
+  readonly found: readonly (readonly [key: string, value: Buffer])[];
   readonly resolve: (values: ReadonlyMap<string, Buffer>) => void;
   readonly reject: (err: unknown) => void;
 }
@@ -26,10 +36,13 @@ export class GetBatcher {
     this.#patienceMs = patienceMs;
   }
 
-  /** The values of the keys that are there, of others' keys too. Keys of one call are read in one command. */
+  /**
+   * The values of the keys that are there, of others' keys too. Keys of one call are read in one command, and in further
+   * ones where a reply had no room for them: however large the values are, a reply per command is held.
+   */
   get(keys: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ keys, resolve, reject });
+      this.#waiting.push({ keys, found: [], resolve, reject });
       if (this.#scheduled) return;
       this.#scheduled = true;
       setImmediate(() => {
@@ -68,12 +81,33 @@ export class GetBatcher {
     };
     const timer = setTimeout(end, this.#patienceMs);
     try {
-      const values = await this.#read([...new Set(calls.flatMap(({ keys }) => keys))]);
-      for (const { resolve } of calls) resolve(values);
+      const read = await this.#read([...new Set(calls.flatMap(({ keys }) => keys))]);
+      const again = calls.flatMap(call => tell(call, read));
+      this.#waiting.unshift(...again);
     } catch (err) {
       for (const { reject } of calls) reject(err);
     } finally {
       end();
     }
   }
+}
+
+/** Resolves a call that has got all; of another one, what is left to be read. */
+function tell(call: Waiting, { values, unread }: KeysRead): Waiting[] {
+  const left = call.keys.filter(key => unread.has(key));
+  if (left.length === call.keys.length) return [call];
+  if (left.length === 0 && call.found.length === 0) {
+    call.resolve(values);
+    return [];
+  }
+  const found = [
+    ...call.found,
+    ...call.keys.flatMap(key => {
+      const value = values.get(key);
+      return value === undefined ? [] : [[key, value] as const];
+    }),
+  ];
+  if (left.length > 0) return [{ ...call, keys: left, found }];
+  call.resolve(new Map(found));
+  return [];
 }

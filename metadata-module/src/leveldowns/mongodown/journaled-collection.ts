@@ -5,7 +5,7 @@ import { DataWriter } from './data-writer.js';
 import { DataReader, MarkersChanged, type PageRequest, type ReadSource } from './data-reader.js';
 import type { DataDocument } from './documents.js';
 import { corrupt, isFenced, unavailable } from './errors.js';
-import { GetBatcher } from './get-batcher.js';
+import { GetBatcher, type KeysRead } from './get-batcher.js';
 import type { JournalEntry, JournalOperation } from './journal-entry.js';
 import { JournalWriter } from './journal-writer.js';
 import { LatePuts } from './late-puts.js';
@@ -93,8 +93,9 @@ export class JournaledCollection {
   }
 
   /**
-   * The values of keys, `undefined` for those that are not there: all of one moment. One round trip, which
-   * calls at a time share; none when what was written last to all of them is not applied yet.
+   * The values of keys, `undefined` for those that are not there. One round trip, which calls at a time share, and all
+   * of one moment, unless they are more than a reply holds; none when what was written last to all of them is not
+   * applied yet.
    */
   async get(ids: readonly string[]): Promise<(Buffer | undefined)[]> {
     await this.#assertOwned();
@@ -172,18 +173,20 @@ export class JournaledCollection {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #readKeys(ids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+  #readKeys(ids: readonly string[]): Promise<KeysRead> {
     return this.#read(
       source => this.#reader.keys(source, ids),
-      documents => {
+      ({ documents, last }) => {
         const values = new Map<string, Buffer>();
+        const unread = new Set<string>();
         for (const { _id, v } of documents) if (v !== undefined) values.set(_id, v);
         for (const id of ids) {
           const newer = this.#overlay.get(id);
           if (newer === null) values.delete(id);
           else if (newer !== undefined) values.set(id, newer);
+          else if (last !== undefined && id > last) unread.add(id);
         }
-        return values;
+        return { values, unread };
       },
     );
   }
