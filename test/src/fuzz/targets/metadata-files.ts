@@ -1,24 +1,19 @@
 /** Flipped bits in what jsondown and leveldown keep. */
 import path from 'node:path';
 import { isErrorType } from '@zenko-modules/common/errors';
-import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
-import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { RpcClient, RpcStream } from '@zenko-modules/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
-import { damagedFiles } from '../damaged-files.js';
-import { Finding, type Owner, type Target } from '../target.js';
-import { entryOf } from '../watched-daemon.js';
+import { damagedStore } from '../damaged-store.js';
+import { Finding, type Target } from '../target.js';
 
-const ENTRY = 'metadata-module/dist/main.js';
 const BUCKET = 'bucket';
-const RUNS = [60, 25];
 
-export const metadataFiles = (backend: 'jsondown' | 'leveldown'): Target => ({
-  name: `${backend}-files`,
-  about: `flipped bits in the files of ${backend}`,
-  open: async (owner, options) => {
-    const template = await temporaryFolder(owner);
-    const env = (folder: string): Record<string, string> => ({
+export const metadataFiles = (backend: 'jsondown' | 'leveldown'): Target =>
+  damagedStore<string>({
+    name: `${backend}-files`,
+    about: `flipped bits in the files of ${backend}`,
+    entry: 'metadata-module/dist/main.js',
+    env: folder => ({
       DATA_DIR: folder,
       METADATA_BACKEND: backend,
       METADATA_PORT: '0',
@@ -26,54 +21,30 @@ export const metadataFiles = (backend: 'jsondown' | 'leveldown'): Target => ({
       LOG_LEVEL: 'warn',
       // So that there is a snapshot as well as a journal.
       JSONDOWN_JOURNAL_BYTES: '8192',
-    });
-    const stored = await fill(owner, env(template));
-    return damagedFiles(
-      owner,
-      template,
-      {
-        entry: ENTRY,
-        env,
-        isDamaged: file => !/^(LOG|LOCK)/.test(path.basename(file)) && !/lock/i.test(file),
-        verify: async ({ METADATA_PORT: port = 0 }) => {
-          const client = clientOf(port);
-          try {
-            await verify(client, stored);
-          } finally {
-            client.close();
-          }
+    }),
+    isDamaged: file => !/^(LOG|LOCK)/.test(path.basename(file)) && !/lock/i.test(file),
+    runs: [
+      { count: 60, end: 'SIGKILL' },
+      { count: 25, end: 'SIGKILL' },
+    ],
+    connect: ({ METADATA_PORT: port = 0 }) => {
+      const client = new RpcClient({
+        url: `http://127.0.0.1:${port}`,
+        namespace: METADATA_NAMESPACE,
+        callTimeoutMs: 10_000,
+      });
+      return {
+        store: async (run, number) => {
+          const key = `key-${String(number).padStart(3, '0')}`;
+          const value = JSON.stringify({ run, number, text: `${number} `.repeat(20) });
+          await client.call('put', { rpcArgs: [key, value, {}], subLevel: [BUCKET] });
+          return [key, value];
         },
-      },
-      options,
-    );
-  },
-});
-
-/** What was acknowledged. Each run ends with a SIGKILL, and the next one begins with what it left. */
-async function fill(owner: Owner, env: Readonly<Record<string, string>>): Promise<Map<string, string>> {
-  const stored = new Map<string, string>();
-  for (const [run, count] of RUNS.entries()) {
-    const daemon = await startDaemon(owner, { entry: entryOf(ENTRY), env });
-    const client = clientOf(daemon.ports.METADATA_PORT ?? 0);
-    for (let number = 0; number < count; number += 1) {
-      const key = `key-${String(number).padStart(3, '0')}`;
-      const value = JSON.stringify({ run, number, text: `${number} `.repeat(20) });
-      await client.call('put', { rpcArgs: [key, value, {}], subLevel: [BUCKET] });
-      stored.set(key, value);
-    }
-    client.close();
-    await daemon.kill('SIGKILL');
-  }
-  return stored;
-}
-
-function clientOf(port: number): RpcClient {
-  return new RpcClient({
-    url: `http://127.0.0.1:${port}`,
-    namespace: METADATA_NAMESPACE,
-    callTimeoutMs: 10_000,
+        verify: stored => verify(client, stored),
+        close: () => client.close(),
+      };
+    },
   });
-}
 
 /** An error is an answer that says that something is wrong; a value that is not the one is none. */
 async function verify(client: RpcClient, stored: ReadonlyMap<string, string>): Promise<void> {
