@@ -122,6 +122,12 @@ export async function inspectImages(transcript) {
       inside === '',
       inside,
     );
+    const unlisted = await docker(['run', '--rm', '--entrypoint', 'node', image, '-e', COMPARE_LIST]);
+    transcript.check(
+      `${name} has a list of what is in it (sbom.json), and it is right`,
+      unlisted === '',
+      unlisted,
+    );
     await startAndStop(name, image, transcript);
   }
 }
@@ -138,6 +144,27 @@ find . -name .package-lock.json -o -name package-lock.json -o -name .npmrc
 find . ! -readable
 grep -rl '"resolved"' --include=*.json . || true
 touch /data/written && rm /data/written || echo /data cannot be written
+`;
+
+/** Prints packages that are installed and not listed, or listed and not installed. */
+const COMPARE_LIST = `
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const json = file => JSON.parse(readFileSync(file));
+const nameOf = ({ group, name, version }) => [group, name].filter(Boolean).join('/').replace('@zenko-modules/', '') + '@' + version;
+const listed = new Set(json('sbom.json').components.map(nameOf));
+const installed = new Set();
+const look = folder => {
+  for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
+    if (entry.startsWith('@')) look(folder + '/' + entry);
+    else if (existsSync(folder + '/' + entry + '/package.json')) {
+      installed.add(nameOf(json(folder + '/' + entry + '/package.json')));
+      look(folder + '/' + entry + '/node_modules');
+    }
+  }
+};
+look('node_modules');
+for (const name of installed) if (!listed.has(name)) console.log('not listed:', name);
+for (const name of listed) if (!installed.has(name)) console.log('not installed:', name);
 `;
 
 /** As docs/kubernetes.md restricts a container. */
