@@ -51,6 +51,11 @@ test('a start that cannot succeed is one line that names the setting, and exit c
       /DATA_BACKEND: "no-such-store" .* one of disk/,
     ],
     [
+      'files on one node of several',
+      { ...good, MODULES_ON: 'node.platform.os == linux' },
+      /MODULES_ON: "node.*linux" lets .* another node, and DATA_BACKEND=disk keeps files/,
+    ],
+    [
       'a short keep-alive',
       { ...good, DATA_KEEP_ALIVE_MS: '5000' },
       /DATA_KEEP_ALIVE_MS: "5000" .* from 60000/,

@@ -1,6 +1,7 @@
 /** The data module: one or several workers that serve requests, and the probe server beside them. */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { refuseOnAnyNode } from '@zenko-modules/common/any-node';
 import type { Running } from '@zenko-modules/common/daemon';
 import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, type MetricsSource, startProbeServer } from '@zenko-modules/common/probe-server';
@@ -36,6 +37,7 @@ export async function startDataModule(
   env: Environment = process.env,
 ): Promise<Running> {
   const plugin = await loadStore(settings.DATA_BACKEND);
+  if (plugin.keepsFiles === true) refuseOnAnyNode(settings.MODULES_ON, `DATA_BACKEND=${plugin.name}`);
   const count = workersOf(plugin, settings.DATA_WORKERS, log);
   const serving =
     count === 1

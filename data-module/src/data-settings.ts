@@ -1,4 +1,5 @@
 /** The data module's settings. Each store adds its own, see `DISK_SETTINGS` and its like beside the stores. */
+import { NODE_SETTINGS } from '@zenko-modules/common/any-node';
 import { MODULE_PORT_SETTINGS, planPorts, type PortPlan } from '@zenko-modules/common/network/port-plan';
 import { integer, optional, setting, type SettingsOf, text } from '@zenko-modules/common/settings';
 import {
@@ -14,6 +15,7 @@ export const DATA_SETTINGS = {
   ...DATA_PORT_SETTING,
   ...MODULE_PORT_SETTINGS,
   ...STATUS_SETTINGS,
+  ...NODE_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   ...STOP_SETTINGS,
   ...THREAD_POOL_SETTINGS,

@@ -1,5 +1,6 @@
 /** The metadata module as a part that starts and stops. */
 import path from 'node:path';
+import { refuseOnAnyNode } from '@zenko-modules/common/any-node';
 import type { Running } from '@zenko-modules/common/daemon';
 import { checkFolder, openPartFolder } from '@zenko-modules/common/data-folder';
 import { messageOf } from '@zenko-modules/common/errors';
@@ -40,6 +41,7 @@ export async function startMetadataModule(
 ): Promise<Running> {
   const plan = planMetadataPorts(settings);
   const plugin = await loadLevelDown(settings.METADATA_BACKEND);
+  if (plugin.keepsFiles === true) refuseOnAnyNode(settings.MODULES_ON, `METADATA_BACKEND=${plugin.name}`);
   const folder = await openFolder(settings);
   const level = await plugin.create({ settings: readSettings(plugin.settings, env), folder, log });
   const damage = (await plugin.findDamage?.(folder)) ?? [];

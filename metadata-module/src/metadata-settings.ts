@@ -1,5 +1,7 @@
 /** Settings of the metadata module. A LevelDOWN has its own, at its plug-in. */
+import { NODE_SETTINGS } from '@zenko-modules/common/any-node';
 import { MODULE_PORT_SETTINGS, planPorts, type PortPlan } from '@zenko-modules/common/network/port-plan';
+import { refuseWithoutPort } from '@zenko-modules/common/network/tls-settings';
 import { flag, integer, optional, setting, text } from '@zenko-modules/common/settings';
 import {
   DATA_FOLDER_SETTINGS,
@@ -14,6 +16,7 @@ export const METADATA_SETTINGS = {
   ...METADATA_PORT_SETTING,
   ...MODULE_PORT_SETTINGS,
   ...STATUS_SETTINGS,
+  ...NODE_SETTINGS,
   ...DATA_FOLDER_SETTINGS,
   METADATA_BACKEND: setting(
     text,
@@ -54,6 +57,8 @@ export type MetadataSettings = SettingsOf<typeof METADATA_SETTINGS>;
 
 /** @throws StartError when what one setting needs of another is missing */
 export function planMetadataPorts(settings: MetadataSettings): PortPlan {
+  if (settings.METADATA_TLS_PORT === undefined)
+    refuseWithoutPort(settings, ['METADATA_TLS_ADVERTISE'], ['METADATA_TLS_PORT']);
   return planPorts(
     settings,
     { setting: 'METADATA_PORT', port: settings.METADATA_PORT },

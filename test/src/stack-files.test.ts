@@ -18,6 +18,7 @@ interface Service {
   readonly privileged?: boolean;
   readonly user?: string;
   readonly networks?: readonly string[];
+  readonly deploy?: { readonly placement?: { readonly constraints?: readonly string[] } };
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -109,4 +110,13 @@ test('the status page of each part names all parts that it can reach', async () 
       );
     }
   }
+});
+
+test('who may be started on other nodes by MODULES_ON is told so, and refuses where it keeps files', async () => {
+  const services = Object.values(await servicesOf('docker-stack.base.yml'));
+  const movable = services.filter(({ deploy }) =>
+    deploy?.placement?.constraints?.some(constraint => constraint.includes('MODULES_ON')),
+  );
+  assert.equal(movable.length, 3, 'both modules and the populator');
+  for (const { environment = {} } of movable) assert.equal(environment['MODULES_ON'], '${MODULES_ON:-}');
 });

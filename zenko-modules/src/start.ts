@@ -12,6 +12,7 @@ import {
   reachableAt,
   START_SETTINGS,
   statusParts,
+  withoutForeignTls,
 } from './start/parts.js';
 import { SupervisedProcess } from './start/supervised-process.js';
 
@@ -32,21 +33,24 @@ async function startAll(): Promise<void> {
     ...process.env,
   };
   const ports: Record<string, number> = {};
-  for (const { isFurtherProcessor = false, ...spec } of partsOf(settings)) {
+  for (const part of partsOf(settings)) {
     if (stopping) return;
+    const { isFurtherProcessor = false, name, entry, args } = part;
     const own = isFurtherProcessor && {
       PROCESSOR_PROBE_PORT: furtherProbePort(process.env.PROCESSOR_PROBE_PORT, ports),
     };
-    const part = new SupervisedProcess({
-      ...spec,
-      env: { ...env, ...own },
+    const child = new SupervisedProcess({
+      name,
+      entry,
+      args,
+      env: { ...env, ...own, ...withoutForeignTls(part, settings) },
       stopGraceMs: settings.STOP_GRACE_MS,
       say,
     });
-    running.push(part);
-    const started = await part.started();
+    running.push(child);
+    const started = await child.started();
     if (isFurtherProcessor) {
-      ports[`PROCESSOR_PROBE_PORT of ${spec.name}`] = started.PROCESSOR_PROBE_PORT ?? 0;
+      ports[`PROCESSOR_PROBE_PORT of ${name}`] = started.PROCESSOR_PROBE_PORT ?? 0;
       continue;
     }
     Object.assign(ports, started);

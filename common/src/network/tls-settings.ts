@@ -20,6 +20,25 @@ export const TLS_SETTINGS = {
 const NAMES = ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'TLS_CA_FILE'] as const;
 
 /**
+ * For a part without TLS: what is set for it was meant to have an effect.
+ * @param names of the settings that are for TLS
+ * @param ports the settings that would switch it on
+ * @throws StartError when one of them is set
+ */
+export function refuseWithoutPort(
+  settings: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+  ports: readonly string[],
+): void {
+  const set = names.filter(name => settings[name] !== undefined);
+  if (set.length === 0) return;
+  const areNot = ports.length === 1 ? 'is not' : 'are not';
+  throw new StartError(
+    `${set.join(', ')}: set, and ${ports.join(', ')} ${areNot}: nothing here would use TLS`,
+  );
+}
+
+/**
  * The files, for a part that speaks TLS.
  * @param because the setting that asks for them
  * @throws StartError when one is not named
@@ -35,7 +54,7 @@ export function tlsFilesOf(settings: SettingsOf<typeof TLS_SETTINGS>, because: s
 /**
  * What a part shows to the modules, where one is reached over TLS; `undefined` where none is.
  * @param ports of the modules for TLS, by setting name
- * @throws StartError when a file is not named, or cannot be used
+ * @throws StartError when a file is not named or cannot be used, or is named and no port is
  */
 export async function openTlsClient(
   settings: SettingsOf<typeof TLS_SETTINGS>,
@@ -43,5 +62,7 @@ export async function openTlsClient(
   log: Logger,
 ): Promise<TlsClient | undefined> {
   const [because] = Object.keys(ports).filter(name => ports[name] !== undefined);
-  return because === undefined ? undefined : TlsClient.open(tlsFilesOf(settings, because), log);
+  if (because !== undefined) return TlsClient.open(tlsFilesOf(settings, because), log);
+  refuseWithoutPort(settings, NAMES, Object.keys(ports));
+  return undefined;
 }

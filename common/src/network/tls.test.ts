@@ -24,6 +24,7 @@ import { TlsAcceptor, type TlsAcceptorOptions } from './tls-acceptor.js';
 import { TlsAgent } from './tls-agent.js';
 import { TlsClient } from './tls-client.js';
 import type { TlsFiles } from './tls-files.js';
+import { openTlsClient, TLS_SETTINGS } from './tls-settings.js';
 
 const WAIT_MS = 30_000;
 
@@ -255,6 +256,28 @@ test('files that cannot be used are refused with their settings and what is wron
     () => plan({ PLAIN_PORTS: 'false' }, undefined),
     /^StartError: PLAIN_PORTS: .*DATA_TLS_PORT is not set/,
   );
+  // What is meant for TLS, and would be without effect.
+  const settings = {
+    TLS_CA_FILE: 'ca',
+    TLS_KEY_FILE: 'key',
+    TLS_ALLOW_FROM: '10.0.0.0/8',
+    TLS_LISTEN_ADDRESS: '::1',
+  };
+  for (const [name, value] of Object.entries(settings))
+    assert.throws(
+      () => plan({ [name]: value }, undefined),
+      new RegExp(`^StartError: ${name}: set, and DATA_TLS_PORT is not: `),
+    );
+  const ports = { METADATA_TLS_PORT: undefined, DATA_TLS_PORT: undefined };
+  await assert.rejects(
+    openTlsClient(
+      readSettings(TLS_SETTINGS, { TLS_CA_FILE: 'ca', TLS_KEY_FILE: 'key' }),
+      ports,
+      silentLogger(),
+    ),
+    /^StartError: TLS_KEY_FILE, TLS_CA_FILE: set, and METADATA_TLS_PORT, DATA_TLS_PORT are not: /,
+  );
+  assert.equal(await openTlsClient(readSettings(TLS_SETTINGS, {}), ports, silentLogger()), undefined);
 });
 
 test('each port has its own list of addresses, and the plain one may be left closed', async t => {

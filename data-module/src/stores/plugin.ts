@@ -43,6 +43,8 @@ export interface StorePlugin<T extends SettingsTable = SettingsTable> {
   readonly settings: T;
   /** The setting that says where its blobs are: the place of `<name>:<place>` in commands. */
   readonly placeSetting?: string;
+  /** Whether its blobs are in files: only the machine that has those can serve them. Left out: no. */
+  readonly keepsFiles?: boolean;
   /**
    * Whether several processes may have the store open at once (`DATA_WORKERS`), each of which may be killed and opened
    * again while the others work. Left out: no, and the module uses one.

@@ -1,4 +1,5 @@
 /** Every setting of populator, processors and their commands, as the reference page shows them. */
+import { NODE_SETTINGS } from '@zenko-modules/common/any-node';
 import {
   flag,
   hosts,
@@ -103,6 +104,7 @@ const SHARED = { ...LISTEN_SETTINGS, ...STATUS_SETTINGS, ...QUEUE_SETTINGS, ...C
 
 export const POPULATOR_SETTINGS = {
   ...SHARED,
+  ...NODE_SETTINGS,
   ...METADATA_CLIENT_SETTINGS,
   POPULATOR_PROBE_PORT: PROBE_PORT_SETTINGS.POPULATOR_PROBE_PORT,
   POPULATOR_NAME: setting(

@@ -12,6 +12,7 @@ const FOLDER = 'rootDB';
 export const leveldownPlugin = {
   name: 'leveldown',
   settings: {},
+  keepsFiles: true,
   uuidInFolder: true,
 
   async create({ folder }) {

@@ -20,6 +20,8 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
   readonly name: string;
   /** Its own settings, beyond those of the module. */
   readonly settings: T;
+  /** Whether what it stores is in files of the module's folder: only the machine that has those can serve it. Left out: no. */
+  readonly keepsFiles?: boolean;
   /** The deployment's id is kept in the file `uuid` of the module's folder, beside the store; else in the store. */
   readonly uuidInFolder?: boolean;
   /** Makes the store without opening it. Throws StartError for settings that contradict each other. */

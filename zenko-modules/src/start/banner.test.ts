@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readSettings } from '@zenko-modules/common/settings';
 import { banner } from './banner.js';
-import { furtherProbePort, partsOf, START_SETTINGS } from './parts.js';
+import { furtherProbePort, partsOf, START_SETTINGS, withoutForeignTls } from './parts.js';
 
 function linesOf(env: Readonly<Record<string, string>>): string[] {
   const settings = readSettings(START_SETTINGS, env);
@@ -46,4 +46,17 @@ test('the probes of further processors get ports that no other part has', () => 
   assert.equal(furtherProbePort(undefined, taken), '4050');
   assert.equal(furtherProbePort('4047', { PROCESSOR_PROBE_PORT: 4047 }), '4048');
   assert.equal(furtherProbePort('0', taken), '0');
+});
+
+test('with one port for TLS, the settings for TLS go to those who have to do with it', () => {
+  const spared = (env: Readonly<Record<string, string>>): string[] => {
+    const settings = readSettings(START_SETTINGS, env);
+    return partsOf(settings)
+      .filter(part => 'TLS_CERT_FILE' in withoutForeignTls(part, settings))
+      .map(({ name }) => name);
+  };
+  assert.deepEqual(spared({}), []);
+  assert.deepEqual(spared({ DATA_TLS_PORT: '1', METADATA_TLS_PORT: '2' }), ['helloWorld']);
+  assert.deepEqual(spared({ DATA_TLS_PORT: '1' }), ['metadata-module', 'populator', 'helloWorld']);
+  assert.deepEqual(spared({ METADATA_TLS_PORT: '1' }), ['data-module', 'helloWorld']);
 });

@@ -1,5 +1,6 @@
 /** The parts that `npm start` runs, in the order in which each finds those that it needs. */
-import type { SettingsOf } from '@zenko-modules/common/settings';
+import { TLS_PORT_SETTING_NAMES } from '@zenko-modules/common/network/port-plan';
+import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
 import {
   DATA_CLIENT_SETTINGS,
   DATA_FOLDER_SETTINGS,
@@ -32,6 +33,8 @@ export interface Part {
   readonly name: string;
   readonly entry: URL;
   readonly args: readonly string[];
+  /** The ports for TLS that it opens or connects to. */
+  readonly tlsPorts?: readonly ('DATA_TLS_PORT' | 'METADATA_TLS_PORT')[];
   /** Set for a processor after the first: all have one setting for the port of their probes. */
   readonly isFurtherProcessor?: boolean;
 }
@@ -46,10 +49,25 @@ export function startedExtensions({ EXTENSIONS = [] }: Pick<StartSettings, 'EXTE
 
 export function partsOf(settings: Pick<StartSettings, 'EXTENSIONS'>): readonly Part[] {
   return [
-    { name: 'data-module', entry: program('data-module/main'), args: [] },
-    { name: 'metadata-module', entry: program('metadata-module/main'), args: [] },
-    { name: 's3-front', entry: program('s3-front/main'), args: [] },
-    { name: 'populator', entry: program('extensions/commands/populator-main'), args: [] },
+    { name: 'data-module', entry: program('data-module/main'), args: [], tlsPorts: ['DATA_TLS_PORT'] },
+    {
+      name: 'metadata-module',
+      entry: program('metadata-module/main'),
+      args: [],
+      tlsPorts: ['METADATA_TLS_PORT'],
+    },
+    {
+      name: 's3-front',
+      entry: program('s3-front/main'),
+      args: [],
+      tlsPorts: ['DATA_TLS_PORT', 'METADATA_TLS_PORT'],
+    },
+    {
+      name: 'populator',
+      entry: program('extensions/commands/populator-main'),
+      args: [],
+      tlsPorts: ['METADATA_TLS_PORT'],
+    },
     ...startedExtensions(settings).map((name, index) => ({
       name,
       entry: program('extensions/commands/processor-main'),
@@ -57,6 +75,17 @@ export function partsOf(settings: Pick<StartSettings, 'EXTENSIONS'>): readonly P
       isFurtherProcessor: index > 0,
     })),
   ];
+}
+
+/**
+ * What a part leaves unset of the environment that all share. With one port for TLS, a part that has to do with the other
+ * module alone would refuse the settings for TLS. With none they stay, and the first part says so.
+ */
+export function withoutForeignTls({ tlsPorts = [] }: Part, settings: StartSettings): Environment {
+  const isSet = (name: 'DATA_TLS_PORT' | 'METADATA_TLS_PORT'): boolean => settings[name] !== undefined;
+  const isAny = isSet('DATA_TLS_PORT') || isSet('METADATA_TLS_PORT');
+  if (!isAny || tlsPorts.some(isSet)) return {};
+  return Object.fromEntries(TLS_PORT_SETTING_NAMES.map(name => [name, undefined]));
 }
 
 /** The next port after `taken.PROCESSOR_PROBE_PORT` that is none of `taken`; the system's choice where that was asked for. */

@@ -53,6 +53,7 @@ export const diskStore: StorePlugin<typeof DISK_SETTINGS> = {
   name: 'disk',
   settings: DISK_SETTINGS,
   placeSetting: 'DATA_PATH',
+  keepsFiles: true,
   servesSeveralWorkers: true,
   transferMemoryBytes: () => TRANSFER_MEMORY_BYTES,
   async open({ settings, openFolder, log, worker, registry }) {

@@ -1,6 +1,5 @@
 import { flag, integer, setting, type SettingsOf } from '@zenko-modules/common/settings';
 import { MEMCACHED_SETTINGS } from '@zenko-modules/common/shared-settings';
-import { StartError } from '@zenko-modules/common/start-error';
 
 /**
  * Chosen by measurement, the table is in docs/benchmarks.md. Smaller chunks cost more processor time per byte, larger
@@ -41,15 +40,3 @@ export const MEMCACHED_STORE_SETTINGS = {
 } as const;
 
 export type MemcachedStoreSettings = SettingsOf<typeof MEMCACHED_STORE_SETTINGS>;
-
-/** @throws StartError for settings that are missing or contradict each other. */
-export function checkSettings(settings: MemcachedStoreSettings): void {
-  if (settings.MEMCACHED_HOSTS === undefined) {
-    throw new StartError(
-      `MEMCACHED_HOSTS: missing, the memcached store needs it: expected ${MEMCACHED_SETTINGS.MEMCACHED_HOSTS.accepts}`,
-    );
-  }
-  if ((settings.MEMCACHED_USER === undefined) !== (settings.MEMCACHED_PASSWORD === undefined)) {
-    throw new StartError('MEMCACHED_USER and MEMCACHED_PASSWORD: only one is set: expected both or none');
-  }
-}

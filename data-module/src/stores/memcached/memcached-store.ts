@@ -10,13 +10,14 @@ import { Readable } from 'node:stream';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import { LATE_MS, MemcachedClient } from '@zenko-modules/common/memcached/memcached-client';
+import { requiredServers } from '@zenko-modules/common/memcached/required-servers';
 import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
 import { newBlobKey } from '../blob-key.js';
 import { inChunks, streamChunks } from '../chunks.js';
 import { chunkKey, manifestKey, PROBE_KEY } from './item-keys.js';
 import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './manifest.js';
 import { nameMemcachedError } from './memcached-errors.js';
-import { checkSettings, MEMCACHED_STORE_SETTINGS } from './memcached-settings.js';
+import { MEMCACHED_STORE_SETTINGS } from './memcached-settings.js';
 import { type Remains, Remover } from './remover.js';
 import { ServerList } from './server-list.js';
 import { TaskWindow } from '../task-window.js';
@@ -46,10 +47,10 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
   transferMemoryBytes: ({ MEMCACHED_CHUNK_BYTES: chunk, MEMCACHED_WINDOW: window }) =>
     chunk * window * COPIES + SOCKET_BYTES,
   async open({ settings, openFolder, log, worker }) {
-    checkSettings(settings);
+    const hosts = requiredServers(settings, 'DATA_BACKEND=memcached');
     const folder = await openFolder('data-memcached');
     const client = new MemcachedClient({
-      servers: settings.MEMCACHED_HOSTS ?? [],
+      servers: hosts,
       user: settings.MEMCACHED_USER,
       password: settings.MEMCACHED_PASSWORD,
       deadlineMs: settings.MEMCACHED_TIMEOUT_MS,

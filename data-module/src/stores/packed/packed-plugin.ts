@@ -11,6 +11,7 @@ export const packedStore: StorePlugin<typeof PACKED_SETTINGS> = {
   name: 'packed',
   settings: PACKED_SETTINGS,
   placeSetting: 'PACKED_PATH',
+  keepsFiles: true,
   // A blob that is packed is held as it came, and as the record that it becomes.
   transferMemoryBytes: ({ PACKED_MAX_BLOB_BYTES }) =>
     Math.max(TRANSFER_MEMORY_BYTES, 2 * recordBytes(PACKED_MAX_BLOB_BYTES)),

@@ -1,6 +1,7 @@
 /** The populator as a process: what it opens, in which order, and how it ends. */
 import path from 'node:path';
 import { linkSignals } from '@zenko-modules/common/abort';
+import { refuseOnAnyNode } from '@zenko-modules/common/any-node';
 import type { Running } from '@zenko-modules/common/daemon';
 import { openPartFolder } from '@zenko-modules/common/data-folder';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -42,6 +43,10 @@ export async function startPopulator(
   env: Environment = process.env,
 ): Promise<Running> {
   const extensions = await loadExtensions(settings, env);
+  if (extensions.kafkaHosts === undefined)
+    refuseOnAnyNode(settings.MODULES_ON, 'the embedded queue (no KAFKA_HOSTS)');
+  if (settings.POPULATOR_OFFSETS === 'folder')
+    refuseOnAnyNode(settings.MODULES_ON, 'POPULATOR_OFFSETS=folder');
   tellConfiguration(extensions, env, log);
   const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'populator');
   await makeFolder(folder);

@@ -7,7 +7,7 @@ import { makeFolder } from '@zenko-modules/common/sync-folder';
 import type { QueueSettings } from '../extension-settings.js';
 import { EmbeddedQueue } from './embedded/embedded-queue.js';
 import { KafkaQueue } from './kafka/kafka-queue.js';
-import { kafkaOptions } from './kafka/kafka-settings.js';
+import { kafkaOptions, refuseWithoutBrokers } from './kafka/kafka-settings.js';
 import type { Queue } from './queue.js';
 
 /** Where the queue is, for the log. */
@@ -26,6 +26,7 @@ export async function openQueue(
   log: Logger,
 ): Promise<Queue> {
   if (kafkaHosts) return new KafkaQueue(kafkaOptions(settings, kafkaHosts), log);
+  refuseWithoutBrokers(settings);
   const folder = path.join(await openPartFolder(settings.DATA_DIR, 'extensions'), 'queue');
   await makeFolder(folder);
   return new EmbeddedQueue({ folder, segmentBytes: settings.QUEUE_SEGMENT_BYTES, log });

@@ -16,6 +16,7 @@ export const JSONDOWN_SETTINGS = {
 export const jsondownPlugin = {
   name: 'jsondown',
   settings: JSONDOWN_SETTINGS,
+  keepsFiles: true,
   create: ({ settings, folder, log }) =>
     new JsonDown(path.join(folder, 'jsondown'), { journalMinBytes: settings.JSONDOWN_JOURNAL_BYTES, log }),
   explain: err => (err instanceof LevelError ? `METADATA_BACKEND=jsondown: ${err.message}` : undefined),

@@ -1,8 +1,8 @@
 /** `METADATA_BACKEND=jsonmemcached`. */
 import path from 'node:path';
+import { requiredServers } from '@zenko-modules/common/memcached/required-servers';
 import { flag, integer, parsed, setting } from '@zenko-modules/common/settings';
 import { MEMCACHED_SETTINGS } from '@zenko-modules/common/shared-settings';
-import { StartError } from '@zenko-modules/common/start-error';
 import { JSONDOWN_SETTINGS } from '../jsondown/plugin.js';
 import { LevelError, type LevelDownPlugin } from '../plugin.js';
 import { JsonMemcached } from './json-memcached.js';
@@ -34,12 +34,7 @@ export const jsonmemcachedPlugin = {
   settings: JSONMEMCACHED_SETTINGS,
 
   create({ settings, folder, log }) {
-    const servers = settings.MEMCACHED_HOSTS;
-    if (servers === undefined) {
-      throw new StartError(
-        'MEMCACHED_HOSTS: is not set, and METADATA_BACKEND=jsonmemcached needs it (host:port,...)',
-      );
-    }
+    const servers = requiredServers(settings, 'METADATA_BACKEND=jsonmemcached');
     return new JsonMemcached({
       servers,
       user: settings.MEMCACHED_USER,

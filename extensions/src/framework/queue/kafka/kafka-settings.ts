@@ -44,6 +44,26 @@ function minInsync({ KAFKA_TOPIC_REPLICATION, KAFKA_TOPIC_MIN_INSYNC_REPLICAS }:
   );
 }
 
+/** For a queue that is files. @throws StartError when a setting says how brokers are to be reached */
+export function refuseWithoutBrokers(settings: QueueSettings): void {
+  const names = [
+    'KAFKA_TLS_CA',
+    'KAFKA_TLS_CERT',
+    'KAFKA_TLS_KEY',
+    'KAFKA_SASL_MECHANISM',
+    'KAFKA_SASL_USER',
+    'KAFKA_SASL_PASSWORD',
+  ] as const;
+  const set = [
+    ...names.filter(name => settings[name] !== undefined),
+    ...(settings.KAFKA_TLS ? ['KAFKA_TLS'] : []),
+  ];
+  if (set.length > 0)
+    throw new StartError(
+      `${set.join(', ')}: set, and KAFKA_HOSTS is not: messages would go into files, not to Kafka`,
+    );
+}
+
 function tlsOptions(settings: QueueSettings): KafkaOptions['tls'] {
   const { KAFKA_TLS, KAFKA_TLS_CA: ca, KAFKA_TLS_CERT: cert, KAFKA_TLS_KEY: key } = settings;
   if ((cert === undefined) !== (key === undefined)) {
