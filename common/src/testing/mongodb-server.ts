@@ -21,6 +21,9 @@ export const GIVEN_MONGODB_URL = process.env.MONGODB_TEST_URL || undefined;
 const MONGOD = findInPath('mongod');
 const STAND_IN = findInShared('mongodb-standin/start');
 
+/** Whether the server is the stand-in, which has none of a server's limits. */
+export const mongodbIsStandIn = GIVEN_MONGODB_URL === undefined && MONGOD === undefined;
+
 const REASON = 'needs MONGODB_TEST_URL, or mongod in PATH';
 const OWN_REASON = 'stops and kills its server, and so needs mongod in PATH';
 
