@@ -65,7 +65,7 @@ export class OpenedLocation {
     if (placeSetting === undefined) await checkFolder(option, place);
     const isSource = option === '--from';
     if (isSource && backend === 'leveldown') await checkLevelDb(location);
-    if (isSource && placeSetting === undefined) await checkDamage(plugin, location);
+    if (placeSetting === undefined) await checkDamage(plugin, location);
     const overlay =
       placeSetting === undefined || place === ''
         ? {}
@@ -106,13 +106,15 @@ async function loadPlugin({ option, backend }: Location): Promise<LevelDownPlugi
   }
 }
 
-/** A copy of what is left would look whole. */
+/** A copy of what is left would look whole; and opening it, as a target too, removes what might yet be saved of it. */
 async function checkDamage({ findDamage }: LevelDownPlugin, { option, place }: Location): Promise<void> {
   const [damage] = (await findDamage?.(place)) ?? [];
   if (damage === undefined) return;
-  throw new StartError(
-    `${option}: ${place} has lost what was acknowledged: ${damage}. Let the module start on it with METADATA_ACCEPT_LOSS=true, or bring back a copy of it`,
-  );
+  const advice =
+    option === '--to'
+      ? 'Name another folder, and keep this one as it is until nothing in it is missed'
+      : 'Let the module start on it with METADATA_ACCEPT_LOSS=true, or bring back a copy of it';
+  throw new StartError(`${option}: ${place} has lost what was acknowledged: ${damage}. ${advice}`);
 }
 
 /** LevelDB makes a folder for a database that it was told not to make. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, truncate, writeFile, readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
@@ -46,6 +47,29 @@ async function fill(module: MetadataUnderTest): Promise<void> {
   await module.call('bucket0', 'del', 'kéy😀3', {});
   // Line separators, which JSON does not escape.
   await module.put('bucket1', 'a\u2028b\u2029', { text: 'c\u2028d\u2029' });
+}
+
+async function restoreInto(to: string, file: string): Promise<void> {
+  const target = await OpenedLocation.open(parseLocation('--to', to), {}, silentLogger());
+  try {
+    const { signal } = new AbortController();
+    await restoreBackup({ file, target, onLine: () => undefined, signal });
+  } finally {
+    await target.close();
+  }
+}
+
+/** Each file of a store, but what LevelDB writes at every start. */
+async function contentsOf(folder: string): Promise<Map<string, string>> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
+    entry => entry.isFile() && !/^LO(G|CK)/.test(entry.name),
+  );
+  const found = files.map(async ({ parentPath, name }) => {
+    const place = path.join(parentPath, name);
+    const hash = createHash('sha256').update(await readFile(place));
+    return [path.relative(folder, place), hash.digest('hex')] as const;
+  });
+  return new Map(await Promise.all(found));
 }
 
 const DATABASES = ['bucket0', 'bucket1', 'bucket2', 'versioned'];
@@ -129,16 +153,55 @@ test('a backup that is cut off or damaged is refused before anything is written'
   const place = await newPlace(t, 'leveldown');
   for (const [name, content] of Object.entries(damaged)) {
     await writeFile(file, content);
-    const { code, stderr } = await runTool(t, ['restore', file, '--to', place.to], {});
-    assert.equal(code, 2, name);
-    assert.match(stderr, /^zenko-modules: .*backup/, name);
-    assert.equal(stderr.trimEnd().split('\n').length, 1, `${name}: ${stderr}`);
+    await assert.rejects(
+      restoreInto(place.to, file),
+      { name: 'ToolError', message: /^[^\n]*backup[^\n]*$/ },
+      name,
+    );
   }
+  const { code, stderr } = await runTool(t, ['restore', file, '--to', place.to], {});
+  assert.equal(code, 2);
+  assert.match(stderr, /^zenko-modules: .*backup.*\n$/);
   await writeFile(file, whole);
   assert.equal((await runTool(t, ['restore', file, '--to', place.to], {})).code, 0);
   const twice = await runTool(t, ['restore', file, '--to', place.to], {});
   assert.equal(twice.code, 2);
   assert.match(twice.stderr, /is not empty/);
+});
+
+test('after a damage the backup is refused by what is left, which stays as it is, and makes a new store', async t => {
+  const module = await MetadataUnderTest.start(t);
+  await fill(module);
+  const before = await all(module);
+  const file = path.join(await temporaryFolder(t), 'backup');
+  assert.equal((await runTool(t, ['backup', file], module.env)).code, 0);
+  await module.stop();
+  const change = async (folder: string, name: RegExp, edit: (bytes: Buffer) => Buffer): Promise<void> => {
+    const database = path.join(folder, 'rootDB');
+    for (const found of (await readdir(database)).filter(one => name.test(one)))
+      await writeFile(path.join(database, found), edit(await readFile(path.join(database, found))));
+  };
+  const damages: Record<string, (folder: string) => Promise<void>> = {
+    'a bit turned over in the log': folder =>
+      change(folder, /\.log$/, bytes => {
+        bytes[1000] = (bytes[1000] ?? 0) ^ 4;
+        return bytes;
+      }),
+    'a manifest of zeros': folder => change(folder, /^MANIFEST/, bytes => bytes.fill(0)),
+    'a database that is gone': folder => rm(path.join(folder, 'rootDB'), { recursive: true }),
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    const folder = path.join(await temporaryFolder(t), 'damaged');
+    await cp(path.join(module.folder, 'metadata'), folder, { recursive: true });
+    await damage(folder);
+    const damaged = await contentsOf(folder);
+    await assert.rejects(restoreInto(`leveldown:${folder}`, file), { name: 'StartError' }, name);
+    assert.deepEqual(await contentsOf(folder), damaged, name);
+  }
+  const place = await newPlace(t, 'leveldown');
+  await restoreInto(place.to, file);
+  const again = await MetadataUnderTest.start(t, { DATA_DIR: place.dataDir });
+  assert.deepEqual(await all(again), before);
 });
 
 test('readers of the log keep their places over a backup and a restore', async t => {
