@@ -56,8 +56,11 @@ test('status tells of each part whether it is ready, and why not', async t => {
   ]);
   const sound = await runTool(t, ['status', '--only', 'metadata-module'], env);
   assert.deepEqual([sound.code, /^metadata-module {2}ready/.test(sound.stdout)], [0, true]);
-  const unsound = await runTool(t, ['status', '--only', 'data-module'], env);
-  assert.match(unsound.stdout, /not ready .*the disk is full\n$/);
+  // In a container of a stack.
+  const STATUS_PARTS = `data-module=127.0.0.1:${ill.port},hello-world=127.0.0.1:${ready.port}`;
+  const unsound = await runTool(t, ['status'], { STATUS_PARTS });
+  assert.equal(unsound.code, 1);
+  assert.match(unsound.stdout, /^data-module {2}not ready .*the disk is full\nhello-world {2}ready .*\n$/);
   assert.equal((await runTool(t, ['status', '--only', 'nobody'], env)).code, 2);
 });
 

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
-import { command, healthOf, probesOf } from './probes.js';
+import { command, healthOf, probesOf, processorUrl } from './probes.js';
 
 export const addStatus: AddVerb = (program, run) => {
   program
     .command('status')
     .summary('whether each part can do its work')
     .description(
-      'Asks the probe of each part. Ends with 1 when one is not ready; one that does not run counts so, too.',
+      'Asks the probe of each part, those of STATUS_PARTS where it is set. Ends with 1 when one is not ready; one that does not run counts so, too.',
     )
     .option('--probe <name=host:port...>', 'further parts, such as a second processor')
     .option('--only <name...>', 'only these parts')
@@ -47,11 +47,10 @@ function addCommand(name: 'pause' | 'resume', summary: string): AddVerb {
       .option('--at <host:port>', 'the probe port of the processor; left out: PROCESSOR_PROBE_PORT')
       .action(({ at }: { readonly at?: string }) =>
         run(async ({ output, env }) => {
-          const [processor] = probesOf(env, []).filter(({ part }) => part === 'processor');
-          const url = at === undefined ? processor?.url : `http://${at}`;
-          const refusal = await command(url ?? '', name);
-          if (refusal !== undefined) throw new ToolError(`${name}: ${String(url)}: ${refusal}`);
-          output.result({ event: name, url }, `${String(url)}: ${name}d`);
+          const url = at === undefined ? processorUrl(env) : `http://${at}`;
+          const refusal = await command(url, name);
+          if (refusal !== undefined) throw new ToolError(`${name}: ${url}: ${refusal}`);
+          output.result({ event: name, url }, `${url}: ${name}d`);
           return EXIT.sound;
         }),
       );

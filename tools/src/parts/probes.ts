@@ -3,7 +3,7 @@ import { askProbe } from '@zenko-modules/common/ask-probe';
 import { messageOf } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
 import { type Environment, readSettings, setting, text } from '@zenko-modules/common/settings';
-import { PROBE_PORT_SETTINGS } from '@zenko-modules/common/shared-settings';
+import { PROBE_PORT_SETTINGS, STATUS_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { TOOLS_SETTINGS } from '../settings.js';
 
 const ANSWER_MS = 5000;
@@ -18,21 +18,37 @@ export interface Probe {
   readonly url: string;
 }
 
-/** `others` are `name=host:port`, for parts that run several times or elsewhere. */
+/**
+ * Those of STATUS_PARTS, where it is set, as in the containers of a stack.
+ * @param others `name=host:port`, for parts that run several times or elsewhere
+ */
 export function probesOf(env: Environment, others: readonly string[]): Probe[] {
+  const { STATUS_PARTS } = readSettings(STATUS_SETTINGS, env);
+  return [
+    ...(STATUS_PARTS?.map(({ name, host, port }) => ({ part: name, url: httpUrl(host, port) })) ??
+      partsOfOneMachine(env)),
+    ...others.map(other => {
+      const [part = '', at = ''] = other.split('=', 2);
+      return { part, url: `http://${at}` };
+    }),
+  ];
+}
+
+function partsOfOneMachine(env: Environment): Probe[] {
   const ports = readSettings(PROBE_SETTINGS, env);
   const { DATA_HOST, METADATA_HOST } = readSettings(TOOLS_SETTINGS, env);
   return [
     { part: 'data-module', url: httpUrl(DATA_HOST, ports.DATA_PROBE_PORT) },
     { part: 'metadata-module', url: httpUrl(METADATA_HOST, ports.METADATA_PROBE_PORT) },
     { part: 'populator', url: httpUrl(ports.PROBE_HOST, ports.POPULATOR_PROBE_PORT) },
-    { part: 'processor', url: httpUrl(ports.PROBE_HOST, ports.PROCESSOR_PROBE_PORT) },
+    { part: 'processor', url: processorUrl(env) },
     { part: 's3-front', url: httpUrl(ports.PROBE_HOST, ports.S3_PROBE_PORT) },
-    ...others.map(other => {
-      const [part = '', at = ''] = other.split('=', 2);
-      return { part, url: `http://${at}` };
-    }),
   ];
+}
+
+export function processorUrl(env: Environment): string {
+  const { PROBE_HOST, PROCESSOR_PROBE_PORT } = readSettings(PROBE_SETTINGS, env);
+  return httpUrl(PROBE_HOST, PROCESSOR_PROBE_PORT);
 }
 
 export interface Health {
