@@ -276,8 +276,14 @@ test('a completion that comes late makes no second version of its data, and find
   assert.deepEqual((await s3.listMultipartUploads({ Bucket })).Uploads ?? [], []);
   await arrive();
   assert.equal((await read(stack)).toString(), 'given up');
+  const third = await upload('first');
+  late = undefined;
+  await assert.rejects(s3.completeMultipartUpload(third));
+  await s3.uploadPart({ Bucket, Key, UploadId: third.UploadId, PartNumber: 1, Body: 'again' });
+  await arrive();
+  assert.equal((await read(stack)).toString(), 'first');
   await eventually('what is left is swept', async () => (await entries(stack, SHADOW)).length === 0);
-  assert.equal((await read(stack)).toString(), 'given up');
+  assert.equal((await read(stack)).toString(), 'first');
 });
 
 test('a hundred uploads at once take no more memory than a few', async t => {

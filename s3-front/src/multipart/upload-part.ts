@@ -103,10 +103,13 @@ async function storePart(
   const freed = await withNewData(front, request, stored, () =>
     withUpload(front, name.uploadId, () =>
       holdPart(front, name.uploadId, number, async () => {
-        await store.get(name);
-        const replaced = await store.findPart(name, number);
+        const { completeInProgress = false } = await store.get(name);
+        const replaced = (await store.findPart(name, number))?.partLocations ?? [];
         await storing(() => store.putPart(name, number, part));
-        return unreferenced(front, request, name, replaced?.partLocations ?? []);
+        if (!completeInProgress) return unreferenced(front, request, name, replaced);
+        const dataKeys = replaced.map(({ key }) => key);
+        request.log.warn({ dataKeys }, 'data of a part stays, for its object may have been stored');
+        return [];
       }),
     ),
   );
