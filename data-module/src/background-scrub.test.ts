@@ -9,7 +9,7 @@ import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { Registry } from 'prom-client';
 import { BackgroundScrub, type BackgroundScrubOptions, createScrubMetrics } from './background-scrub.js';
-import type { OpenBlob } from './data-store.js';
+import type { BlobChecksum, OpenBlob } from './data-store.js';
 import { openPackedStore, type PackedStore } from './stores/packed/packed-store.js';
 import { packedOptions } from './stores/packed/testing/packed-options.js';
 import { StoreLayer } from './stores/store-layer.js';
@@ -76,6 +76,7 @@ test('a bit that turns under a blob in the cache is found in the next round, aga
 /** A store of blobs of one piece each. */
 function storeOf(
   blobs: Readonly<Record<string, () => Promise<Partial<OpenBlob>>>>,
+  checksums: Readonly<Record<string, readonly BlobChecksum[]>> = {},
 ): BackgroundScrubOptions['store'] & { readonly opened: string[]; closed: number; isThere: boolean } {
   const store = {
     opened: [] as string[],
@@ -85,6 +86,9 @@ function storeOf(
     async *keys() {
       yield* Object.keys(blobs);
       await Promise.resolve();
+    },
+    async *checkedKeys() {
+      for await (const key of store.keys()) yield { key, checksums: checksums[key] };
     },
     openPastCache: async (key: string): Promise<OpenBlob> => {
       store.opened.push(key);
@@ -113,6 +117,32 @@ test('what is away or gone is no damage; what ends early, or fails twice, is', a
   assert.deepEqual(await Promise.all(results), [1, 1, 1, 1]);
   assert.deepEqual(store.opened, ['gone', 'early', 'early', 'once', 'once', 'away']);
   assert.equal(store.closed, 3);
+});
+
+test('what the store knows of a blob is compared with what is read; what it does not know is counted apart', async t => {
+  const bytes = Buffer.from('123456789');
+  const whole = { length: 9, checksum: 0xe3069283 };
+  const held = (): Promise<Partial<OpenBlob>> => Promise.resolve({ size: 9, bytes });
+  const pieces = (): Promise<Partial<OpenBlob>> => {
+    const left = [bytes.subarray(0, 4), bytes.subarray(4)];
+    return Promise.resolve({ size: 9, next: () => Promise.resolve(left.shift()) });
+  };
+  const store = storeOf(
+    { held, pieces, other: held, longer: pieces, replaced: held, unknown: held },
+    {
+      held: [whole],
+      pieces: [whole],
+      other: [{ length: 9, checksum: 1 }],
+      longer: [{ ...whole, length: 10 }],
+      replaced: [{ length: 9, checksum: 1 }, whole],
+      unknown: [],
+    },
+  );
+  const { value } = start(t, store, { roundPauseMs: 3_600_000 });
+  await until(async () => (await value('rounds_total')) === 1);
+  const results = ['sound', 'damaged', 'unchecked'].map(result => value('blobs_total', result));
+  assert.deepEqual(await Promise.all(results), [3, 2, 1]);
+  assert.equal(await value('damaged_blobs'), 2);
 });
 
 test('what fails because the store has gone is no damage', async t => {

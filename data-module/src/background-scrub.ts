@@ -1,13 +1,15 @@
 /**
  * Reads every blob of the store again and again, so many bytes a second, so that damage is found while a copy can still
- * mend it. The store compares what it can by itself: the packed store and memcached their checksums, S3 and GridFS those
- * of their backend, and every store the length. What is found is logged and counted.
+ * mend it. The packed store and memcached compare their checksums with each read, S3 and GridFS those of their backend;
+ * what the disk store knows of its blobs is compared here. What is found is logged and counted.
  */
+import { crc32c } from '@node-rs/crc32';
 import { orAborted } from '@zenko-modules/common/abort';
 import { sleep } from '@zenko-modules/common/deadline';
 import { isErrorType } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { BlobChecksum, CheckedKey } from './data-store.js';
 import type { CompleteStore } from './stores/store-layer.js';
 
 /** What a blob counts for at least: opening one is work, too. */
@@ -24,7 +26,7 @@ export function createScrubMetrics(registry: Registry) {
   return {
     blobs: new Counter({
       name: 'data_scrub_blobs_total',
-      help: 'Blobs that the background scrub has looked at, by result: sound, damaged, gone (deleted meanwhile), unavailable',
+      help: 'Blobs that the background scrub has looked at, by result: sound, damaged, unchecked (read, without a checksum to compare with), gone (deleted meanwhile), unavailable',
       labelNames: ['result'] as const,
       registers,
     }),
@@ -48,7 +50,7 @@ export function createScrubMetrics(registry: Registry) {
 
 export interface BackgroundScrubOptions {
   /** A layer of its own over the store: what is read here is no work of clients. */
-  readonly store: Pick<CompleteStore, 'keys' | 'openPastCache' | 'ping'>;
+  readonly store: Pick<CompleteStore, 'keys' | 'checkedKeys' | 'openPastCache' | 'ping'>;
   readonly bytesPerSecond: number;
   readonly metrics: ScrubMetrics;
   readonly log: Logger;
@@ -57,7 +59,7 @@ export interface BackgroundScrubOptions {
   readonly roundPauseMs?: number;
 }
 
-type Result = 'sound' | 'damaged' | 'gone' | 'unavailable';
+type Result = 'sound' | 'damaged' | 'unchecked' | 'gone' | 'unavailable';
 
 export class BackgroundScrub {
   readonly #options: BackgroundScrubOptions;
@@ -111,13 +113,13 @@ export class BackgroundScrub {
 
   async #count(): Promise<number> {
     let count = 0;
-    for await (const key of this.#keys()) count += key === '' ? 0 : 1;
+    for await (const key of this.#each(this.#options.store.keys())) count += key === '' ? 0 : 1;
     return count;
   }
 
   /** Ends at once when it is to stop, whatever the store does then. */
-  async *#keys(): AsyncGenerator<string, void, undefined> {
-    const keys = this.#options.store.keys()[Symbol.asyncIterator]();
+  async *#each<T>(listed: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    const keys = listed[Symbol.asyncIterator]();
     try {
       for (;;) {
         const next = await this.#unlessStopped(keys.next());
@@ -134,11 +136,11 @@ export class BackgroundScrub {
   async #round(skip: number): Promise<number> {
     const { metrics, log } = this.#options;
     let [passed, damaged] = [0, 0];
-    for await (const key of this.#keys()) {
+    for await (const checked of this.#each(this.#options.store.checkedKeys())) {
       if ((passed += 1) <= skip) continue;
-      let result = await this.#read(key);
+      let result = await this.#read(checked);
       // What is damaged is so when it is read again, too.
-      if (result === 'damaged') result = await this.#read(key);
+      if (result === 'damaged') result = await this.#read(checked);
       // All blobs of a volume that has gone fail so, and none of them is damaged.
       if (result === 'damaged' && !(await this.#isStoreThere())) result = 'unavailable';
       metrics.blobs.inc({ result });
@@ -146,7 +148,7 @@ export class BackgroundScrub {
         damaged += 1;
         metrics.damaged.set(Math.max(this.#damagedBefore, damaged));
         log.error(
-          { key },
+          { key: checked.key },
           'a blob is damaged, or shorter than it should be: bring it back from a copy (data:copy), or delete its object',
         );
       } else if (result === 'unavailable') await this.#pause(AWAY_PAUSE_MS);
@@ -154,22 +156,26 @@ export class BackgroundScrub {
     return damaged;
   }
 
-  async #read(key: string): Promise<Result> {
+  async #read({ key, checksums }: CheckedKey): Promise<Result> {
     const opening = this.#options.store.openPastCache(key);
-    let bytes = 0;
+    let [bytes, checksum] = [0, 0];
+    const take = (piece: Buffer): void => {
+      bytes += piece.length;
+      if (checksums !== undefined && checksums.length > 0) checksum = crc32c(piece, checksum);
+    };
     try {
       const blob = await this.#unlessStopped(opening);
-      if (blob.bytes !== undefined) bytes = blob.bytes.length;
+      if (blob.bytes !== undefined) take(blob.bytes);
       else {
         for (;;) {
           const piece = await this.#unlessStopped(blob.next());
           if (piece === undefined) break;
-          bytes += piece.length;
+          take(piece);
           await this.#take(piece.length);
         }
       }
       await this.#take(Math.max(LEAST_BYTES, blob.bytes?.length ?? 0));
-      return bytes === blob.size ? 'sound' : 'damaged';
+      return bytes === blob.size ? comparedWith(checksums, { length: bytes, checksum }) : 'damaged';
     } catch (err) {
       if (this.#isStopping) throw err;
       await this.#take(LEAST_BYTES);
@@ -212,4 +218,11 @@ export class BackgroundScrub {
     await sleep(ms, this.#stopping.signal);
     if (this.#isStopping) throw new Error('stopping');
   }
+}
+
+function comparedWith(known: CheckedKey['checksums'], read: BlobChecksum): Result {
+  if (known === undefined) return 'sound';
+  if (known.length === 0) return 'unchecked';
+  const isKnown = known.some(({ length, checksum }) => length === read.length && checksum === read.checksum);
+  return isKnown ? 'sound' : 'damaged';
 }

@@ -32,6 +32,23 @@ export interface DiskUsage {
  */
 export const SMALL_BYTES = 64 * 1024;
 
+/** What a blob was when it came in. */
+export interface BlobChecksum {
+  /** In bytes. */
+  readonly length: number;
+  /** CRC-32C of all bytes. */
+  readonly checksum: number;
+}
+
+export interface CheckedKey {
+  readonly key: string;
+  /**
+   * The blob is whole when it is one of these. None: the store does not know, as of blobs that others have put there.
+   * `undefined`: the store compares with each read.
+   */
+  readonly checksums: readonly BlobChecksum[] | undefined;
+}
+
 /** Names the part that is wanted, once the size is known; `undefined` for all. An error that it throws rejects the call. */
 export type ChooseRange = (size: number) => ByteRange | undefined;
 
@@ -100,6 +117,12 @@ export interface DataStore {
    * be among them or not. Without it blobs that nothing refers to cannot be found.
    */
   keys?(): AsyncIterable<string>;
+
+  /**
+   * Optional, with `keys`: the same in the same order, with the checksums that the store keeps but does not compare when a
+   * blob is read. Without it each read is taken to compare all that can be.
+   */
+  checkedKeys?(): AsyncIterable<CheckedKey>;
 
   /**
    * Optional, with `keys`: when the blob was stored, or later, in milliseconds since the epoch. `ObjNotFound` when there

@@ -5,7 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
-import type { ByteRange, ChooseRange, DataStore, DiskUsage, OpenBlob } from '../data-store.js';
+import type { ByteRange, CheckedKey, ChooseRange, DataStore, DiskUsage, OpenBlob } from '../data-store.js';
 import { ExactSource } from './exact-source.js';
 import { StreamedBlob } from './open-blobs.js';
 
@@ -85,13 +85,29 @@ export class StoreLayer implements CompleteStore {
   }
 
   /** Rejects with `NotImplemented` where the store cannot tell. */
-  async *keys(): AsyncGenerator<string, void, undefined> {
-    const keys = await this.#call('keys', () => {
-      if (this.#store.keys === undefined) throw new CatalogueError('NotImplemented', CANNOT_LIST);
-      return Promise.resolve(this.#store.keys());
+  keys(): AsyncGenerator<string, void, undefined> {
+    return this.#list(store => store.keys?.());
+  }
+
+  /** Rejects as `keys` does. */
+  checkedKeys(): AsyncGenerator<CheckedKey, void, undefined> {
+    return this.#list(store => {
+      if (store.checkedKeys !== undefined) return store.checkedKeys();
+      const keys = store.keys?.();
+      return keys && withoutChecksums(keys);
+    });
+  }
+
+  async *#list<T>(
+    list: (store: DataStore) => AsyncIterable<T> | undefined,
+  ): AsyncGenerator<T, void, undefined> {
+    const listed = await this.#call('keys', () => {
+      const found = list(this.#store);
+      if (found === undefined) throw new CatalogueError('NotImplemented', CANNOT_LIST);
+      return Promise.resolve(found);
     });
     try {
-      yield* keys;
+      yield* listed;
     } catch (err) {
       throw toCatalogueError(err);
     }
@@ -143,4 +159,8 @@ export class StoreLayer implements CompleteStore {
 function checked(key: string): string {
   if (key.length > 0 && key.length <= MAX_KEY_LENGTH) return key;
   throw new CatalogueError('ObjNotFound');
+}
+
+async function* withoutChecksums(keys: AsyncIterable<string>): AsyncGenerator<CheckedKey, void, undefined> {
+  for await (const key of keys) yield { key, checksums: undefined };
 }

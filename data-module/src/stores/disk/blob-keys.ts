@@ -5,9 +5,16 @@ import { FOLDERS } from './disk-layout.js';
 
 const KEY = /^[0-9a-f]+$/;
 
-/** In no order. What is put or deleted meanwhile may be among them or not. */
-export async function* blobKeys(volume: string): AsyncGenerator<string, void, undefined> {
-  for (let number = 0; number < FOLDERS; number += 1) {
+/**
+ * Those in the folders from `first` to before `end`, in the order of the folders. What is put or deleted meanwhile may be
+ * among them or not.
+ */
+export async function* blobKeys(
+  volume: string,
+  first = 0,
+  end = FOLDERS,
+): AsyncGenerator<string, void, undefined> {
+  for (let number = first; number < end; number += 1) {
     try {
       for await (const entry of await opendir(path.join(volume, String(number)), { bufferSize: 256 })) {
         if (entry.isFile() && KEY.test(entry.name)) yield entry.name;

@@ -2,8 +2,8 @@
  * Where blobs lie on disk: `<volume>/<hash of key mod 3511>/<key>`, one file each, as CloudServer's own data
  * daemon lays them out, so that a volume of either opens with the other.
  *
- * Uploads that are not complete lie in `<volume>/.uploads/`, and `<volume>/.data-module-volume` holds the volume's id.
- * That daemon looks at neither.
+ * Uploads that are not complete lie in `<volume>/.uploads/`, checksums in `<volume>/.checksums/` (see CHECKSUMS.md), and
+ * `<volume>/.data-module-volume` holds the volume's id. That daemon looks at none of them.
  */
 import path from 'node:path';
 
@@ -12,11 +12,18 @@ export const FOLDERS = 3511;
 
 export const UPLOADS_FOLDER = '.uploads';
 
+export const CHECKSUMS_FOLDER = '.checksums';
+
 /** Holds the id of the volume. */
 export const VOLUME_ID_FILE = '.data-module-volume';
 
+/** Which of the folders a blob lies in. */
+export function folderNumber(key: string): number {
+  return hashOf(key) % FOLDERS;
+}
+
 export function blobFolder(volume: string, key: string): string {
-  return path.join(volume, String(hashOf(key) % FOLDERS));
+  return path.join(volume, String(folderNumber(key)));
 }
 
 export function blobFile(volume: string, key: string): string {

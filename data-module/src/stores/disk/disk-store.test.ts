@@ -1,6 +1,6 @@
-import { readdir } from 'node:fs/promises';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { blobsUnder } from '../../testing/blob-files.js';
 import { lastingModule } from '../../testing/lasting-module.js';
 import { testStoreContract } from '../../testing/store-contract.js';
 import { type DiskStore, openDiskStore } from './disk-store.js';
@@ -37,6 +37,5 @@ for (const workers of ['1', '2'])
   });
 
 async function countFiles(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter(entry => entry.isFile()).length;
+  return (await blobsUnder(folder)).length;
 }

@@ -1,11 +1,12 @@
 /**
  * Blobs as files. A blob appears under its name only when it is complete: it is written under a temporary name and renamed.
- * Its key is known to nobody before bytes and name are on stable storage.
+ * Its key is known to nobody before bytes, name and checksum are on stable storage.
  */
 import { constants } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { crc32c } from '@node-rs/crc32';
 import { checkFolder } from '@zenko-modules/common/data-folder';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
@@ -13,6 +14,7 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { StartError } from '@zenko-modules/common/start-error';
 import {
   type ByteRange,
+  type CheckedKey,
   type ChooseRange,
   type DiskUsage,
   type MovableStore,
@@ -24,6 +26,8 @@ import { streamOf } from '../open-blobs.js';
 import type { StorePlugin, WorkerPlace } from '../plugin.js';
 import { blobKeys } from './blob-keys.js';
 import { CachedReads } from './cached-reads.js';
+import { BlobChecksums, type ChecksumOptions } from './checksums/blob-checksums.js';
+import type { PendingEntry } from './checksums/checksum-log.js';
 import { DeletionSyncs } from './deletion-syncs.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
@@ -34,6 +38,7 @@ import { type FileSystem, fileSystemOf } from './file-system.js';
 import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
 import { UsedVolumes } from './used-volumes.js';
 import { Volume } from './volume.js';
+import { belongsTo } from './worker-files.js';
 
 /** Uploads from this size on are refused at once when the disk has no room for them. */
 const CHECK_ROOM_FROM_BYTES = 16 * 1024 * 1024;
@@ -92,6 +97,7 @@ export interface DiskStoreOptions {
   readonly folders?: 'all' | 'as needed';
   /** Left out: the system is asked. */
   readonly fileSystem?: FileSystem;
+  readonly checksums?: ChecksumOptions;
 }
 
 /**
@@ -109,6 +115,7 @@ export async function openDiskStore(
     allowEmpty = false,
     folders = 'all',
     fileSystem,
+    checksums,
   }: DiskStoreOptions = {},
 ): Promise<DiskStore> {
   const { isLocal, syncsNames } = fileSystem ?? (await fileSystemOf(folder, log));
@@ -124,7 +131,9 @@ export async function openDiskStore(
     });
     await used?.remember(folder, volume.id);
     await sweepUploads(path.join(folder, UPLOADS_FOLDER), worker, log);
-    return new DiskStore(volume, calls, worker, { isLocal, syncsNames }, log);
+    const blobChecksums = await BlobChecksums.open(volume, calls, worker, log, checksums);
+    const kind = { isLocal, syncsNames };
+    return new DiskStore({ volume, calls, worker, fileSystem: kind, checksums: blobChecksums, log });
   } catch (err) {
     calls.stop();
     if (err instanceof StartError) throw err;
@@ -134,14 +143,19 @@ export async function openDiskStore(
   }
 }
 
-async function sweepUploads(uploads: string, { index, count }: WorkerPlace, log: Logger): Promise<void> {
-  const isOurs = (name: string): boolean => {
-    const owner = Number(/^(\d+)\./.exec(name)?.[1] ?? NaN);
-    return owner === index || (index === 0 && !(owner < count));
-  };
-  const leftovers = (await readdir(uploads)).filter(isOurs);
+async function sweepUploads(uploads: string, worker: WorkerPlace, log: Logger): Promise<void> {
+  const leftovers = (await readdir(uploads)).filter(name => belongsTo(name, worker));
   for (const name of leftovers) await rm(path.join(uploads, name), { recursive: true });
   if (leftovers.length > 0) log.warn({ count: leftovers.length }, 'removed uploads that were cut off');
+}
+
+interface Parts {
+  readonly volume: Volume;
+  readonly calls: FileCalls;
+  readonly worker: WorkerPlace;
+  readonly fileSystem: FileSystem;
+  readonly checksums: BlobChecksums;
+  readonly log: Logger;
 }
 
 export class DiskStore implements MovableStore {
@@ -151,15 +165,17 @@ export class DiskStore implements MovableStore {
   readonly #syncsNames: boolean;
   readonly #cached: CachedReads;
   readonly #deletions: DeletionSyncs;
+  readonly #checksums: BlobChecksums;
   readonly #log: Logger;
 
-  constructor(volume: Volume, calls: FileCalls, worker: WorkerPlace, fileSystem: FileSystem, log: Logger) {
+  constructor({ volume, calls, worker, fileSystem, checksums, log }: Parts) {
     this.#volume = volume;
     this.#calls = calls;
     this.#uploadPrefix = path.join(volume.path, UPLOADS_FOLDER, `${worker.index}.`);
     this.#syncsNames = fileSystem.syncsNames;
     this.#cached = new CachedReads(fileSystem.isLocal);
     this.#deletions = new DeletionSyncs(calls, `${this.#uploadPrefix}deletion.`);
+    this.#checksums = checksums;
     this.#log = log;
   }
 
@@ -173,6 +189,15 @@ export class DiskStore implements MovableStore {
     return blobKeys(this.#volume.path);
   }
 
+  checkedKeys(): AsyncIterable<CheckedKey> {
+    return this.#checksums.keys();
+  }
+
+  /** Gives back, now, what entries of blobs that are gone take in the logs of checksums. */
+  cleanChecksums(): Promise<void> {
+    return this.#checksums.clean();
+  }
+
   storedAt(key: string): Promise<number> {
     return this.#find(async () => {
       const found = await this.#calls.stat(blobFile(this.#volume.path, key));
@@ -183,15 +208,17 @@ export class DiskStore implements MovableStore {
 
   async putAs(key: string, source: Readable, size: number): Promise<void> {
     await this.#checkRoom(size);
-    await this.#store(key, async file => {
-      await writeStream(source, file);
+    await this.#store(key, async (file, entry) => {
+      entry.write(await writeStream(source, file));
       if (!this.#syncsNames || size > ONE_SYNC_BYTES) await file.datasync();
     });
   }
 
   async putSmall(bytes: Buffer): Promise<string> {
     const key = newBlobKey();
-    await this.#store(key, async file => {
+    const checksum = { length: bytes.length, checksum: crc32c(bytes) };
+    await this.#store(key, async (file, entry) => {
+      entry.write(checksum);
       await writeAll([bytes], file);
       if (!this.#syncsNames) await file.datasync();
     });
@@ -237,6 +264,7 @@ export class DiskStore implements MovableStore {
       if (this.#syncsNames) await this.#deletions.sync(folder);
       else await this.#calls.syncFolder(folder);
     });
+    this.#checksums.noteDeletion();
   }
 
   diskUsage(): Promise<DiskUsage> {
@@ -249,21 +277,25 @@ export class DiskStore implements MovableStore {
     if (available === 0) throw new CatalogueError('ServiceUnavailable', 'the disk is full');
   }
 
-  /** Files are closed with the blobs that they belong to. */
-  close(): Promise<void> {
+  /** Files of blobs are closed with the blobs. */
+  async close(): Promise<void> {
+    await this.#checksums.close();
     this.#calls.stop();
-    return Promise.resolve();
   }
 
-  /** `write` gives a new file its bytes; this makes it a blob. It syncs them where the sync of a name would not. */
-  async #store(key: string, write: (file: OpenFile) => Promise<void>): Promise<void> {
+  /**
+   * `write` gives a new file its bytes, and tells their checksum; this makes it a blob. It syncs them where the sync of a
+   * name would not. The checksum is on its way to the disk meanwhile.
+   */
+  async #store(key: string, write: (file: OpenFile, entry: PendingEntry) => Promise<void>): Promise<void> {
     const temporary = this.#uploadPrefix + key;
+    const entry = this.#checksums.begin(key);
     try {
       const file = await this.#create(temporary);
       try {
-        await write(file);
+        await write(file, entry);
         await this.#rename(temporary, key);
-        await this.#syncName(file, key);
+        await this.#makeDurable(file, entry, key);
       } finally {
         file.close();
       }
@@ -274,6 +306,8 @@ export class DiskStore implements MovableStore {
       throw missing
         ? new CatalogueError('InternalError', 'the volume has lost a folder', { cause: err })
         : nameDiskError(err);
+    } finally {
+      entry.settle();
     }
   }
 
@@ -283,6 +317,7 @@ export class DiskStore implements MovableStore {
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
       await this.#volume.restoreFolders();
+      this.#checksums.renew();
       return this.#calls.open(temporary, NEW_FILE);
     }
   }
@@ -298,10 +333,12 @@ export class DiskStore implements MovableStore {
     }
   }
 
-  async #syncName(file: OpenFile, key: string): Promise<void> {
+  /** Name and checksum. */
+  async #makeDurable(file: OpenFile, entry: PendingEntry, key: string): Promise<void> {
     try {
       if (this.#syncsNames) await file.sync();
       else await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
+      await entry.written();
     } catch (err) {
       // Nobody learns the key of this blob, so nobody would ever delete it.
       await this.#discard(blobFile(this.#volume.path, key));

@@ -83,6 +83,10 @@ export class FileCalls {
     return this.call<string>(done => fs.readFile(path, 'utf8', done));
   }
 
+  readdir(path: string): Promise<string[]> {
+    return this.call<string[]>(done => fs.readdir(path, done));
+  }
+
   stat(path: string): Promise<fs.Stats> {
     return this.call<fs.Stats>(done => fs.stat(path, done));
   }

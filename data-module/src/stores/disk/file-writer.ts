@@ -1,6 +1,8 @@
 /** Writing an upload into a file, and bringing it to the disk as it goes. */
 import type { Readable } from 'node:stream';
+import { crc32c } from '@node-rs/crc32';
 import { CatalogueError } from '@zenko-modules/common/errors';
+import type { BlobChecksum } from '../../data-store.js';
 import type { OpenFile } from './file-calls.js';
 
 /** What one call to the system writes, about; as much is read meanwhile. */
@@ -17,13 +19,17 @@ export const TRANSFER_MEMORY_BYTES = 4 * BATCH_BYTES;
 
 type Appendable = Pick<OpenFile, 'write' | 'datasync'>;
 
-/** Writes all of `source`. Resolves when the system has taken every byte; sync the file then. */
-export async function writeStream(source: Readable, file: Appendable): Promise<void> {
+/** Writes all of `source`. Resolves, with what came in, when the system has taken every byte; sync the file then. */
+export async function writeStream(source: Readable, file: Appendable): Promise<BlobChecksum> {
   const batches = new Batches(source);
   let unsynced = 0;
+  let [length, checksum] = [0, 0];
   let syncing: Promise<void> = Promise.resolve();
   for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) {
-    unsynced += await writeAll(batch, file);
+    for (const buffer of batch) checksum = crc32c(buffer, checksum);
+    const written = await writeAll(batch, file);
+    length += written;
+    unsynced += written;
     if (unsynced < SYNC_EVERY_BYTES) continue;
     unsynced = 0;
     await syncing;
@@ -33,6 +39,7 @@ export async function writeStream(source: Readable, file: Appendable): Promise<v
   }
   // The system tells of a failed sync once only: the one that comes at the end would not fail again.
   await syncing;
+  return { length, checksum };
 }
 
 /** Writes all of `buffers`: the system may take fewer at once. Resolves with the number of bytes. */

@@ -9,8 +9,11 @@ import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import type { DiskUsage } from '../../data-store.js';
-import { blobFolder, FOLDERS, UPLOADS_FOLDER, VOLUME_ID_FILE } from './disk-layout.js';
+import { blobFolder, CHECKSUMS_FOLDER, FOLDERS, UPLOADS_FOLDER, VOLUME_ID_FILE } from './disk-layout.js';
 import type { FileCalls } from './file-calls.js';
+
+/** That every volume has, whatever is in it. */
+const OWN_FOLDERS = [UPLOADS_FOLDER, CHECKSUMS_FOLDER] as const;
 
 export class Volume {
   readonly path: string;
@@ -25,7 +28,7 @@ export class Volume {
 
   /**
    * Gives the folder an id when it has none, and makes its folders, durably: all of them, or, for a volume that gets few
-   * blobs, only that of uploads; the others are made when they are missing.
+   * blobs, only our own; the others are made when they are missing.
    * @param onEmpty is told, before anything is made, when there is no sign that the folder has ever been a volume
    */
   static async open(
@@ -41,7 +44,7 @@ export class Volume {
       await writeId(folder);
     }
     const count = folders === 'all' ? FOLDERS : 0;
-    for (const name of [UPLOADS_FOLDER, ...Array.from({ length: count }, (_, index) => String(index))]) {
+    for (const name of [...OWN_FOLDERS, ...Array.from({ length: count }, (_, index) => String(index))]) {
       // At once: thousands of calls that each wait for a thread take many times as long, and nothing else goes on yet.
       if (!names.has(name)) mkdirSync(path.join(folder, name), { recursive: true });
     }
@@ -64,10 +67,10 @@ export class Volume {
       throw new CatalogueError('InternalError', `the volume has gone from ${this.path}`, { cause });
   }
 
-  /** Makes the folder of uploads, and that of `key`, again, should they be missing. Rejects as `check` does. */
+  /** Makes our own folders, and that of `key`, again, should they be missing. Rejects as `check` does. */
   async restoreFolders(key?: string): Promise<void> {
     await this.check();
-    const folders = [path.join(this.path, UPLOADS_FOLDER)];
+    const folders = OWN_FOLDERS.map(name => path.join(this.path, name));
     if (key !== undefined) folders.push(blobFolder(this.path, key));
     for (const folder of folders) {
       await this.#calls.mkdir(folder).catch((err: unknown) => {

@@ -1,6 +1,6 @@
-import { readdir } from 'node:fs/promises';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { silentLogger } from '@zenko-modules/common/logger';
+import { blobsUnder } from '../../testing/blob-files.js';
 import { testStoreContract } from '../../testing/store-contract.js';
 import { packedOptions } from './testing/packed-options.js';
 import { openPackedStore } from './packed-store.js';
@@ -18,10 +18,7 @@ for (const [name, options] of Object.entries({
       return {
         store,
         // What is packed leaves dead bytes, which compaction gives back; files are gone at once.
-        residue: async () => {
-          const files = await readdir(`${folder}/files`, { recursive: true, withFileTypes: true });
-          return files.filter(entry => entry.isFile()).length + store.blobs;
-        },
+        residue: async () => (await blobsUnder(`${folder}/files`)).length + store.blobs,
         reopen: async () => {
           await store.close();
           return openPackedStore(folder, options, silentLogger());

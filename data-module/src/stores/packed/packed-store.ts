@@ -8,7 +8,14 @@ import type { SettingsOf } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import { Registry } from 'prom-client';
-import type { ByteRange, ChooseRange, DiskUsage, MovableStore, OpenBlob } from '../../data-store.js';
+import type {
+  ByteRange,
+  CheckedKey,
+  ChooseRange,
+  DiskUsage,
+  MovableStore,
+  OpenBlob,
+} from '../../data-store.js';
 import { nameDiskError } from '../disk/disk-errors.js';
 import { type DiskStore, openDiskStore } from '../disk/disk-store.js';
 import { FileCalls } from '../disk/file-calls.js';
@@ -151,6 +158,12 @@ export class PackedStore implements MovableStore {
   async *keys(): AsyncGenerator<string, void, undefined> {
     for (const key of this.#parts.catalog.keys()) yield key.toString('hex');
     yield* this.#parts.large.keys();
+  }
+
+  /** Checksums of records are compared with each read, those of files are not. */
+  async *checkedKeys(): AsyncGenerator<CheckedKey, void, undefined> {
+    for (const key of this.#parts.catalog.keys()) yield { key: key.toString('hex'), checksums: undefined };
+    yield* this.#parts.large.checkedKeys();
   }
 
   /** A packed blob is as old as the newest record of its segment, or older: a compaction makes it look younger. */
