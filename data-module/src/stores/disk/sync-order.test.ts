@@ -23,7 +23,7 @@ function callsIn(trace: string): Call[] {
   const running = new Map<string, Call>();
   for (const [line, whole] of trace.split('\n').entries()) {
     const [, pid = '', text = ''] = /^(\d+) +(.*)$/.exec(whole) ?? [];
-    const resumed = / resumed>.*= 0/.test(text) ? running.get(pid) : undefined;
+    const resumed = / resumed>.*= \d/.test(text) ? running.get(pid) : undefined;
     if (resumed !== undefined) resumed.end = line;
     else if (text.includes('<unfinished')) {
       const call = { text, begin: line, end: Infinity };
@@ -59,17 +59,30 @@ for (const syncsNames of [true, false]) {
       }));
       await store.close();`;
     const file = path.join(await temporaryFolder(t), 'trace');
-    const tracing = ['-f', '-y', '-e', 'trace=rename,unlink,fsync,fdatasync,write', '-s', '100', '-o', file];
+    const tracing = [
+      '-f',
+      '-y',
+      '-e',
+      'trace=openat,rename,unlink,fsync,fdatasync,write',
+      '-s',
+      '100',
+      '-o',
+      file,
+    ];
     execFileSync('strace', [...tracing, process.execPath, '--input-type=module', '-e', script], {
       cwd: import.meta.dirname,
     });
     const calls = callsIn(await readFile(file, 'utf8'));
     const keys = calls.flatMap(({ text }) => /"told (\w+)"/.exec(text)?.[1] ?? []);
     assert.equal(keys.length, Object.keys(SIZES).length);
+    const find = (pattern: RegExp): Call[] => calls.filter(({ text }) => pattern.test(text));
+    const [log] = find(/^openat\(.*\/\.checksums\/0\.\d+", .*O_CREAT/);
+    assert.match(log?.text ?? '', /O_DSYNC/, 'checksums are synced by the call that writes them');
+    const [logFolder] = find(/^fsync\(\d+<[^>]*\/\.checksums>/);
     for (const key of keys) {
-      const find = (pattern: RegExp): Call[] => calls.filter(({ text }) => pattern.test(text));
       const [told] = find(new RegExp(`"told ${key}"`));
-      const [renamed] = find(new RegExp(`^rename\\(.*/${key}"`));
+      // The first may have met a folder that was missing.
+      const renamed = find(new RegExp(`^rename\\(.*/${key}"`)).at(-1);
       const write = find(new RegExp(`^write\\(.*${key}.*>, "x`)).at(-1);
       assert.ok(told && renamed, key);
       const between = ({ begin, end }: Call, from: Call | undefined): boolean =>
@@ -80,7 +93,7 @@ for (const syncsNames of [true, false]) {
         ofFile.some(call => between(call, write)),
         `${key}: its bytes are synced`,
       );
-      const [, folder = ''] = /"([^"]*)\/[^/"]*"\)/.exec(renamed.text) ?? [];
+      const [, folder = ''] = /, "([^"]*)\/[^/"]*"/.exec(renamed.text) ?? [];
       const ofName = syncsNames
         ? find(new RegExp(`^fsync\\(\\d+<.*${key}`))
         : find(new RegExp(`^fsync\\(\\d+<${folder}>`));
@@ -97,6 +110,9 @@ for (const syncsNames of [true, false]) {
         syncs.some(({ begin, end }) => begin > unlinked.end && end < deleted.begin),
         `${key}: its deletion is synced`,
       );
+      const [checksum] = find(new RegExp(`^write\\([^>]*/\\.checksums/.*${key}`));
+      assert.ok(checksum && checksum.end < told.begin, `${key}: its checksum is written`);
+      assert.ok(logFolder && logFolder.end < told.begin, `${key}: the file of its checksum has a name`);
     }
   });
 }
