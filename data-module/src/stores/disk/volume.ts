@@ -12,7 +12,7 @@ import type { DiskUsage } from '../../data-store.js';
 import { blobFolder, CHECKSUMS_FOLDER, FOLDERS, UPLOADS_FOLDER, VOLUME_ID_FILE } from './disk-layout.js';
 import type { FileCalls } from './file-calls.js';
 
-/** That every volume has, whatever is in it. */
+/** Our own. That of checksums is made with the first: a volume that is only read, as one that is copied from, stays as it is. */
 const OWN_FOLDERS = [UPLOADS_FOLDER, CHECKSUMS_FOLDER] as const;
 
 export class Volume {
@@ -28,7 +28,7 @@ export class Volume {
 
   /**
    * Gives the folder an id when it has none, and makes its folders, durably: all of them, or, for a volume that gets few
-   * blobs, only our own; the others are made when they are missing.
+   * blobs, only that of uploads; the others are made when they are missing.
    * @param onEmpty is told, before anything is made, when there is no sign that the folder has ever been a volume
    */
   static async open(
@@ -44,7 +44,7 @@ export class Volume {
       await writeId(folder);
     }
     const count = folders === 'all' ? FOLDERS : 0;
-    for (const name of [...OWN_FOLDERS, ...Array.from({ length: count }, (_, index) => String(index))]) {
+    for (const name of [UPLOADS_FOLDER, ...Array.from({ length: count }, (_, index) => String(index))]) {
       // At once: thousands of calls that each wait for a thread take many times as long, and nothing else goes on yet.
       if (!names.has(name)) mkdirSync(path.join(folder, name), { recursive: true });
     }

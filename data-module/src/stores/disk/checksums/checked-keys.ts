@@ -3,6 +3,7 @@
  * once, and what they hold of blobs in these folders is in memory until the next.
  */
 import path from 'node:path';
+import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { CheckedKey } from '../../../data-store.js';
 import { blobKeys } from '../blob-keys.js';
@@ -66,8 +67,14 @@ async function logBytes({ calls, folder }: CheckedKeysOptions): Promise<number> 
   return bytes;
 }
 
-function writtenAt(calls: FileCalls, file: string): Promise<number> {
-  return unlessGone(async () => (await calls.stat(file)).mtimeMs, 0);
+/** Long ago, when that cannot be told: whoever reads the blob meets the same failure. */
+async function writtenAt(calls: FileCalls, file: string): Promise<number> {
+  try {
+    return (await calls.stat(file)).mtimeMs;
+  } catch (err) {
+    if (err instanceof CatalogueError) throw err;
+    return 0;
+  }
 }
 
 /** What the logs hold of some of the keys. */

@@ -1,6 +1,6 @@
 /** A checksum that cannot be written fails its upload, and leaves nothing of it. A full disk has a test of its own. */
 import assert from 'node:assert/strict';
-import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import test from 'node:test';
@@ -16,7 +16,6 @@ test('an upload whose checksum cannot be written fails, leaves nothing, and work
   const folder = path.join(volume, '.checksums');
   const store = await openDiskStore(volume, silentLogger(), { folders: 'as needed' });
   t.after(() => store.close());
-  await rename(folder, `${folder}.away`);
   await writeFile(folder, 'a file in its place');
   await rejectsWith(store.putSmall(Buffer.from('small')), 'InternalError');
   await rejectsWith(store.put(Readable.from([Buffer.from('large')]), 5), 'InternalError');
@@ -25,7 +24,17 @@ test('an upload whose checksum cannot be written fails, leaves nothing, and work
     [],
   );
   await rm(folder);
-  await rename(`${folder}.away`, folder);
+  await store.putSmall(Buffer.from('small'));
+  assert.deepEqual(await scrubbed(store), { sound: 1 });
+});
+
+test('a volume that is only read gets no folder of checksums', async t => {
+  const volume = await temporaryFolder(t);
+  const store = await openDiskStore(volume, silentLogger(), { folders: 'as needed' });
+  t.after(() => store.close());
+  assert.deepEqual(await scrubbed(store), {});
+  await store.cleanChecksums();
+  assert.ok(!(await readdir(volume)).includes('.checksums'));
   await store.putSmall(Buffer.from('small'));
   assert.deepEqual(await scrubbed(store), { sound: 1 });
 });

@@ -12,9 +12,12 @@ export interface LogName {
   readonly number: number;
 }
 
-/** In the order of their numbers. Other files are passed over. */
+/** In the order of their numbers. Other files are passed over. A folder that is missing holds none. */
 export async function listLogs(calls: FileCalls, folder: string): Promise<LogName[]> {
-  const names = await calls.readdir(folder);
+  const names = await calls.readdir(folder).catch((err: unknown) => {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw err;
+  });
   return names
     .flatMap(name => {
       const [, worker, number] = NAME.exec(name) ?? [];
