@@ -100,8 +100,8 @@ export class ChecksumLog {
   #active: LogFile | undefined;
   #lastNumber: number;
   #isClosed = false;
-  /** Files that are appended to, or have unsettled entries. */
-  readonly #unfinished = new Map<string, LogFile>();
+  /** Names of files that are begun or appended to, or have unsettled entries. */
+  readonly #unfinished = new Set<string>();
   #endedFiles = 0;
 
   constructor(options: ChecksumLogOptions) {
@@ -226,11 +226,13 @@ export class ChecksumLog {
       this.#lastNumber = number;
       const name = `${worker}.${number}`;
       const file = path.join(folder, name);
+      // Before others can see it: without an entry it looks like one to be removed.
+      this.#unfinished.add(name);
       try {
         this.#active = { name, path: file, file: await calls.open(file, NEW_FILE), bytes: 0, unsettled: 0 };
-        this.#unfinished.set(name, this.#active);
         return this.#active;
       } catch (err) {
+        this.#unfinished.delete(name);
         const { code } = err as NodeJS.ErrnoException;
         if (code === 'ENOENT' && !isRestored) {
           isRestored = true;

@@ -1,5 +1,6 @@
 /** Entries of blobs that are gone are taken out of the logs; those of living ones stay, whatever goes on meanwhile. */
 import assert from 'node:assert/strict';
+import { constants } from 'node:fs';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -11,7 +12,7 @@ import { scrubbed } from '../../../testing/scrubbed.js';
 import type { WorkerPlace } from '../../plugin.js';
 import { blobFile } from '../disk-layout.js';
 import { type DiskStore, openDiskStore } from '../disk-store.js';
-import { FileCalls } from '../file-calls.js';
+import { FileCalls, type OpenFile } from '../file-calls.js';
 import { Volume } from '../volume.js';
 import { BlobChecksums } from './blob-checksums.js';
 
@@ -129,6 +130,34 @@ test('the entry of an upload whose blob is not in its place yet is kept', async 
   entry.settle();
   await checksums.clean();
   assert.deepEqual(await logs(), [], 'the blob never came');
+  await checksums.close();
+});
+
+test('a file that is being begun is left alone', async t => {
+  const folder = await temporaryFolder(t);
+  let go: () => void = () => undefined;
+  const held = new Promise<void>(resolve => (go = resolve));
+  class SlowCalls extends FileCalls {
+    override async open(file: string, flags: number): Promise<OpenFile> {
+      const opened = await super.open(file, flags);
+      if ((flags & constants.O_CREAT) > 0) await held;
+      return opened;
+    }
+  }
+  const calls = new SlowCalls(10_000);
+  t.after(() => calls.stop());
+  const volume = await Volume.open(folder, calls, 'as needed', () => Promise.resolve());
+  const worker = { index: 0, count: 1 };
+  const checksums = await BlobChecksums.open(volume, calls, worker, silentLogger(), CHECKSUMS);
+  const logs = (): Promise<string[]> => readdir(path.join(folder, '.checksums')).catch(() => []);
+  const entry = checksums.begin('c'.repeat(40));
+  entry.write({ length: 1, checksum: 1 });
+  while ((await logs()).length === 0) await new Promise(setImmediate);
+  await checksums.clean();
+  go();
+  await entry.written();
+  assert.equal((await logs()).length, 1);
+  entry.settle();
   await checksums.close();
 });
 
