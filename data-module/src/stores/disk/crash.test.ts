@@ -82,7 +82,9 @@ async function killInTheMidst(t: TestContext, workers: string): Promise<void> {
     const { sha256 } = await digestOf(createReadStream(path.join(file.parentPath, file.name)));
     assert.ok(sent.has(sha256), `${file.name} is a whole body`);
   }
-  t.diagnostic(`${acknowledged.size} acknowledged, ${files.length} there, ${cut} cut, ${leftovers} leftovers`);
+  t.diagnostic(
+    `${acknowledged.size} acknowledged, ${files.length} there, ${cut} cut, ${leftovers} leftovers`,
+  );
   await store.close();
   assert.deepEqual(await daemon.kill('SIGTERM'), { code: 0, signal: null });
 }
