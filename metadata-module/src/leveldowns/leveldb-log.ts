@@ -10,6 +10,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { crc32c } from '@node-rs/crc32';
 
 const BLOCK = 32 * 1024;
 const HEADER = 7;
@@ -74,6 +75,25 @@ export function findLogDamage(log: Buffer): LogDamage[] {
   return found;
 }
 
+/** What was written to a log, up to the first place that cannot be read. LevelDB keeps its manifest in the same form. */
+export function* writesIn(log: Buffer): Generator<Buffer, void, undefined> {
+  let parts: Buffer[] = [];
+  for (let at = 0; at < log.length;) {
+    const end = blockEnd(log, at);
+    const next = recordEnd(log, at, end);
+    if (next === undefined) {
+      if (end - at >= HEADER) return;
+      at = end;
+      continue;
+    }
+    const type = log[at + 6];
+    if (type === FULL || type === FIRST) parts = [];
+    parts.push(log.subarray(at + HEADER, next));
+    if (type === FULL || type === LAST) yield Buffer.concat(parts);
+    at = next;
+  }
+}
+
 /** Where the record at `at` ends, or `undefined` when there is none that is whole. */
 function recordEnd(log: Buffer, at: number, end: number): number | undefined {
   if (end - at < HEADER) return undefined;
@@ -121,17 +141,8 @@ function blockEnd(log: Buffer, at: number): number {
   return Math.min(blockStart(at) + BLOCK, log.length);
 }
 
-/** Of the polynomial of Castagnoli, reflected. */
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
-
 /** LevelDB stores checksums rotated, with a constant added. */
-function maskedCrc(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 0xff] ?? 0);
-  crc = (crc ^ 0xffffffff) >>> 0;
+export function maskedCrc(bytes: Buffer): number {
+  const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

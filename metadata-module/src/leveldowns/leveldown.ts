@@ -4,6 +4,7 @@ import path from 'node:path';
 import { StartError } from '@zenko-modules/common/start-error';
 import { readUuidFile } from '../deployment/uuid.js';
 import { describeLogDamage } from './leveldb-log.js';
+import { describeTableDamage } from './leveldb-tables.js';
 import { leveldown } from './leveldown-binding.js';
 import type { LevelDownPlugin } from './plugin.js';
 
@@ -27,7 +28,10 @@ export const leveldownPlugin = {
     return leveldown(location);
   },
 
-  findDamage: folder => describeLogDamage(path.join(folder, FOLDER)),
+  async findDamage(folder) {
+    const location = path.join(folder, FOLDER);
+    return [...(await describeLogDamage(location)), ...(await describeTableDamage(location))];
+  },
 
   explain({ message }) {
     if (/\block\b.*(temporarily unavailable|already held)/i.test(message)) {
