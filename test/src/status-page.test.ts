@@ -16,7 +16,6 @@ const SECRETS = {
   S3_SECRET_KEY: 'verySecretKey1',
   MEMCACHED_PASSWORD: 'memcached-pass-4711',
   MONGODB_URL: 'mongodb://operator:mongo-pass-4711@db:27017',
-  KAFKA_SASL_PASSWORD: 'kafka-pass-4711',
 };
 
 test('the pages and the first lines of all parts tell what they do, and no secret, and a request is followed by its id', async t => {
