@@ -163,14 +163,14 @@ export class RecordLog {
   ): AsyncGenerator<{ readonly seq: number; readonly item: LogItem }, void, undefined> {
     const range = { gte: Buffer.from(recordKey(0)), lte: Buffer.from(recordKey(upTo)), reverse: true };
     for await (const { key, value } of this.#store.entries(range)) {
-      let item: LogItem;
+      let record: { readonly seq: number; readonly item: LogItem };
       try {
-        item = parseRecord(key, value);
+        record = { seq: seqOf(key), item: parseRecord(key, value) };
       } catch (err) {
         onDamaged(err);
         continue;
       }
-      yield { seq: seqOf(key), item };
+      yield record;
     }
   }
 

@@ -1,5 +1,6 @@
 /** Records of the log: how one is stored, and how a reader gets it. Never change the stored form on filled storage. */
 import { CatalogueError } from '@zenko-modules/common/errors';
+import { LEVEL_ERRORS, LevelError } from '../leveldowns/plugin.js';
 import { Database } from '../store/key-space.js';
 
 export const RECORD_LOG_NAME = 's3-recordlog';
@@ -45,11 +46,11 @@ export function recordKey(seq: number): string {
   return RECORD_LOG.keyOf(String(seq).padStart(DIGITS, '0'));
 }
 
-/** @throws CatalogueError InternalError when the key is not one of a record. */
+/** @throws LevelError LEVEL_CORRUPT when the key is not one of a record. */
 export function seqOf(storeKey: string): number {
   const digits = RECORD_LOG.nameOf(storeKey);
   if (!/^\d{16}$/.test(digits)) {
-    throw new CatalogueError('InternalError', `the record log holds the key ${JSON.stringify(storeKey)}`);
+    throw new LevelError(LEVEL_ERRORS.corrupt, `the record log holds the key ${JSON.stringify(storeKey)}`);
   }
   return Number(digits);
 }

@@ -2,11 +2,8 @@
  * Brings deletions to stable storage, all that wait with one sync. That is possible where the journal is written in order: what
  * is entered after a deletion is on stable storage only when the deletion is. Here that is a new file in the folder of uploads.
  */
-import { constants } from 'node:fs';
 import { CatalogueError } from '@zenko-modules/common/errors';
-import type { FileCalls } from './file-calls.js';
-
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+import { type FileCalls, NEW_FILE } from './file-calls.js';
 
 export class DeletionSyncs {
   readonly #calls: FileCalls;
@@ -34,6 +31,7 @@ export class DeletionSyncs {
   }
 
   async #afterRunning(): Promise<void> {
+    // Who waits for that one is told of its failure.
     await this.#running.catch(() => undefined);
     // A deletion that ends from here on may come too late for this one.
     this.#next = undefined;

@@ -32,7 +32,7 @@ import { DeletionSyncs } from './deletion-syncs.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
-import { FileCalls, type OpenFile } from './file-calls.js';
+import { FileCalls, NEW_FILE, type OpenFile } from './file-calls.js';
 import { openBlobFile } from './file-reader.js';
 import { type FileSystem, fileSystemOf } from './file-system.js';
 import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
@@ -48,8 +48,6 @@ const CHECK_ROOM_FROM_BYTES = 16 * 1024 * 1024;
  * the next start removes, rather than a blob that nobody knows.
  */
 const ONE_SYNC_BYTES = 16 * 1024 * 1024;
-
-const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 const DEFAULT_TIMEOUT_MS = Number(DISK_SETTINGS.DISK_TIMEOUT_MS.default);
 const ALONE: WorkerPlace = { index: 0, count: 1 };

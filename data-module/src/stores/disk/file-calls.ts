@@ -9,6 +9,9 @@
 import fs, { constants } from 'node:fs';
 import { CatalogueError } from '@zenko-modules/common/errors';
 
+/** For `open`: makes a file to be written, and fails where there is one. */
+export const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+
 const TICK_MS = 500;
 
 /** A call may take this many times the limit while others are answered: many may be waiting for a slow disk. */

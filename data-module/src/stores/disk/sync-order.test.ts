@@ -1,13 +1,13 @@
 /** Bytes and name of a blob are on stable storage before its key is told, and a deletion before it is: seen in the system calls. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
+import { straceMissing } from '@zenko-modules/common/testing/strace';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { driverOf } from './file-system.js';
 
-const CAN_TRACE = spawnSync('strace', ['-f', '-e', 'trace=none', 'true']).status === 0;
 const STORE = new URL('disk-store.js', import.meta.url).href;
 const SIZES = { small: 1000, empty: 0, medium: 3 * 1024 * 1024, large: 17 * 1024 * 1024 };
 
@@ -36,7 +36,7 @@ function callsIn(trace: string): Call[] {
 
 for (const syncsNames of [true, false]) {
   const name = `a blob is durable when its key is told, and gone for good when that is, where the sync of a file ${syncsNames ? 'brings' : 'does not bring'} its name along`;
-  test(name, { skip: CAN_TRACE ? false : 'needs strace, and a system that allows it' }, async t => {
+  test(name, { skip: straceMissing }, async t => {
     const volume = await temporaryFolder(t);
     const script = `
       import { writeSync } from 'node:fs';

@@ -1,15 +1,13 @@
 /** The segment that is appended to. */
 import { constants } from 'node:fs';
-import type { FileCalls, OpenFile } from '../disk/file-calls.js';
+import { SYNCED_BY_WRITE } from '@zenko-modules/common/synced-write';
+import { type FileCalls, NEW_FILE, type OpenFile } from '../disk/file-calls.js';
 import { writeAll } from '../disk/file-writer.js';
 import { RecordEntries } from './hint-file.js';
 import { encodeSegmentHead, SEGMENT_HEAD_BYTES } from './record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND } = constants;
-
-/** On Linux a write can be synced by the call that makes it, which saves one. */
-const SYNCED_BY_WRITE = process.platform === 'linux' ? constants.O_DSYNC : 0;
+const NEW_SEGMENT = NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE;
 
 /** The system has written nothing more then, and no sync has failed. */
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -37,8 +35,12 @@ export class ActiveSegment {
 
   /** Makes the file. Rejects with EEXIST when there is one. */
   static async create(files: SegmentFiles, calls: FileCalls, segment: number): Promise<ActiveSegment> {
-    const flags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | SYNCED_BY_WRITE;
-    return new ActiveSegment(files, calls, segment, await calls.open(files.segmentFile(segment), flags));
+    return new ActiveSegment(
+      files,
+      calls,
+      segment,
+      await calls.open(files.segmentFile(segment), NEW_SEGMENT),
+    );
   }
 
   /** Where the next record begins. */

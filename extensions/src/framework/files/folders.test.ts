@@ -1,15 +1,14 @@
 /** What lies in a folder is durable only when the folder's own name is: seen in the system calls of the real processes. */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { straceMissing } from '@zenko-modules/common/testing/strace';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 
-const CAN_TRACE = spawnSync('strace', ['-f', '-e', 'trace=none', 'true']).status === 0;
-const skip = CAN_TRACE ? false : 'needs strace, and a system that allows it';
 const POPULATOR = fileURLToPath(new URL('../../commands/populator-main.js', import.meta.url));
 const QUEUE = new URL('../queue/open-queue.js', import.meta.url).href;
 const SETTINGS = new URL('../extension-settings.js', import.meta.url).href;
@@ -52,7 +51,7 @@ function checkSynced(lines: readonly string[], root: string): string[] {
   return made;
 }
 
-test('the folders of the populator', { skip }, async t => {
+test('the folders of the populator', { skip: straceMissing }, async t => {
   const root = await temporaryFolder(t);
   const env = {
     DATA_DIR: root,
@@ -68,7 +67,7 @@ test('the folders of the populator', { skip }, async t => {
   ]);
 });
 
-test('the folders of the embedded queue', { skip }, async t => {
+test('the folders of the embedded queue', { skip: straceMissing }, async t => {
   const root = await temporaryFolder(t);
   const script = `
     const { openQueue } = await import(${JSON.stringify(QUEUE)});

@@ -6,16 +6,13 @@ import { constants } from 'node:fs';
 import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import { SYNCED_BY_WRITE } from '@zenko-modules/common/synced-write';
 import type { BlobChecksum } from '../../../data-store.js';
-import type { FileCalls, OpenFile } from '../file-calls.js';
+import { type FileCalls, NEW_FILE, type OpenFile } from '../file-calls.js';
 import { writeAll } from '../file-writer.js';
 import { encodeEntry } from './checksum-entry.js';
 
-/** On Linux a write can be synced by the call that makes it. */
-const SYNCED_BY_WRITE = process.platform === 'linux' ? constants.O_DSYNC : 0;
-
-const NEW_FILE =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND | SYNCED_BY_WRITE;
+const NEW_LOG = NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE;
 
 export interface ChecksumLogOptions {
   readonly calls: FileCalls;
@@ -229,7 +226,7 @@ export class ChecksumLog {
       // Before others can see it: without an entry it looks like one to be removed.
       this.#unfinished.add(name);
       try {
-        this.#active = { name, path: file, file: await calls.open(file, NEW_FILE), bytes: 0, unsettled: 0 };
+        this.#active = { name, path: file, file: await calls.open(file, NEW_LOG), bytes: 0, unsettled: 0 };
         return this.#active;
       } catch (err) {
         this.#unfinished.delete(name);

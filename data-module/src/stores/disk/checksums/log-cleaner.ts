@@ -71,7 +71,7 @@ export class LogCleaner {
   async #run(): Promise<void> {
     const { checksums, pauseMs, log } = this.#options;
     for (let ended = 0; ;) {
-      // An open store alone keeps no process alive.
+      // An open store alone keeps no process alive. It ends early only to stop.
       await wait(pauseMs, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
       if (this.#isStopping()) return;
       if (!this.#isUsed) continue;

@@ -16,6 +16,7 @@ import { type FileHandle, open, rm, stat, statfs } from 'node:fs/promises';
 import { sleep } from '@zenko-modules/common/deadline';
 import type { Logger } from '@zenko-modules/common/logger';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
+import { SYNCED_BY_WRITE } from '@zenko-modules/common/synced-write';
 import { type Message, QueueError } from '../queue.js';
 import { RecordEncoder } from './record-format.js';
 import { listSegments, segmentPath } from './segments.js';
@@ -30,10 +31,7 @@ const ROOM_KNOWN_MS = 1000;
 /** … and for this part of it: others write to the disk, too. */
 const PART_OF_ROOM = 0.1;
 
-/** On Linux a write is synced by the call that makes it, which is one wait less. */
-const SYNCED_BY_WRITE = process.platform === 'linux';
-const NEW_SEGMENT =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (SYNCED_BY_WRITE ? constants.O_DSYNC : 0);
+const NEW_SEGMENT = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | SYNCED_BY_WRITE;
 
 interface OwnSegment {
   readonly number: number;
@@ -83,7 +81,7 @@ export class TopicWriter {
         const segment = (this.#segment ??= await this.#claim(fence));
         await this.#checkRoom(data.length);
         await writeAll(segment.handle, data, segment.bytes);
-        if (!SYNCED_BY_WRITE) await segment.handle.datasync();
+        if (SYNCED_BY_WRITE === 0) await segment.handle.datasync();
         segment.bytes += data.length;
         const newest = (await listSegments(this.#folder)).at(-1);
         const overtaken = newest !== undefined && newest > segment.number;
