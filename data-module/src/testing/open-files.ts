@@ -1,8 +1,8 @@
 import { readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
-import { CHECKSUMS_FOLDER } from '../stores/disk/disk-layout.js';
+import { CHECKSUMS_FOLDER, JOURNAL_FOLDER } from '../stores/disk/disk-layout.js';
 
-/** The files under `folder` that this process has open (Linux), but for the checksum log, which a store keeps open. */
+/** The files under `folder` that this process has open (Linux), but for the checksum log and the journal, which a store keeps open. */
 export async function openFilesUnder(folder: string): Promise<string[]> {
   const names = await readdir('/proc/self/fd');
   const links = await Promise.allSettled(names.map(name => readlink(`/proc/self/fd/${name}`)));
@@ -12,5 +12,5 @@ export async function openFilesUnder(folder: string): Promise<string[]> {
 }
 
 function isLog(file: string): boolean {
-  return path.basename(path.dirname(file)) === CHECKSUMS_FOLDER;
+  return [CHECKSUMS_FOLDER, JOURNAL_FOLDER].includes(path.basename(path.dirname(file)));
 }

@@ -11,7 +11,6 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { digestOf, generatedBytes } from '../../testing/generated-bytes.js';
 import { HttpStore } from '../../testing/http-store.js';
-import { CHECKSUMS_FOLDER, VOLUME_ID_FILE } from './disk-layout.js';
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const UPLOADERS = 12;
@@ -75,8 +74,7 @@ async function killInTheMidst(t: TestContext, workers: string): Promise<void> {
   for (const [key, sha256] of acknowledged)
     assert.equal((await digestOf(await store.get(key))).sha256, sha256, key);
   const files = (await readdir(volume, { recursive: true, withFileTypes: true })).filter(
-    entry =>
-      entry.isFile() && entry.name !== VOLUME_ID_FILE && path.basename(entry.parentPath) !== CHECKSUMS_FOLDER,
+    entry => entry.isFile() && /^\d+$/.test(path.basename(entry.parentPath)),
   );
   for (const file of files) {
     const { sha256 } = await digestOf(createReadStream(path.join(file.parentPath, file.name)));

@@ -52,7 +52,7 @@ test('a blob of ours lies where that daemon looks for it, and nothing else lies 
   const names = await readdir(volume);
   assert.deepEqual(
     names.filter(name => !/^\d+$/.test(name)),
-    ['.checksums', '.data-module-volume', '.uploads'],
+    ['.checksums', '.data-module-volume', '.journal', '.uploads'],
   );
   await store.close();
 });

@@ -2,8 +2,9 @@
  * Where blobs lie on disk: `<volume>/<hash of key mod 3511>/<key>`, one file each, as CloudServer's own data
  * daemon lays them out, so that a volume of either opens with the other.
  *
- * Uploads that are not complete lie in `<volume>/.uploads/`, checksums in `<volume>/.checksums/` (see CHECKSUMS.md), and
- * `<volume>/.data-module-volume` holds the volume's id. That daemon looks at none of them.
+ * Uploads that are not complete lie in `<volume>/.uploads/`, checksums in `<volume>/.checksums/` (see CHECKSUMS.md), the journal
+ * in `<volume>/.journal/` (see JOURNAL.md), and `<volume>/.data-module-volume` holds the volume's id. That daemon looks at
+ * none of them.
  */
 import path from 'node:path';
 
@@ -13,6 +14,8 @@ export const FOLDERS = 3511;
 export const UPLOADS_FOLDER = '.uploads';
 
 export const CHECKSUMS_FOLDER = '.checksums';
+
+export const JOURNAL_FOLDER = '.journal';
 
 /** Holds the id of the volume. */
 export const VOLUME_ID_FILE = '.data-module-volume';

@@ -27,15 +27,15 @@ import type { StorePlugin, WorkerPlace } from '../plugin.js';
 import { blobKeys } from './blob-keys.js';
 import { CachedReads } from './cached-reads.js';
 import { BlobChecksums, type ChecksumOptions } from './checksums/blob-checksums.js';
-import type { PendingEntry } from './checksums/checksum-log.js';
-import { DeletionSyncs } from './deletion-syncs.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
-import { FileCalls, NEW_FILE, type OpenFile } from './file-calls.js';
+import { FileCalls } from './file-calls.js';
 import { openBlobFile } from './file-reader.js';
 import { type FileSystem, fileSystemOf } from './file-system.js';
 import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
+import { Journal } from './journal/journal.js';
+import { SyncedWrites } from './synced-writes.js';
 import { UsedVolumes } from './used-volumes.js';
 import { Volume } from './volume.js';
 import { belongsTo } from './worker-files.js';
@@ -96,6 +96,8 @@ export interface DiskStoreOptions {
   /** Left out: the system is asked. */
   readonly fileSystem?: FileSystem;
   readonly checksums?: ChecksumOptions;
+  /** Whether small blobs and deletions go through a journal, where the file system allows it. */
+  readonly hasJournal?: boolean;
 }
 
 /**
@@ -114,6 +116,7 @@ export async function openDiskStore(
     folders = 'all',
     fileSystem,
     checksums,
+    hasJournal = true,
   }: DiskStoreOptions = {},
 ): Promise<DiskStore> {
   const { isLocal, syncsNames } = fileSystem ?? (await fileSystemOf(folder, log));
@@ -130,8 +133,12 @@ export async function openDiskStore(
     await used?.remember(folder, volume.id);
     await sweepUploads(path.join(folder, UPLOADS_FOLDER), worker, log);
     const blobChecksums = await BlobChecksums.open(volume, calls, worker, log, checksums);
-    const kind = { isLocal, syncsNames };
-    return new DiskStore({ volume, calls, worker, fileSystem: kind, checksums: blobChecksums, log });
+    const uploadPrefix = path.join(folder, UPLOADS_FOLDER, `${worker.index}.`);
+    const parts = { volume, calls, uploadPrefix, syncsNames, checksums: blobChecksums, log };
+    // What it leaves out of account is the journal's, where the file system enters things in order.
+    const journal = syncsNames && hasJournal ? await Journal.open({ ...parts, worker }) : undefined;
+    const writes = new SyncedWrites(parts);
+    return new DiskStore({ ...parts, fileSystem: { isLocal, syncsNames }, writes, journal });
   } catch (err) {
     calls.stop();
     if (err instanceof StartError) throw err;
@@ -150,31 +157,29 @@ async function sweepUploads(uploads: string, worker: WorkerPlace, log: Logger): 
 interface Parts {
   readonly volume: Volume;
   readonly calls: FileCalls;
-  readonly worker: WorkerPlace;
   readonly fileSystem: FileSystem;
   readonly checksums: BlobChecksums;
-  readonly log: Logger;
+  readonly writes: SyncedWrites;
+  readonly journal: Journal | undefined;
 }
 
 export class DiskStore implements MovableStore {
   readonly #volume: Volume;
   readonly #calls: FileCalls;
-  readonly #uploadPrefix: string;
   readonly #syncsNames: boolean;
   readonly #cached: CachedReads;
-  readonly #deletions: DeletionSyncs;
   readonly #checksums: BlobChecksums;
-  readonly #log: Logger;
+  readonly #writes: SyncedWrites;
+  readonly #journal: Journal | undefined;
 
-  constructor({ volume, calls, worker, fileSystem, checksums, log }: Parts) {
+  constructor({ volume, calls, fileSystem, checksums, writes, journal }: Parts) {
     this.#volume = volume;
     this.#calls = calls;
-    this.#uploadPrefix = path.join(volume.path, UPLOADS_FOLDER, `${worker.index}.`);
     this.#syncsNames = fileSystem.syncsNames;
     this.#cached = new CachedReads(fileSystem.isLocal);
-    this.#deletions = new DeletionSyncs(calls, `${this.#uploadPrefix}deletion.`);
     this.#checksums = checksums;
-    this.#log = log;
+    this.#writes = writes;
+    this.#journal = journal;
   }
 
   async put(source: Readable, size: number): Promise<string> {
@@ -206,7 +211,8 @@ export class DiskStore implements MovableStore {
 
   async putAs(key: string, source: Readable, size: number): Promise<void> {
     await this.#checkRoom(size);
-    await this.#store(key, async (file, entry) => {
+    await this.#journal?.forget();
+    await this.#writes.store(key, async (file, entry) => {
       entry.write(await writeStream(source, file));
       if (!this.#syncsNames || size > ONE_SYNC_BYTES) await file.datasync();
     });
@@ -214,12 +220,9 @@ export class DiskStore implements MovableStore {
 
   async putSmall(bytes: Buffer): Promise<string> {
     const key = newBlobKey();
-    const checksum = { length: bytes.length, checksum: crc32c(bytes) };
-    await this.#store(key, async (file, entry) => {
-      entry.write(checksum);
-      await writeAll([bytes], file);
-      if (!this.#syncsNames) await file.datasync();
-    });
+    // Now: it is to be that of the bytes that came in.
+    const checksum = crc32c(bytes);
+    if (!(await this.#putInJournal(key, bytes))) await this.#putSynced(key, bytes, checksum);
     this.#cached.note(key);
     return key;
   }
@@ -257,10 +260,9 @@ export class DiskStore implements MovableStore {
 
   async delete(key: string): Promise<void> {
     await this.#find(async () => {
+      if (await this.#journal?.delete(key)) return;
       await this.#calls.unlink(blobFile(this.#volume.path, key));
-      const folder = blobFolder(this.#volume.path, key);
-      if (this.#syncsNames) await this.#deletions.sync(folder);
-      else await this.#calls.syncFolder(folder);
+      await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
     });
     this.#checksums.noteDeletion();
   }
@@ -270,6 +272,7 @@ export class DiskStore implements MovableStore {
   }
 
   async ping(): Promise<void> {
+    this.#journal?.check();
     await this.#named(() => this.#volume.checkWritable());
     const { available } = await this.diskUsage();
     if (available === 0) throw new CatalogueError('ServiceUnavailable', 'the disk is full');
@@ -277,79 +280,29 @@ export class DiskStore implements MovableStore {
 
   /** Files of blobs are closed with the blobs. */
   async close(): Promise<void> {
+    await this.#journal?.close();
     await this.#checksums.close();
     this.#calls.stop();
   }
 
-  /**
-   * `write` gives a new file its bytes, and tells their checksum; this makes it a blob. It syncs them where the sync of a
-   * name would not. The checksum is on its way to the disk meanwhile.
-   */
-  async #store(key: string, write: (file: OpenFile, entry: PendingEntry) => Promise<void>): Promise<void> {
-    const temporary = this.#uploadPrefix + key;
-    const entry = this.#checksums.begin(key);
+  async #putInJournal(key: string, bytes: Buffer): Promise<boolean> {
     try {
-      const file = await this.#create(temporary);
-      try {
-        await write(file, entry);
-        await this.#rename(temporary, key);
-        await this.#makeDurable(file, entry, key);
-      } finally {
-        file.close();
-      }
+      return (await this.#journal?.put(key, bytes)) ?? false;
     } catch (err) {
-      await this.#discard(temporary);
-      // A missing file is never the caller's fault here: a folder of the volume has gone.
-      const missing = (err as NodeJS.ErrnoException).code === 'ENOENT';
-      throw missing
-        ? new CatalogueError('InternalError', 'the volume has lost a folder', { cause: err })
-        : nameDiskError(err);
-    } finally {
-      entry.settle();
+      throw nameDiskError(err);
     }
   }
 
-  async #create(temporary: string): Promise<OpenFile> {
+  async #putSynced(key: string, bytes: Buffer, checksum: number): Promise<void> {
     try {
-      return await this.#calls.open(temporary, NEW_FILE);
+      await this.#writes.store(key, async (file, entry) => {
+        entry.write({ length: bytes.length, checksum });
+        await writeAll([bytes], file);
+        if (!this.#syncsNames) await file.datasync();
+      });
     } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-      await this.#volume.restoreFolders();
-      this.#checksums.renew();
-      return this.#calls.open(temporary, NEW_FILE);
-    }
-  }
-
-  async #rename(temporary: string, key: string): Promise<void> {
-    const file = blobFile(this.#volume.path, key);
-    try {
-      await this.#calls.rename(temporary, file);
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-      await this.#volume.restoreFolders(key);
-      await this.#calls.rename(temporary, file);
-    }
-  }
-
-  /** Name and checksum. */
-  async #makeDurable(file: OpenFile, entry: PendingEntry, key: string): Promise<void> {
-    try {
-      if (this.#syncsNames) await file.sync();
-      else await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
-      await entry.written();
-    } catch (err) {
-      // Nobody learns the key of this blob, so nobody would ever delete it.
-      await this.#discard(blobFile(this.#volume.path, key));
+      this.#journal?.abandon(key);
       throw err;
-    }
-  }
-
-  async #discard(file: string): Promise<void> {
-    try {
-      await this.#calls.unlink(file);
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code === 'ENOENT') return;
-      this.#log.error({ err, file }, 'could not remove a failed upload; the next start will');
     }
   }
 

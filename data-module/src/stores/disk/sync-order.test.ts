@@ -63,7 +63,7 @@ for (const syncsNames of [true, false]) {
       '-f',
       '-y',
       '-e',
-      'trace=openat,rename,unlink,fsync,fdatasync,write',
+      'trace=openat,rename,unlink,fsync,fdatasync,write,execve',
       '-s',
       '100',
       '-o',
@@ -76,44 +76,54 @@ for (const syncsNames of [true, false]) {
     const keys = calls.flatMap(({ text }) => /"told (\w+)"/.exec(text)?.[1] ?? []);
     assert.equal(keys.length, Object.keys(SIZES).length);
     const find = (pattern: RegExp): Call[] => calls.filter(({ text }) => pattern.test(text));
+    const [journal] = find(/^openat\(.*\/\.journal\/0\.\d+", .*O_CREAT/);
+    if (syncsNames)
+      assert.match(journal?.text ?? '', /O_DSYNC/, 'the journal is synced by the call that writes it');
+    const [journalFolder] = find(/^fsync\(\d+<[^>]*\/\.journal>/);
+    const inJournal = find(/^write\(\d+<[^>]*\/\.journal\/0\.\d+>/);
+    let before = 0;
     const [log] = find(/^openat\(.*\/\.checksums\/0\.\d+", .*O_CREAT/);
     assert.match(log?.text ?? '', /O_DSYNC/, 'checksums are synced by the call that writes them');
     const [logFolder] = find(/^fsync\(\d+<[^>]*\/\.checksums>/);
+    let journaled = 0;
     for (const key of keys) {
       const [told] = find(new RegExp(`"told ${key}"`));
       // The first may have met a folder that was missing.
       const renamed = find(new RegExp(`^rename\\(.*/${key}"`)).at(-1);
       const write = find(new RegExp(`^write\\(.*${key}.*>, "x`)).at(-1);
       assert.ok(told && renamed, key);
+      const isInJournal =
+        syncsNames && inJournal.some(({ begin, end }) => begin > before && end < told.begin);
+      before = told.end;
+      journaled += Number(isInJournal);
+      if (isInJournal) assert.ok(journalFolder && journalFolder.end < told.begin, 'its file has a name');
       const between = ({ begin, end }: Call, from: Call | undefined): boolean =>
         begin > (from?.end ?? 0) && end < told.begin;
       // The name of a file that is open follows it.
       const ofFile = find(new RegExp(`^f(data)?sync\\(\\d+<.*${key}`));
-      assert.ok(
-        ofFile.some(call => between(call, write)),
-        `${key}: its bytes are synced`,
-      );
+      assert.ok(isInJournal || ofFile.some(call => between(call, write)), `${key}: its bytes are synced`);
       const [, folder = ''] = /, "([^"]*)\/[^/"]*"/.exec(renamed.text) ?? [];
       const ofName = syncsNames
         ? find(new RegExp(`^fsync\\(\\d+<.*${key}`))
         : find(new RegExp(`^fsync\\(\\d+<${folder}>`));
-      assert.ok(
-        ofName.some(call => between(call, renamed)),
-        `${key}: its name is synced`,
-      );
+      assert.ok(isInJournal || ofName.some(call => between(call, renamed)), `${key}: its name is synced`);
       const [deleted] = find(new RegExp(`"deleted ${key}"`));
       const [unlinked] = find(new RegExp(`^unlink\\(.*/${key}"`));
       assert.ok(deleted && unlinked, key);
-      // Where the journal is written in order any later entry will do.
-      const syncs = syncsNames ? find(/^fsync/) : find(new RegExp(`^fsync\\(\\d+<${folder}>`));
+      assert.ok(unlinked.end < deleted.begin);
+      const syncs = syncsNames ? inJournal : find(new RegExp(`^fsync\\(\\d+<${folder}>`));
+      // The last was told before anything was deleted.
+      const since = syncsNames ? (find(/"told /).at(-1)?.end ?? 0) : unlinked.end;
       assert.ok(
-        syncs.some(({ begin, end }) => begin > unlinked.end && end < deleted.begin),
+        syncs.some(({ begin, end }) => begin > since && end < deleted.begin),
         `${key}: its deletion is synced`,
       );
+      if (isInJournal) continue;
       const [checksum] = find(new RegExp(`^write\\([^>]*/\\.checksums/.*${key}`));
       assert.ok(checksum && checksum.end < told.begin, `${key}: its checksum is written`);
       assert.ok(logFolder && logFolder.end < told.begin, `${key}: the file of its checksum has a name`);
     }
+    assert.equal(journaled, syncsNames ? 2 : 0, 'small ones go through the journal, where there is one');
   });
 }
 

@@ -9,11 +9,18 @@ import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import type { DiskUsage } from '../../data-store.js';
-import { blobFolder, CHECKSUMS_FOLDER, FOLDERS, UPLOADS_FOLDER, VOLUME_ID_FILE } from './disk-layout.js';
+import {
+  blobFolder,
+  CHECKSUMS_FOLDER,
+  FOLDERS,
+  JOURNAL_FOLDER,
+  UPLOADS_FOLDER,
+  VOLUME_ID_FILE,
+} from './disk-layout.js';
 import type { FileCalls } from './file-calls.js';
 
-/** Our own. That of checksums is made with the first: a volume that is only read, as one that is copied from, stays as it is. */
-const OWN_FOLDERS = [UPLOADS_FOLDER, CHECKSUMS_FOLDER] as const;
+/** Our own. All but that of uploads are made when they are needed: a volume that is only read, as one that is copied from, stays as it is. */
+const OWN_FOLDERS = [UPLOADS_FOLDER, CHECKSUMS_FOLDER, JOURNAL_FOLDER] as const;
 
 export class Volume {
   readonly path: string;

@@ -4,7 +4,7 @@ import { SYNCED_BY_WRITE } from '@zenko-modules/common/synced-write';
 import { type FileCalls, NEW_FILE, type OpenFile } from '../disk/file-calls.js';
 import { writeAll } from '../disk/file-writer.js';
 import { RecordEntries } from './hint-file.js';
-import { encodeSegmentHead, SEGMENT_HEAD_BYTES } from './record-format.js';
+import { encodeSegmentHead, SEGMENT_HEAD_BYTES } from '../record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
 const NEW_SEGMENT = NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE;

@@ -4,7 +4,7 @@
  *
  * Open addressing with linear probing, in 256 tables by the key's first byte, so that a table that grows is small.
  */
-import { ALIGNMENT, KEY_BYTES } from './record-format.js';
+import { ALIGNMENT, KEY_BYTES } from '../record-format.js';
 
 /** Where a record begins in its segment, and how many bytes of data it has. */
 export interface Location {

@@ -2,7 +2,7 @@
 import { BlobIndex, type Location, LOST } from './blob-index.js';
 import { UNKNOWN_TARGET } from './hint-file.js';
 import type { PackedFigures } from './packed-metrics.js';
-import { recordBytes, SEGMENT_HEAD_BYTES } from './record-format.js';
+import { recordBytes, SEGMENT_HEAD_BYTES } from '../record-format.js';
 
 /** A segment as it stands on disk. */
 export interface SegmentUse {

@@ -7,7 +7,7 @@ import type { Catalog, SegmentUse } from './catalog.js';
 import { readHint, type RecordEntries, type RecordEntry } from './hint-file.js';
 import type { Owner } from './owner.js';
 import type { PackedMetrics } from './packed-metrics.js';
-import { decodeData, decodeHead, RECORD_HEAD_BYTES, recordBytes } from './record-format.js';
+import { decodeData, decodeHead, RECORD_HEAD_BYTES, recordBytes } from '../record-format.js';
 import { scanSegment } from './scan-segment.js';
 import type { SegmentFiles } from './segment-files.js';
 import type { SegmentWriter } from './segment-writer.js';

@@ -10,7 +10,7 @@ import { silentLogger } from '@zenko-modules/common/logger';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { openPackedStore, type PackedStore } from './packed-store.js';
-import { recordBytes, SEGMENT_HEAD_BYTES } from './record-format.js';
+import { recordBytes, SEGMENT_HEAD_BYTES } from '../record-format.js';
 import { packedOptions } from './testing/packed-options.js';
 
 const COUNT = 20;

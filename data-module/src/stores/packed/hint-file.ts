@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { crc32c } from '@node-rs/crc32';
 import type { FileCalls } from '../disk/file-calls.js';
 import { writeAll } from '../disk/file-writer.js';
-import { ALIGNMENT, KEY_BYTES, type RecordKind, RECORD_KINDS } from './record-format.js';
+import { ALIGNMENT, KEY_BYTES, type RecordKind, RECORD_KINDS } from '../record-format.js';
 import type { SegmentFiles } from './segment-files.js';
 
 const MAGIC = 'ZPACKHNT';

@@ -5,7 +5,7 @@ import { TRANSFER_MEMORY_BYTES } from '../disk/file-writer.js';
 import type { StorePlugin } from '../plugin.js';
 import { PACKED_SETTINGS } from './packed-settings.js';
 import { openPackedStore } from './packed-store.js';
-import { recordBytes } from './record-format.js';
+import { recordBytes } from '../record-format.js';
 
 export const packedStore: StorePlugin<typeof PACKED_SETTINGS> = {
   name: 'packed',

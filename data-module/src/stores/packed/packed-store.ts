@@ -29,7 +29,7 @@ import { Owner } from './owner.js';
 import { createPackedMetrics, type PackedMetrics } from './packed-metrics.js';
 import type { PACKED_SETTINGS } from './packed-settings.js';
 import { ReadCache } from './read-cache.js';
-import { decodeData, recordBytes } from './record-format.js';
+import { decodeData, recordBytes } from '../record-format.js';
 import { SegmentFiles } from './segment-files.js';
 import { SegmentWriter } from './segment-writer.js';
 import { newBlobKey } from '../blob-key.js';
@@ -104,6 +104,7 @@ export async function openPackedStore(
     const largeStore = await openDiskStore(large, log, {
       timeoutMs: options.DISK_TIMEOUT_MS,
       folders: 'as needed',
+      hasJournal: false,
     });
     return new PackedStore({
       calls,

@@ -8,7 +8,7 @@ import {
   recordBytes,
   RECORD_HEAD_BYTES,
   SEGMENT_HEAD_BYTES,
-} from './record-format.js';
+} from '../record-format.js';
 import { RecordEntries, type RecordEntry, UNKNOWN_TARGET } from './hint-file.js';
 import type { SegmentFiles } from './segment-files.js';
 

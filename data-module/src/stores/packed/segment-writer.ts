@@ -11,7 +11,7 @@ import { LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
 import { MAX_RECORDS, type RecordEntry, writeHint } from './hint-file.js';
 import type { Owner } from './owner.js';
-import { encodeRecord, encodeTarget, recordBytes } from './record-format.js';
+import { encodeRecord, encodeTarget, recordBytes } from '../record-format.js';
 import { MAX_SEGMENT, type SegmentFiles } from './segment-files.js';
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { CheckedKey } from '../../../data-store.js';
 import type { WorkerPlace } from '../../plugin.js';
-import { CHECKSUMS_FOLDER } from '../disk-layout.js';
+import { CHECKSUMS_FOLDER, JOURNAL_FOLDER } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import { checkedKeys } from './checked-keys.js';
@@ -43,6 +43,7 @@ export class BlobChecksums {
   ): Promise<BlobChecksums> {
     const { maxFileBytes = MAX_FILE_BYTES, pauseMs = PAUSE_MS, rangeEntries } = options;
     const folder = path.join(volume.path, CHECKSUMS_FOLDER);
+    const journal = path.join(volume.path, JOURNAL_FOLDER);
     const own = (await listLogs(calls, folder)).filter(file => file.worker === worker.index);
     const checksums = new ChecksumLog({
       calls,
@@ -55,7 +56,14 @@ export class BlobChecksums {
     });
     const cleaner = new LogCleaner({ calls, volume, folder, worker, checksums, maxFileBytes, pauseMs, log });
     const keys = (): AsyncIterable<CheckedKey> =>
-      checkedKeys({ calls, volume: volume.path, folder, log, ...(rangeEntries && { rangeEntries }) });
+      checkedKeys({
+        calls,
+        volume: volume.path,
+        folder,
+        journal,
+        log,
+        ...(rangeEntries && { rangeEntries }),
+      });
     return new BlobChecksums(checksums, cleaner, keys);
   }
 

@@ -1,6 +1,7 @@
 /**
  * All keys of a volume with their checksums. The folders of blobs are gone through in ranges: before each the logs are read
- * once, and what they hold of blobs in these folders is in memory until the next.
+ * once, and the journal, which has the checksums of blobs that have come last, and what they hold of blobs in these
+ * folders is in memory until the next.
  */
 import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
@@ -9,6 +10,7 @@ import type { CheckedKey } from '../../../data-store.js';
 import { blobKeys } from '../blob-keys.js';
 import { blobFile, FOLDERS, folderNumber } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
+import { listJournal, readJournal } from '../journal/journal-files.js';
 import { ChecksumTable } from './checksum-table.js';
 import { listLogs, type LogName, readLog } from './log-files.js';
 import { Pace } from './pace.js';
@@ -31,6 +33,7 @@ export interface CheckedKeysOptions {
   readonly calls: FileCalls;
   readonly volume: string;
   readonly folder: string;
+  readonly journal: string;
   readonly log: Logger;
   /** For tests: entries of a range. */
   readonly rangeEntries?: number;
@@ -84,7 +87,7 @@ class RangeChecksums {
   /** Files whose damage has been logged. */
   readonly #reported: Set<string>;
   readonly #isWanted: (key: string) => boolean;
-  /** How far each file has been read. */
+  /** How far each file has been read: names of the journal's files are none of logs'. */
   readonly #read = new Map<string, number>();
   /** The newest file of each worker, which may have grown. */
   #newest: ReadonlyMap<number, string> = new Map();
@@ -102,6 +105,8 @@ class RangeChecksums {
     const { calls, folder } = this.#options;
     for (let isComplete = false; !isComplete;) {
       isComplete = true;
+      // First: when a file of the journal goes, what it says is in the logs.
+      await this.#readJournal();
       const logs = await listLogs(calls, folder);
       const grown = new Set(this.#newest.values());
       this.#newest = new Map(logs.map(({ worker, name }) => [worker, name]));
@@ -111,6 +116,19 @@ class RangeChecksums {
         const isThere = await unlessGone(() => this.#readFile(log), false);
         isComplete = isComplete && isThere;
       }
+    }
+  }
+
+  async #readJournal(): Promise<void> {
+    const { calls, journal } = this.#options;
+    for (const { name, base } of await listJournal(calls, journal)) {
+      const start = this.#read.get(base) ?? 0;
+      await unlessGone(async () => {
+        for await (const record of readJournal(calls, path.join(journal, name), { start })) {
+          this.#read.set(base, record.end);
+          if (record.kind === 'blob' && this.#isWanted(record.key)) this.table.add(record.key, record);
+        }
+      }, undefined);
     }
   }
 

@@ -26,7 +26,7 @@ interface TestVolume {
   readonly entries: () => Promise<number>;
 }
 
-async function volumeFor(t: TestContext): Promise<TestVolume> {
+async function volumeFor(t: TestContext, hasJournal = false): Promise<TestVolume> {
   const volume = await temporaryFolder(t);
   const folder = path.join(volume, '.checksums');
   const logs = (): Promise<string[]> => readdir(folder);
@@ -37,6 +37,7 @@ async function volumeFor(t: TestContext): Promise<TestVolume> {
       const store = await openDiskStore(volume, silentLogger(), {
         folders: 'as needed',
         checksums: CHECKSUMS,
+        hasJournal,
         ...(worker && { worker }),
       });
       t.after(() => store.close());
@@ -176,33 +177,37 @@ test('while the volume is away nothing is taken for deleted', async t => {
   assert.deepEqual(await scrubbed(store), { sound: 60 });
 });
 
-test('puts, deletions and cleaning at once: every blob that is left has its checksum', async t => {
-  const { open, entries } = await volumeFor(t);
-  const stores = [await open({ index: 0, count: 2 }), await open({ index: 1, count: 2 })];
-  const keys: string[] = [];
-  let isDone = false;
-  const cleaning = Promise.all(
-    stores.map(async store => {
-      while (!isDone) await store.cleanChecksums();
-    }),
-  );
-  await Promise.all(
-    Array.from({ length: 6 }, async (_, user) => {
-      for (let index = 0; index < 100; index += 1) {
-        const [one, other] = [stores[(user + index) % 2], stores[index % 2]];
-        const key = (await one?.putSmall(Buffer.from(`${user} ${index}`))) ?? '';
-        if (index % 4 > 0) await other?.delete(key);
-        else keys.push(key);
-      }
-    }),
-  );
-  isDone = true;
-  await cleaning;
-  const [store] = stores;
-  assert.ok(store);
-  assert.deepEqual(await scrubbed(store), { sound: keys.length });
-  assert.ok((await entries()) < 600, `${await entries()} entries for ${keys.length} blobs`);
-});
+for (const hasJournal of [true, false]) {
+  test(`puts, deletions and cleaning at once: every blob that is left has its checksum, ${hasJournal ? 'with' : 'without'} a journal`, async t => {
+    const { open, entries } = await volumeFor(t, hasJournal);
+    const stores = [await open({ index: 0, count: 2 }), await open({ index: 1, count: 2 })];
+    const keys: string[] = [];
+    let isDone = false;
+    const cleaning = Promise.all(
+      stores.map(async store => {
+        while (!isDone) await store.cleanChecksums();
+      }),
+    );
+    await Promise.all(
+      Array.from({ length: 6 }, async (_, user) => {
+        for (let index = 0; index < 100; index += 1) {
+          const [one, other] = [stores[(user + index) % 2], stores[index % 2]];
+          const key = (await one?.putSmall(Buffer.from(`${user} ${index}`))) ?? '';
+          if (index % 4 > 0) await other?.delete(key);
+          else keys.push(key);
+        }
+      }),
+    );
+    isDone = true;
+    await cleaning;
+    for (const store of hasJournal ? stores : []) await store.close();
+    const store = hasJournal ? await open() : stores[0];
+    assert.ok(store);
+    if (hasJournal) await store.cleanChecksums();
+    assert.deepEqual(await scrubbed(store), { sound: keys.length });
+    assert.ok((await entries()) < 600, `${await entries()} entries for ${keys.length} blobs`);
+  });
+}
 
 test('a log that is full of rubbish is cleaned away', async t => {
   const { volume, open, logs } = await volumeFor(t);

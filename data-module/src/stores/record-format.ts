@@ -1,4 +1,4 @@
-/** The bytes of segments and their records, as PACKED.md lays them down. May never change on filled stores. */
+/** The bytes of records, as PACKED.md lays them down, and of the heads of segments. May never change on filled stores. */
 import { crc32c } from '@node-rs/crc32';
 
 export const KEY_BYTES = 20;

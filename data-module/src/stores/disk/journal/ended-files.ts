@@ -1,0 +1,177 @@
+/**
+ * Files of the journal to which nothing is added any more: the volume is synced, which brings what they say to stable storage in its
+ * place, and then they go.
+ */
+import { constants } from 'node:fs';
+import path from 'node:path';
+import { CatalogueError } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import type { BlobChecksums } from '../checksums/blob-checksums.js';
+import { blobFile } from '../disk-layout.js';
+import type { FileCalls } from '../file-calls.js';
+import type { Volume } from '../volume.js';
+import { type JournalName, listJournal, readJournal, renameJournal } from './journal-files.js';
+import { syncVolume } from './sync-volume.js';
+
+/** Entries that are in memory at once. */
+const ENTRIES = 512;
+
+export interface EndedFile {
+  readonly base: string;
+  readonly name: string;
+  readonly bytes: number;
+}
+
+interface DoneFile {
+  readonly name: string;
+  /** Other workers' files that may hold blobs which this one deletes. */
+  readonly others: readonly string[];
+}
+
+export interface EndedFilesOptions {
+  readonly folder: string;
+  readonly calls: FileCalls;
+  readonly volume: Volume;
+  readonly checksums: BlobChecksums;
+  readonly log: Logger;
+}
+
+export class EndedFiles {
+  readonly #options: EndedFilesOptions;
+  #ended: EndedFile[] = [];
+  #done: DoneFile[] = [];
+
+  constructor(options: EndedFilesOptions) {
+    this.#options = options;
+  }
+
+  /** Of files that wait for a sync of the volume. */
+  get unsyncedBytes(): number {
+    return this.#ended.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  get count(): number {
+    return this.#ended.length + this.#done.length;
+  }
+
+  /** All that the file says has been done, and nothing is added to it. */
+  add(file: EndedFile): void {
+    this.#ended.push(file);
+  }
+
+  /** One that was synced before a crash, or an end. */
+  async addDone(name: string): Promise<void> {
+    this.#done.push({ name, others: await this.#others(name) });
+  }
+
+  /** Resolves with `false` when the disk did not take something: nothing of it is given up, but the journal is of no use then. */
+  async sync(): Promise<boolean> {
+    const files = this.#ended;
+    if (files.length > 0) {
+      const { folder, calls } = this.#options;
+      // Somebody may have removed them: what they say has to be synced all the same.
+      const there = new Set((await listJournal(calls, folder)).map(({ name }) => name));
+      for (const { name } of files)
+        if (there.has(name)) await noteChecksums(this.#options, path.join(folder, name));
+      let outcome = await syncVolume(folder);
+      if (outcome === 'unknown') outcome = await this.#syncEach(files.filter(({ name }) => there.has(name)));
+      this.#ended = this.#ended.filter(file => !files.includes(file));
+      for (const file of files) {
+        if (!there.has(file.name)) continue;
+        const name = await renameJournal(calls, folder, file, outcome === 'synced' ? 'done' : 'suspect');
+        if (outcome === 'synced') await this.addDone(name);
+      }
+      if (outcome === 'failed') return false;
+    }
+    await this.#removeDone();
+    return true;
+  }
+
+  /** Where the volume cannot be synced as a whole. */
+  async #syncEach(files: readonly EndedFile[]): Promise<'synced' | 'failed'> {
+    const { folder, calls, volume } = this.#options;
+    try {
+      for (const { name } of files) {
+        for await (const { kind, key } of readJournal(calls, path.join(folder, name))) {
+          if (kind === 'blob') await syncFile(calls, blobFile(volume.path, key));
+        }
+      }
+      // The file system enters things in order: what is deleted is on stable storage when what came later is.
+      await calls.syncFolder(folder);
+      return 'synced';
+    } catch (err) {
+      if (err instanceof CatalogueError) throw err;
+      return 'failed';
+    }
+  }
+
+  /**
+   * A file that says that a blob is deleted must not go before the one that says what was in it, which is another worker's
+   * when that got the upload: a crash would bring the blob back.
+   */
+  async #removeDone(): Promise<void> {
+    const { folder, calls } = this.#options;
+    const left: DoneFile[] = [];
+    const undone = new Set(this.#done.length > 0 ? await undoneFiles(calls, folder) : []);
+    for (const file of this.#done) {
+      if (file.others.some(base => undone.has(base))) left.push(file);
+      else await calls.unlink(path.join(folder, file.name));
+    }
+    this.#done = left;
+  }
+
+  async #others(name: string): Promise<string[]> {
+    const [worker = ''] = name.split('.', 1);
+    const { folder, calls } = this.#options;
+    return (await undoneFiles(calls, folder)).filter(base => !base.startsWith(`${worker}.`));
+  }
+}
+
+/** Those whose blobs a start would put in their place. */
+async function undoneFiles(calls: FileCalls, folder: string): Promise<string[]> {
+  const files: JournalName[] = await listJournal(calls, folder);
+  return files.filter(({ state }) => state !== 'done').map(({ base }) => base);
+}
+
+/** Resolves when the checksums of all blobs of the file are on stable storage where those of other blobs are. */
+export async function noteChecksums(
+  { calls, checksums, log }: Pick<EndedFilesOptions, 'calls' | 'checksums' | 'log'>,
+  file: string,
+): Promise<void> {
+  let group: { key: string; length: number; checksum: number }[] = [];
+  const write = async (): Promise<void> => {
+    const entries = group.map(({ key, length, checksum }) => {
+      const entry = checksums.begin(key);
+      entry.write({ length, checksum });
+      return entry;
+    });
+    group = [];
+    try {
+      for (const entry of entries) await entry.written();
+    } finally {
+      for (const entry of entries) entry.settle();
+    }
+  };
+  const onDamage = (from: number, to: number): void =>
+    log.error({ journal: file, from, to }, 'a part of the journal cannot be read');
+  for await (const { kind, key, length, checksum } of readJournal(calls, file, { onDamage })) {
+    if (kind !== 'blob') continue;
+    group.push({ key, length, checksum });
+    if (group.length >= ENTRIES) await write();
+  }
+  await write();
+}
+
+async function syncFile(calls: FileCalls, path: string): Promise<void> {
+  try {
+    const file = await calls.open(path, constants.O_RDONLY);
+    try {
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  } catch (err) {
+    // It was deleted.
+    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+  }
+}

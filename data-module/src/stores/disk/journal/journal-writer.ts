@@ -1,0 +1,87 @@
+/** The thread that writes for the store, seen from the store. It is started when it is needed first. */
+import { Worker } from 'node:worker_threads';
+import type { FileCalls } from '../file-calls.js';
+import type { CallFailure, FromThread, ThreadStart, ToThread } from './thread-messages.js';
+
+const THREAD = new URL('journal-thread.js', import.meta.url);
+/** MiB. It holds a batch, and nothing else. */
+const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 };
+
+export type Outcome = readonly (readonly [number, CallFailure])[];
+
+type Answered = (err: Error | null, answer: Outcome) => void;
+
+export class JournalWriter {
+  readonly #calls: FileCalls;
+  readonly #start: ThreadStart;
+  readonly #awaited = new Map<number, Answered>();
+  #thread: Worker | undefined;
+  #lastId = 0;
+
+  constructor(calls: FileCalls, start: ThreadStart) {
+    this.#calls = calls;
+    this.#start = start;
+  }
+
+  /**
+   * Appends the records to the journal's file and does what they say. Resolves, when they are on stable storage, with what could
+   * not be done. Rejects when they are not in the journal.
+   * @param records are not usable afterwards
+   * @param undo is called when they are done after all, although the caller was told that the disk does not answer
+   */
+  write(path: string, records: Uint8Array<ArrayBuffer>, undo: () => void): Promise<Outcome> {
+    return this.#calls.call<Outcome>(
+      done => this.#send({ id: (this.#lastId += 1), path, records }, done, [records.buffer]),
+      { undo },
+    );
+  }
+
+  /** Resolves when all that was asked before has been done or has failed, and no file of the journal is open. */
+  async finish(): Promise<void> {
+    if (this.#thread === undefined) return;
+    await this.#calls.call<Outcome>(done => this.#send({ id: (this.#lastId += 1) }, done));
+  }
+
+  async stop(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    const ended = thread?.terminate();
+    // One that waits for a disk that does not answer ends with the process.
+    if (this.#awaited.size === 0) await ended;
+  }
+
+  #send(message: ToThread, done: Answered, transfer: ArrayBuffer[] = []): void {
+    this.#thread ??= this.#begin();
+    this.#awaited.set(message.id, done);
+    this.#thread.ref();
+    this.#thread.postMessage(message, transfer);
+  }
+
+  #begin(): Worker {
+    const thread = new Worker(THREAD, { workerData: this.#start, resourceLimits: LIMITS, execArgv: [] });
+    thread.on('message', ({ id, failure, failures = [] }: FromThread) => {
+      this.#answer(id, failure === undefined ? null : errorOf(failure), failures);
+    });
+    let reason: Error | undefined;
+    thread.on('error', err => (reason = err));
+    thread.on('exit', () => {
+      if (this.#thread === thread) this.#thread = undefined;
+      const cause = reason ?? new Error('the thread that writes has ended');
+      for (const id of [...this.#awaited.keys()]) this.#answer(id, cause, []);
+    });
+    return thread;
+  }
+
+  #answer(id: number, err: Error | null, outcome: Outcome): void {
+    const done = this.#awaited.get(id);
+    this.#awaited.delete(id);
+    // A process that has nothing else to do may end.
+    if (this.#awaited.size === 0) this.#thread?.unref();
+    done?.(err, outcome);
+  }
+}
+
+/** As the file system's own. */
+export function errorOf({ code, message }: CallFailure): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
+}

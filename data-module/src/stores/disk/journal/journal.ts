@@ -1,0 +1,294 @@
+/**
+ * The journal of the disk store: small blobs and deletions are on stable storage when they are in it, by one synced write for all
+ * that come at once. Their files are written as well before anyone is told, but without a sync; the volume is synced as a whole now
+ * and then, after which the journal's files can go. JOURNAL.md says what is durable when.
+ */
+import path from 'node:path';
+import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
+import type { Logger } from '@zenko-modules/common/logger';
+import { StartError } from '@zenko-modules/common/start-error';
+import type { WorkerPlace } from '../../plugin.js';
+import { encodeRecord, recordBytes } from '../../record-format.js';
+import type { BlobChecksums } from '../checksums/blob-checksums.js';
+import { JOURNAL_FOLDER } from '../disk-layout.js';
+import type { FileCalls } from '../file-calls.js';
+import type { Volume } from '../volume.js';
+import { belongsTo } from '../worker-files.js';
+import { EndedFiles } from './ended-files.js';
+import { listJournal } from './journal-files.js';
+import { errorOf, JournalWriter } from './journal-writer.js';
+import { takeOver } from './take-over.js';
+
+/** Keys of other stores, which can be in a volume by `data:copy`, fit into no record. */
+const JOURNAL_KEY = /^[\da-f]{40}$/;
+const MAX_BATCH_BYTES = 1024 * 1024;
+/** More than this in line goes the other way. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** After a failure everything goes the other way for so long. */
+const PAUSE_MS = 1000;
+
+const MAX_FILE_BYTES = 32 * 1024 * 1024;
+/** What waits for a sync of the volume at most; from then on everything goes the other way. */
+const MAX_UNSYNCED_BYTES = 256 * 1024 * 1024;
+const MAX_AGE_MS = 10_000;
+const NO_DATA = Buffer.alloc(0);
+
+export interface JournalOptions {
+  readonly volume: Volume;
+  readonly calls: FileCalls;
+  readonly worker: WorkerPlace;
+  readonly uploadPrefix: string;
+  readonly checksums: BlobChecksums;
+  readonly log: Logger;
+}
+
+type Kind = 'blob' | 'deletion';
+
+interface Waiting {
+  readonly kind: Kind;
+  readonly key: string;
+  readonly record: Buffer;
+  readonly resolve: (done: boolean) => void;
+  readonly reject: (err: Error) => void;
+}
+
+interface ActiveFile {
+  readonly base: string;
+  readonly path: string;
+  readonly begun: number;
+  bytes: number;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #folder: string;
+  readonly #writer: JournalWriter;
+  readonly #ended: EndedFiles;
+  readonly #timer: NodeJS.Timeout;
+  #lastNumber: number;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #running: Promise<void> | undefined;
+  #active: ActiveFile | undefined;
+  /** Ended, but the writer may be writing to them. */
+  readonly #unfinished: ActiveFile[] = [];
+  #syncing: Promise<void> | undefined;
+  #hasFolder = false;
+  #hasFailed = false;
+  #pausedUntil = 0;
+
+  private constructor(options: JournalOptions, folder: string, ended: EndedFiles, lastNumber: number) {
+    const { volume, calls, uploadPrefix } = options;
+    this.#options = options;
+    this.#folder = folder;
+    this.#ended = ended;
+    this.#lastNumber = lastNumber;
+    this.#writer = new JournalWriter(calls, { volume: volume.path, uploadPrefix });
+    this.#timer = setInterval(() => this.#tick(), MAX_AGE_MS / 2).unref();
+  }
+
+  /** Puts in its place, durably, what the journal of an earlier process says, as far as it belongs to this worker. */
+  static async open(options: JournalOptions): Promise<Journal> {
+    const { volume, calls, worker } = options;
+    const folder = path.join(volume.path, JOURNAL_FOLDER);
+    const own = (await listJournal(calls, folder)).filter(({ name }) => belongsTo(name, worker));
+    const ended = new EndedFiles({ ...options, folder });
+    const undone = own.filter(({ state }) => state !== 'done');
+    for (const file of await takeOver({ ...options, folder }, undone)) ended.add({ ...file, bytes: 0 });
+    for (const { name, state } of own) if (state === 'done') await ended.addDone(name);
+    const isInPlace = await ended.sync();
+    if (!isInPlace)
+      throw new StartError(
+        `the disk refuses what the journal of ${volume.path} holds, which is kept in ${folder}: see the log of the system`,
+      );
+    return new Journal(options, folder, ended, own.at(-1)?.number ?? 0);
+  }
+
+  /**
+   * Resolves with `true` when the blob is there, durably. With `false` when it has to be stored in another way, because
+   * something failed or too much waits; then something of it may be left in the journal.
+   */
+  async put(key: string, bytes: Buffer): Promise<boolean> {
+    return this.#append('blob', key, bytes);
+  }
+
+  /** As `put`. Rejects with ENOENT when there is no such blob. */
+  async delete(key: string): Promise<boolean> {
+    return this.#append('deletion', key, NO_DATA);
+  }
+
+  /** Throws when the disk has refused what was in memory for it: only a start writes it again. */
+  check(): void {
+    if (this.#hasFailed)
+      throw new CatalogueError(
+        'InternalError',
+        'the disk has refused to take blobs, which the journal still holds: a new start writes them again',
+      );
+  }
+
+  /** Nobody was told of this key, so that nobody would ever delete what the journal may hold of it. */
+  abandon(key: string): void {
+    Promise.resolve(this.#append('deletion', key, NO_DATA)).catch(() => undefined);
+  }
+
+  /** To be called before a key is used again: what was done with it before must not be done once more by a start. */
+  async forget(): Promise<void> {
+    if (this.#active !== undefined || this.#unfinished.length > 0 || this.#ended.count > 0) await this.sync();
+  }
+
+  /** Brings all that was done until now to stable storage in its place. */
+  async sync(): Promise<void> {
+    await this.#syncing?.catch(() => undefined);
+    await (this.#syncing ??= this.#syncNow());
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#pausedUntil = Infinity;
+    await this.#running;
+    try {
+      await this.sync();
+    } catch (err) {
+      this.#options.log.warn({ reason: messageOf(err) }, 'the journal is left to the next start');
+    }
+    await this.#writer.stop();
+  }
+
+  #append(kind: Kind, key: string, data: Buffer): boolean | Promise<boolean> {
+    const bytes = recordBytes(data.length);
+    const isInUse = performance.now() >= this.#pausedUntil && JOURNAL_KEY.test(key);
+    if (!isInUse || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return false;
+    if (this.#ended.unsyncedBytes > MAX_UNSYNCED_BYTES) return false;
+    const record = encodeRecord(kind, Buffer.from(key, 'hex'), data);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ kind, key, record, resolve, reject });
+      this.#waitingBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do {
+        // What else comes in this turn of the event loop belongs to the batch: the fewer batches, the less each record costs.
+        await new Promise(setImmediate);
+        await this.#writeBatch(this.#take());
+      } while (this.#waiting.length > 0);
+    } finally {
+      // In the same turn as the look at what waits: nothing may come in between.
+      this.#running = undefined;
+    }
+  }
+
+  #take(): Waiting[] {
+    let [count, bytes] = [0, 0];
+    for (const { record } of this.#waiting) {
+      if (count > 0 && bytes + record.length > MAX_BATCH_BYTES) break;
+      count += 1;
+      bytes += record.length;
+    }
+    this.#waitingBytes -= bytes;
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Never rejects: each that waits is told. */
+  async #writeBatch(batch: readonly Waiting[]): Promise<void> {
+    try {
+      if (!this.#hasFolder) await this.#options.volume.restoreFolders();
+      this.#hasFolder = true;
+      const records = joined(batch.map(({ record }) => record));
+      const active = (this.#active ??= this.#begin());
+      active.bytes += records.length;
+      const failures = new Map(await this.#writer.write(active.path, records, () => this.#undo(batch)));
+      for (const [index, { kind, resolve, reject }] of batch.entries()) {
+        const failure = failures.get(index);
+        if (failure === undefined) resolve(true);
+        else if (failure.code === 'ENOENT' && kind === 'deletion') reject(errorOf(failure));
+        else resolve(false);
+      }
+      if (active.bytes >= MAX_FILE_BYTES) this.#syncLater();
+    } catch (err) {
+      this.#onFailure(err);
+      for (const { resolve, reject } of batch) {
+        // Nothing else would be answered either.
+        if (err instanceof CatalogueError) reject(err);
+        else resolve(false);
+      }
+    }
+  }
+
+  #begin(): ActiveFile {
+    this.#lastNumber = Math.max(Date.now(), this.#lastNumber + 1);
+    const base = `${this.#options.worker.index}.${this.#lastNumber}`;
+    return { base, path: path.join(this.#folder, base), begun: performance.now(), bytes: 0 };
+  }
+
+  /** What lies at the end of the file is not known for sure: nothing is appended to it any more. */
+  #onFailure(err: unknown): void {
+    this.#pause(PAUSE_MS);
+    this.#endActive();
+    this.#hasFolder = false;
+    const { log } = this.#options;
+    log.warn({ err, journal: this.#folder }, 'the journal cannot be written: blobs are synced one by one');
+  }
+
+  /** They were told that the disk did not answer. */
+  #undo(batch: readonly Waiting[]): void {
+    for (const { kind, key } of batch) if (kind === 'blob') this.abandon(key);
+  }
+
+  #pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
+  }
+
+  #endActive(): void {
+    if (this.#active !== undefined) this.#unfinished.push(this.#active);
+    this.#active = undefined;
+  }
+
+  #tick(): void {
+    const age = this.#active === undefined ? 0 : performance.now() - this.#active.begun;
+    if (age >= MAX_AGE_MS || this.#unfinished.length > 0 || this.#ended.count > 0) this.#syncLater();
+  }
+
+  #syncLater(): void {
+    // What comes meanwhile belongs to the next file.
+    this.#endActive();
+    if (this.#syncing !== undefined) return;
+    this.sync().catch((err: unknown) => {
+      this.#options.log.warn({ reason: messageOf(err) }, 'the journal could not be brought to its place yet');
+    });
+  }
+
+  async #syncNow(): Promise<void> {
+    try {
+      await this.#options.volume.check();
+      this.#endActive();
+      const files = [...this.#unfinished];
+      await this.#writer.finish();
+      for (const { base, bytes } of files) this.#ended.add({ base, name: base, bytes });
+      this.#unfinished.splice(0, files.length);
+      if (!(await this.#ended.sync())) {
+        this.#pause(Infinity);
+        this.#hasFailed = true;
+        const { log } = this.#options;
+        log.error(
+          { journal: this.#folder },
+          'the disk has refused to take what was written; what the journal holds is written again by the next start',
+        );
+      }
+    } finally {
+      this.#syncing = undefined;
+    }
+  }
+}
+
+function joined(records: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const record of records) {
+    all.set(record, at);
+    at += record.length;
+  }
+  return all;
+}
