@@ -184,7 +184,7 @@ export class DiskStore implements MovableStore {
 
   async put(source: Readable, size: number): Promise<string> {
     const key = newBlobKey();
-    await this.putAs(key, source, size);
+    await this.#putStream(key, source, size);
     return key;
   }
 
@@ -210,8 +210,12 @@ export class DiskStore implements MovableStore {
   }
 
   async putAs(key: string, source: Readable, size: number): Promise<void> {
-    await this.#checkRoom(size);
     await this.#journal?.forget();
+    await this.#putStream(key, source, size);
+  }
+
+  async #putStream(key: string, source: Readable, size: number): Promise<void> {
+    await this.#checkRoom(size);
     await this.#writes.store(key, async (file, entry) => {
       entry.write(await writeStream(source, file));
       if (!this.#syncsNames || size > ONE_SYNC_BYTES) await file.datasync();
@@ -263,6 +267,7 @@ export class DiskStore implements MovableStore {
       if (await this.#journal?.delete(key)) return;
       await this.#calls.unlink(blobFile(this.#volume.path, key));
       await this.#calls.syncFolder(blobFolder(this.#volume.path, key));
+      this.#journal?.owe(key);
     });
     this.#checksums.noteDeletion();
   }
@@ -301,7 +306,7 @@ export class DiskStore implements MovableStore {
         if (!this.#syncsNames) await file.datasync();
       });
     } catch (err) {
-      this.#journal?.abandon(key);
+      this.#journal?.owe(key);
       throw err;
     }
   }

@@ -38,7 +38,7 @@ export interface EndedFilesOptions {
 
 export class EndedFiles {
   readonly #options: EndedFilesOptions;
-  #ended: EndedFile[] = [];
+  readonly #ended: EndedFile[] = [];
   #done: DoneFile[] = [];
 
   constructor(options: EndedFilesOptions) {
@@ -66,7 +66,7 @@ export class EndedFiles {
 
   /** Resolves with `false` when the disk did not take something: nothing of it is given up, but the journal is of no use then. */
   async sync(): Promise<boolean> {
-    const files = this.#ended;
+    const files = [...this.#ended];
     if (files.length > 0) {
       const { folder, calls } = this.#options;
       // Somebody may have removed them: what they say has to be synced all the same.
@@ -75,11 +75,12 @@ export class EndedFiles {
         if (there.has(name)) await noteChecksums(this.#options, path.join(folder, name));
       let outcome = await syncVolume(folder);
       if (outcome === 'unknown') outcome = await this.#syncEach(files.filter(({ name }) => there.has(name)));
-      this.#ended = this.#ended.filter(file => !files.includes(file));
       for (const file of files) {
-        if (!there.has(file.name)) continue;
-        const name = await renameJournal(calls, folder, file, outcome === 'synced' ? 'done' : 'suspect');
-        if (outcome === 'synced') await this.addDone(name);
+        if (there.has(file.name)) {
+          const name = await renameJournal(calls, folder, file, outcome === 'synced' ? 'done' : 'suspect');
+          if (outcome === 'synced') await this.addDone(name);
+        }
+        this.#ended.splice(this.#ended.indexOf(file), 1);
       }
       if (outcome === 'failed') return false;
     }

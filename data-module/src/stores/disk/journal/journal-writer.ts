@@ -26,10 +26,10 @@ export class JournalWriter {
   /**
    * Appends the records to the journal's file and does what they say. Resolves, when they are on stable storage, with what could
    * not be done. Rejects when they are not in the journal.
-   * @param records are not usable afterwards
    * @param undo is called when they are done after all, although the caller was told that the disk does not answer
    */
-  write(path: string, records: Uint8Array<ArrayBuffer>, undo: () => void): Promise<Outcome> {
+  write(path: string, batch: readonly Buffer[], undo: () => void): Promise<Outcome> {
+    const records = joined(batch);
     return this.#calls.call<Outcome>(
       done => this.#send({ id: (this.#lastId += 1), path, records }, done, [records.buffer]),
       { undo },
@@ -84,4 +84,15 @@ export class JournalWriter {
 /** As the file system's own. */
 export function errorOf({ code, message }: CallFailure): NodeJS.ErrnoException {
   return Object.assign(new Error(message), code === undefined ? {} : { code });
+}
+
+/** In memory that can be handed to a thread. */
+function joined(records: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const record of records) {
+    all.set(record, at);
+    at += record.length;
+  }
+  return all;
 }

@@ -7,6 +7,7 @@ import {
   mkdir,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   truncate,
@@ -208,6 +209,27 @@ test('while the journal cannot be written, blobs are synced one by one', async t
   await rm(journalOf(volume));
   await store.close();
   assert.deepEqual(await scrubbed(await opened(t, volume)), { sound: 4 });
+});
+
+test('what was deleted while the journal could not be written does not come back', async t => {
+  const volume = await temporaryFolder(t);
+  const store = await opened(t, volume);
+  const [gone = '', kept = ''] = await putSeveral(store, 2);
+  const away = `${journalOf(volume)}-away`;
+  await rename(journalOf(volume), away);
+  await writeFile(journalOf(volume), 'a file in its place');
+  await store.putSmall(Buffer.from('by itself'));
+  await rm(journalOf(volume));
+  await rename(away, journalOf(volume));
+  // For a while it is left alone.
+  await store.delete(gone);
+  const before = (await journalFiles(volume)).length;
+  while ((await journalFiles(volume)).length === before) await store.putSmall(Buffer.from('later'));
+  await store.putSmall(Buffer.from('later'));
+  const copy = await afterPowerFailure(t, volume);
+  const again = await opened(t, copy);
+  await rejectsWith(again.stat(gone), 'ObjNotFound');
+  assert.deepEqual(await read(again, kept), bodyOf(1));
 });
 
 /** Commands called `sync` that do `script` are found first. */

@@ -10,7 +10,7 @@ import { StartError } from '@zenko-modules/common/start-error';
 import type { WorkerPlace } from '../../plugin.js';
 import { encodeRecord, recordBytes } from '../../record-format.js';
 import type { BlobChecksums } from '../checksums/blob-checksums.js';
-import { JOURNAL_FOLDER } from '../disk-layout.js';
+import { blobFile, JOURNAL_FOLDER } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import { belongsTo } from '../worker-files.js';
@@ -24,6 +24,8 @@ const JOURNAL_KEY = /^[\da-f]{40}$/;
 const MAX_BATCH_BYTES = 1024 * 1024;
 /** More than this in line goes the other way. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** Deletions that are to be entered yet. What is more than that may come back after a crash, under a key that nobody knows. */
+const MAX_OWED = 10_000;
 /** After a failure everything goes the other way for so long. */
 const PAUSE_MS = 1000;
 
@@ -73,6 +75,7 @@ export class Journal {
   /** Ended, but the writer may be writing to them. */
   readonly #unfinished: ActiveFile[] = [];
   #syncing: Promise<void> | undefined;
+  readonly #owed = new Set<string>();
   #hasFolder = false;
   #hasFailed = false;
   #pausedUntil = 0;
@@ -126,9 +129,12 @@ export class Journal {
       );
   }
 
-  /** Nobody was told of this key, so that nobody would ever delete what the journal may hold of it. */
-  abandon(key: string): void {
-    Promise.resolve(this.#append('deletion', key, NO_DATA)).catch(() => undefined);
+  /**
+   * The blob has been deleted in another way, or its key told to nobody, who could delete it: what the journals may hold of it,
+   * also those of other workers, must not bring it back. That is entered as soon as it can be.
+   */
+  owe(key: string): void {
+    if (JOURNAL_KEY.test(key) && this.#owed.size < MAX_OWED) this.#owed.add(key);
   }
 
   /** To be called before a key is used again: what was done with it before must not be done once more by a start. */
@@ -144,6 +150,7 @@ export class Journal {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#enterOwed();
     this.#pausedUntil = Infinity;
     await this.#running;
     try {
@@ -158,7 +165,7 @@ export class Journal {
     const bytes = recordBytes(data.length);
     const isInUse = performance.now() >= this.#pausedUntil && JOURNAL_KEY.test(key);
     if (!isInUse || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return false;
-    if (this.#ended.unsyncedBytes > MAX_UNSYNCED_BYTES) return false;
+    if (this.#unsyncedBytes() > MAX_UNSYNCED_BYTES) return false;
     const record = encodeRecord(kind, Buffer.from(key, 'hex'), data);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ kind, key, record, resolve, reject });
@@ -196,9 +203,9 @@ export class Journal {
     try {
       if (!this.#hasFolder) await this.#options.volume.restoreFolders();
       this.#hasFolder = true;
-      const records = joined(batch.map(({ record }) => record));
+      const records = batch.map(({ record }) => record);
       const active = (this.#active ??= this.#begin());
-      active.bytes += records.length;
+      active.bytes += records.reduce((sum, { length }) => sum + length, 0);
       const failures = new Map(await this.#writer.write(active.path, records, () => this.#undo(batch)));
       for (const [index, { kind, resolve, reject }] of batch.entries()) {
         const failure = failures.get(index);
@@ -207,6 +214,7 @@ export class Journal {
         else resolve(false);
       }
       if (active.bytes >= MAX_FILE_BYTES) this.#syncLater();
+      this.#enterOwed();
     } catch (err) {
       this.#onFailure(err);
       for (const { resolve, reject } of batch) {
@@ -234,7 +242,25 @@ export class Journal {
 
   /** They were told that the disk did not answer. */
   #undo(batch: readonly Waiting[]): void {
-    for (const { kind, key } of batch) if (kind === 'blob') this.abandon(key);
+    const { volume, calls } = this.#options;
+    for (const { kind, key } of batch) {
+      if (kind !== 'blob') continue;
+      this.owe(key);
+      calls.unlink(blobFile(volume.path, key)).catch(() => undefined);
+    }
+  }
+
+  #enterOwed(): void {
+    for (const key of this.#owed) {
+      const entered = this.#append('deletion', key, NO_DATA);
+      if (entered === false) return;
+      this.#owed.delete(key);
+      // Its file is gone already; what else fails makes it owed again.
+      Promise.resolve(entered).then(
+        isEntered => isEntered || this.owe(key),
+        () => undefined,
+      );
+    }
   }
 
   #pause(ms: number): void {
@@ -246,7 +272,12 @@ export class Journal {
     this.#active = undefined;
   }
 
+  #unsyncedBytes(): number {
+    return this.#unfinished.reduce((sum, { bytes }) => sum + bytes, this.#ended.unsyncedBytes);
+  }
+
   #tick(): void {
+    this.#enterOwed();
     const age = this.#active === undefined ? 0 : performance.now() - this.#active.begun;
     if (age >= MAX_AGE_MS || this.#unfinished.length > 0 || this.#ended.count > 0) this.#syncLater();
   }
@@ -281,14 +312,4 @@ export class Journal {
       this.#syncing = undefined;
     }
   }
-}
-
-function joined(records: readonly Buffer[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const record of records) {
-    all.set(record, at);
-    at += record.length;
-  }
-  return all;
 }
