@@ -45,6 +45,40 @@ test('what filters publish after waiting belongs to their own entries, also side
   );
 });
 
+test('a filter without "Async" in its name may return a promise all the same', async () => {
+  class Late extends QueuePopulatorExtension {
+    async filter({ key }: LogEntry): Promise<void> {
+      this.publish('topic', key, 'at once');
+      await pause(5);
+      this.publish('topic', key, 'later');
+    }
+  }
+  const extension = new Late(context);
+  const found = await Promise.all(['a', 'b'].map(key => runFilter(extension, entry(key))));
+  assert.deepEqual(
+    found.map(list => list.map(({ key, value }) => `${key} ${value}`)),
+    [
+      ['a at once', 'a later'],
+      ['b at once', 'b later'],
+    ],
+  );
+});
+
+test('one that returns a promise now and then publishes what belongs to each entry', async () => {
+  class NowAndThen extends QueuePopulatorExtension {
+    filter({ key }: LogEntry): Promise<void> | undefined {
+      this.publish('topic', key, 'at once');
+      return key === 'late' ? pause(5).then(() => this.publish('topic', key, 'later')) : undefined;
+    }
+  }
+  const extension = new NowAndThen(context);
+  const found = await Promise.all(['a', 'late', 'b', 'late'].map(key => runFilter(extension, entry(key))));
+  assert.deepEqual(
+    found.map(list => list.map(({ key, value }) => `${key} ${value}`)),
+    [['a at once'], ['late at once', 'late later'], ['b at once'], ['late at once', 'late later']],
+  );
+});
+
 test('a filter with a callback, as in Backbeat, works too', async () => {
   class Own extends QueuePopulatorExtension {
     filterAsync({ key }: LogEntry, callback: (err?: Error) => void): void {

@@ -57,8 +57,12 @@ class Publications {
   open = true;
 }
 
-/** The filter call that the running code belongs to, also after an `await`. */
+/** The filter call that the running code belongs to, while a filter runs that returns no promise, … */
+let running: Publications | undefined;
+/** … and of others, also after an `await`. To keep track of that costs every promise and callback of the process something. */
 const current = new AsyncLocalStorage<Publications>();
+/** Those whose `filter` has returned a promise. */
+const asynchronous = new WeakSet<EntryFilter>();
 
 /**
  * Extend this and give it `filter(entry)`, or `filterAsync(entry)` that returns a promise (Backbeat's
@@ -82,7 +86,7 @@ export class QueuePopulatorExtension<Config = unknown> {
    * its promise is settled, and throws after that.
    */
   publish(topic: string, key: string, message: string): void {
-    const publications = current.getStore();
+    const publications = running ?? current.getStore();
     if (!publications?.open) throw new Error('publish was called when no entry was being filtered');
     publications.list.push({ topic, key: encodeURIComponent(key), value: message });
   }
@@ -108,12 +112,7 @@ export function startFilter(
   const publications = new Publications();
   let returned: unknown;
   try {
-    returned = current.run(publications, () => {
-      if (!extension.filterAsync) return extension.filter?.(entry);
-      const { promise, settle } = callbackPromise();
-      const result = extension.filterAsync(entry, settle);
-      return extension.filterAsync.length < 2 ? result : promise;
-    });
+    returned = callFilter(extension, entry, publications);
   } catch (err) {
     publications.open = false;
     throw err;
@@ -121,6 +120,31 @@ export function startFilter(
   if (isThenable(returned)) return published(returned, publications);
   publications.open = false;
   return publications.list;
+}
+
+function callFilter(extension: EntryFilter, entry: LogEntry, publications: Publications): unknown {
+  if (extension.filterAsync || asynchronous.has(extension)) {
+    return current.run(publications, () => callAsynchronous(extension, entry));
+  }
+  running = publications;
+  try {
+    const returned = extension.filter?.(entry);
+    if (!isThenable(returned)) return returned;
+    returned.then(undefined, () => undefined);
+  } finally {
+    running = undefined;
+  }
+  // What this call publishes later belongs to nothing: it is made again, this time and from now on with its context.
+  publications.list.length = 0;
+  asynchronous.add(extension);
+  return callFilter(extension, entry, publications);
+}
+
+function callAsynchronous(extension: EntryFilter, entry: LogEntry): unknown {
+  if (!extension.filterAsync) return extension.filter?.(entry);
+  const { promise, settle } = callbackPromise();
+  const result = extension.filterAsync(entry, settle);
+  return extension.filterAsync.length < 2 ? result : promise;
 }
 
 async function published(

@@ -84,9 +84,11 @@ export class Lane {
       const batch = await reading;
       if (!batch) break;
       this.#begin(batch);
-      reading = log.next(name, batch.next, batch.atEnd);
       const outgoing = await this.#filtering.run(batch, signal);
-      if (!outgoing || !(await publisher.add(batch, outgoing))) break;
+      if (!outgoing) break;
+      // Not before: what has come meanwhile is taken in one go.
+      reading = log.next(name, batch.next, batch.atEnd);
+      if (!(await publisher.add(batch, outgoing))) break;
     }
     await publisher.end();
     if (await this.#saving) await this.#save(signal);

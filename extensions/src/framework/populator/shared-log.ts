@@ -17,7 +17,7 @@ import { ToldGaps } from './told-gaps.js';
 const SHELF = 16;
 const LEFT_BEHIND_AFTER_MS = 1000;
 /** The metadata module is told how far we are when this many records are done, or after this time. */
-const NOTE_EVERY_RECORDS = 1000;
+const NOTE_EVERY_RECORDS = 10_000;
 const NOTE_EVERY_MS = 5000;
 
 interface Shelved {

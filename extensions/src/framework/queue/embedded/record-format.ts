@@ -10,14 +10,20 @@
  */
 import { crc32 } from 'node:zlib';
 import { type Message, QueueError } from '../queue.js';
+import { writeEscaped } from './escape-json.js';
 
 /** The largest line that is written, and read. */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 /** Memory that is kept for the next records. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
-const NEWLINE = 10;
-const PREFIX_BYTES = 18;
-const PREFIX = /^([0-9a-f]{8}) [0-9a-f]{8} $/;
+/** A character takes so many, at most; half of a pair less. */
+const UTF8_BYTES = 3;
+const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const HEX8_BYTES = 8;
+const PREFIX_BYTES = 2 * (HEX8_BYTES + 1);
+const PREFIX = /^([0-9a-f]{8}) ([0-9a-f]{8}) $/;
+const HEX_DIGITS = Buffer.from('0123456789abcdef');
 
 export interface StoredRecord {
   readonly time: number;
@@ -44,22 +50,41 @@ export class RecordEncoder {
       0,
     );
     let at = 0;
-    for (const { key, value, headers } of messages) {
-      // One after the other: all texts at once would outlive many a garbage collection.
-      const text = JSON.stringify(headers ? { time, key, value, headers } : { time, key, value });
+    for (const message of messages) {
       const start = at + PREFIX_BYTES;
-      // As much as a text of this length can take.
-      this.#reserve(start + text.length * 3 + 1, at);
-      const end = start + this.#buffer.write(text, start);
-      if (end + 1 - at > MAX_RECORD_BYTES) throw tooLarge(end - start, key);
+      const end = this.#writeJson(message, time, start);
+      if (end + 1 - at > MAX_RECORD_BYTES) throw tooLarge(end - start, message.key);
       const checksum = crc32(this.#buffer.subarray(start, end));
-      this.#buffer.write(`${hex8(end - start)} ${hex8(checksum)} `, at, 'latin1');
+      writeHex8(end - start, this.#buffer, at);
+      this.#buffer[at + HEX8_BYTES] = SPACE;
+      writeHex8(checksum, this.#buffer, at + HEX8_BYTES + 1);
+      this.#buffer[start - 1] = SPACE;
       this.#buffer[end] = NEWLINE;
       at = end + 1;
     }
     const records = this.#buffer.subarray(0, at);
     if (this.#buffer.length > MAX_KEPT_BYTES) this.#buffer = Buffer.alloc(0);
     return records;
+  }
+
+  /** As `JSON.stringify` shows it, at `start`. @returns where it ends; there is room for a line end */
+  #writeJson({ key, value, headers }: Message, time: number, start: number): number {
+    // What cannot fit takes no memory.
+    if (value.length > MAX_RECORD_BYTES) throw tooLarge(value.length, key);
+    const head = `{"time":${time},"key":${JSON.stringify(key)},"value":"`;
+    const tail = headers ? `","headers":${JSON.stringify(headers)}}` : '"}';
+    const rest = tail.length * UTF8_BYTES + 1;
+    this.#reserve(start + (head.length + value.length) * UTF8_BYTES + rest, start);
+    const at = start + this.#buffer.write(head, start);
+    const end = writeEscaped(value, this.#buffer, at) ?? this.#writeSlowly(value, at, rest);
+    return end + this.#buffer.write(tail, end);
+  }
+
+  /** Leaves room for `rest` bytes behind it. */
+  #writeSlowly(value: string, at: number, rest: number): number {
+    const escaped = JSON.stringify(value).slice(1, -1);
+    this.#reserve(at + escaped.length * UTF8_BYTES + rest, at);
+    return at + this.#buffer.write(escaped, at);
   }
 
   /** Makes room for `bytes`, of which the first `used` are kept. */
@@ -85,13 +110,13 @@ function tooLarge(bytes: number, key: string): QueueError {
 
 /** Reads the record that starts at `start` of `buffer`. */
 export function decodeRecord(buffer: Buffer, start: number): Decoded {
-  const length = announcedLength(buffer, start);
-  if (length !== undefined && length > 0) {
-    const end = start + PREFIX_BYTES + length;
+  const prefix = readPrefix(buffer, start);
+  if (prefix !== undefined && prefix.length > 0) {
+    const json = buffer.subarray(start + PREFIX_BYTES, start + PREFIX_BYTES + prefix.length);
+    const bytes = PREFIX_BYTES + prefix.length + 1;
     // A damaged line end costs neither this record nor the next one.
-    if (end < buffer.length && isIntact(buffer, start, end)) {
-      const json = buffer.toString('utf8', start + PREFIX_BYTES, end);
-      return { kind: 'record', record: JSON.parse(json) as StoredRecord, bytes: end + 1 - start };
+    if (start + bytes <= buffer.length && crc32(json) === prefix.checksum) {
+      return { kind: 'record', record: JSON.parse(json.toString()) as StoredRecord, bytes };
     }
   }
   const newline = buffer.indexOf(NEWLINE, start);
@@ -101,21 +126,22 @@ export function decodeRecord(buffer: Buffer, start: number): Decoded {
 /** Whether `rest`, in which no line ends, is the beginning of a record. Otherwise it was damaged after it was written. */
 export function isBeginning(rest: Buffer): boolean {
   if (rest.length < PREFIX_BYTES) return true;
-  const length = announcedLength(rest, 0);
-  return length !== undefined && rest.length <= PREFIX_BYTES + length;
+  const prefix = readPrefix(rest, 0);
+  return prefix !== undefined && rest.length <= PREFIX_BYTES + prefix.length;
 }
 
-/** The length of the JSON; `undefined` when there is no whole prefix, or it is damaged. */
-function announcedLength(buffer: Buffer, start: number): number | undefined {
-  const match = PREFIX.exec(buffer.toString('latin1', start, start + PREFIX_BYTES));
-  return match ? parseInt(match[1] ?? '', 16) : undefined;
+/** What is said of the JSON; `undefined` when there is no whole prefix, or it is damaged. */
+function readPrefix(
+  buffer: Buffer,
+  start: number,
+): { readonly length: number; readonly checksum: number } | undefined {
+  const [, length, checksum] = PREFIX.exec(buffer.toString('latin1', start, start + PREFIX_BYTES)) ?? [];
+  if (length === undefined || checksum === undefined) return undefined;
+  return { length: parseInt(length, 16), checksum: parseInt(checksum, 16) };
 }
 
-function isIntact(buffer: Buffer, start: number, end: number): boolean {
-  const checksum = crc32(buffer.subarray(start + PREFIX_BYTES, end));
-  return buffer.toString('latin1', start + 9, start + PREFIX_BYTES) === `${hex8(checksum)} `;
-}
-
-function hex8(value: number): string {
-  return value.toString(16).padStart(8, '0');
+function writeHex8(value: number, target: Buffer, at: number): void {
+  for (let digit = 0; digit < HEX8_BYTES; digit++) {
+    target[at + digit] = HEX_DIGITS[(value >>> (28 - 4 * digit)) & 15] as number;
+  }
 }
