@@ -47,6 +47,9 @@ export class RpcClient {
     const transport: object = { agent: this.#writes };
     this.#socket = io(options.url + options.namespace, {
       ...transport,
+      // A web socket at once: one that begins with polling lets calls wait for up to 100 ms while it changes over.
+      transports: ['websocket', 'polling'],
+      tryAllTransports: true,
       forceNew: true,
       reconnectionDelay: 100,
       reconnectionDelayMax: 2000,

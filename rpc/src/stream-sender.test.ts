@@ -28,12 +28,49 @@ class Ready implements AsyncIterator<string> {
   }
 }
 
+/** Items of which some come together, each time after a turn of the event loop; it ends when it is told to. */
+class Slow implements AsyncIterator<string> {
+  readonly #portions: string[][];
+  #ahead: string[] = [];
+  #allGiven: () => void = () => undefined;
+  readonly #given = new Promise<void>(resolve => (this.#allGiven = resolve));
+  #end: () => void = () => undefined;
+  readonly #ended = new Promise<void>(resolve => (this.#end = resolve));
+
+  constructor(portions: string[][]) {
+    this.#portions = portions;
+  }
+
+  async next(): Promise<IteratorResult<string, undefined>> {
+    await sleep(1);
+    this.#ahead = this.#portions.shift() ?? [];
+    const value = this.atHand();
+    if (value !== undefined) return { done: false, value };
+    this.#allGiven();
+    await this.#ended;
+    return { done: true, value };
+  }
+
+  atHand(): string | undefined {
+    return this.#ahead.shift();
+  }
+
+  /** Resolves when all items have been taken. */
+  given(): Promise<void> {
+    return this.#given;
+  }
+
+  end(): void {
+    this.#end();
+  }
+}
+
 interface Sent {
   readonly data: readonly string[];
   readonly acknowledge: () => void;
 }
 
-function start(items: Ready) {
+function start(items: AsyncIterator<string>) {
   const sent: Sent[] = [];
   const state = { ended: false };
   const socket: StreamSocket = {
@@ -93,5 +130,28 @@ test('a message is bounded in bytes', async () => {
     sent.map(({ data }) => data.length),
     [2, 2, 2, 2],
   );
+  sender.hangUp();
+});
+
+test('the first items wait for no other, and small rests wait until the reader has taken what is on its way', async () => {
+  const items = new Slow([['a'], ['b'], ['c'], ['d']]);
+  const { sent, state, sender } = start(items);
+  await sleep(5);
+  assert.deepEqual(
+    sent.map(({ data }) => data),
+    [['a']],
+  );
+  await items.given();
+  assert.equal(sent.length, 1, 'b to d wait');
+  sent[0]?.acknowledge();
+  await sleep(5);
+  assert.deepEqual(
+    sent.map(({ data }) => data),
+    [['a'], ['b', 'c', 'd']],
+  );
+  assert.equal(state.ended, false, 'its end is not known yet');
+  items.end();
+  await sleep(5);
+  assert.equal(state.ended, true);
   sender.hangUp();
 });

@@ -2,7 +2,8 @@
  * Sends the items of one stream over a socket, at the speed of its reader.
  *
  * What the iterator has at hand goes out together in one message, so that the first item waits for no
- * other; a message is bounded in items and in bytes, and so is the number of messages on the way.
+ * other, and later ones wait for a full message, or until the reader has taken all that is on its way. A message is
+ * bounded in items and in bytes, and so is the number of messages on the way.
  */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { approximateBytes } from './approximate-bytes.js';
@@ -91,7 +92,7 @@ export class StreamSender {
         this.#add(step.value);
         this.#addAtHand();
         if (this.#isFull()) this.#flush();
-        else this.#flushing ??= setImmediate(() => this.#flush());
+        else this.#flushSoon();
       }
       await this.#room();
       this.#flush();
@@ -127,6 +128,11 @@ export class StreamSender {
     }
   }
 
+  /** A reader that has something on its way waits for a full message: many small ones cost both sides more. */
+  #flushSoon(): void {
+    if (this.#inFlight === 0) this.#flushing ??= setImmediate(() => this.#flush());
+  }
+
   #flush(): void {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
@@ -154,7 +160,7 @@ export class StreamSender {
     this.#inFlight -= 1;
     this.#steps.refresh();
     this.#wake?.();
-    this.#flushing ??= setImmediate(() => this.#flush());
+    this.#flushSoon();
   }
 
   #end(): void {
