@@ -78,8 +78,9 @@ const ASKED_VERDICTS: Readonly<Record<AskedKind, Readonly<Record<S3State, Judgem
 };
 
 /**
- * Messages that are parked one after the other because of what S3 answered, with no success in between: after
- * these it is S3 that cannot work, whatever it says, and not one message after the other.
+ * Keys whose messages are parked one after the other because of what S3 answered, with no success in between: after
+ * these it is S3 that cannot work, whatever it says, and not one object after the other. However many messages of one
+ * object fail, they tell of that object only.
  */
 export const PARKED_IN_A_ROW: Readonly<Record<S3State, number>> = {
   well: 10,

@@ -217,6 +217,32 @@ test('a message at which S3 always answers 500 is parked when S3 is well, and th
   assert.deepEqual([...troubles, worker.underWay.trouble], [undefined, undefined]);
 });
 
+test('many messages of one object at which S3 always answers 500 hold up no other object', async t => {
+  const { parked, send, queue, worker, handled } = await setUp(t, ({ key }) =>
+    key === 'good'
+      ? Promise.resolve()
+      : Promise.reject(failWith('InternalError', { $metadata: { httpStatusCode: 500 } })),
+  );
+  // More than are read ahead.
+  await send(...Array.from({ length: 60 }, () => message('bad')), message('good'));
+  await done(queue);
+  assert.equal(parked.length, 60);
+  assert.deepEqual(
+    handled.list().flatMap(({ key, what }) => (key === 'good' ? what : [])),
+    ['processed'],
+  );
+  assert.equal(worker.underWay.trouble, undefined);
+});
+
+test('messages without a key are not taken for those of one object', async t => {
+  const { parked, send, worker } = await setUp(t, () =>
+    Promise.reject(failWith('Error', { code: 'ECONNRESET' })),
+  );
+  await send(...Array.from({ length: 40 }, () => message('')));
+  await eventually(() => worker.underWay.trouble !== undefined, 'it is not ready');
+  await eventually(() => parked.length === 10, 'ten are parked');
+});
+
 test('where S3 answers 500 to everything one message is parked on trial, and the others wait', async t => {
   let broken = true;
   const fail500 = (): Promise<void> =>

@@ -64,8 +64,8 @@ export class MessageWorker {
   readonly #options: MessageWorkerOptions;
   /** Counts messages that succeeded: what failed before and after such a success is not S3 being away. */
   #successes = 0;
-  /** Messages that were parked for what S3 answered, since the last success. */
-  #parkedInARow = 0;
+  /** Keys of messages that were parked for what S3 answered, since the last success. */
+  readonly #parkedInARow = new Set<string>();
   #remindAt = 0;
 
   constructor(options: MessageWorkerOptions) {
@@ -131,7 +131,7 @@ export class MessageWorker {
     try {
       const said = await attempt(processor, message, signal, limits);
       this.#successes++;
-      this.#parkedInARow = 0;
+      this.#parkedInARow.clear();
       this.underWay.s3Works();
       return said;
     } finally {
@@ -152,9 +152,9 @@ export class MessageWorker {
     if (verdict === 'done') return false;
     if (verdict === 'count') state.counted++;
     let again = verdict === 'wait' || (verdict === 'count' && state.counted < policy.maxAttempts);
-    const tooMany = !again && state.ofS3 && this.#parkedInARow >= PARKED_IN_A_ROW[s3];
+    const tooMany = !again && state.ofS3 && this.#parkedInARow.size >= PARKED_IN_A_ROW[s3];
     if (tooMany) again = true;
-    if (!again && state.ofS3 && kind !== 'denied') this.#parkedInARow++;
+    if (!again && state.ofS3 && kind !== 'denied') this.#parkedInARow.add(orderOf(message));
     const waits = tooMany || verdict === 'wait';
     const reason = this.#troubleBy(err, kind, waits || (state.ofS3 && s3 === 'failing'));
     this.underWay.setTrouble(
@@ -227,6 +227,11 @@ function placeOf({ key, value }: ReceivedMessage): Pick<LogEntry, 'bucket' | 'ke
   } catch {
     return { bucket: '', key };
   }
+}
+
+/** What stands for the messages that are in one order with this one: they are of one object. */
+function orderOf({ key, partition, offset }: ReceivedMessage): string {
+  return key === '' ? `${partition} ${offset}` : `key ${key}`;
 }
 
 /** The bucket that a message tells of, when it is an entry of the record log. */
