@@ -37,8 +37,9 @@ export function createAskS3(client: S3Client): AskS3 {
 
 async function ask(client: S3Client, bucket: string | undefined): Promise<S3State> {
   const ofBucket = bucket === undefined ? undefined : await stateBy(client, bucket);
-  // One bucket that fails is no S3 that fails.
-  return ofBucket === undefined || ofBucket === 'failing' ? stateBy(client) : ofBucket;
+  // One bucket that fails is no S3 that fails; and a name that is none may be signed otherwise than S3 reads it.
+  const isSure = ofBucket === 'well' || ofBucket === 'away';
+  return isSure ? ofBucket : stateBy(client);
 }
 
 async function stateBy(client: S3Client, Bucket?: string): Promise<S3State> {
