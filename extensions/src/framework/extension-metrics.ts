@@ -47,7 +47,7 @@ export function createPopulatorMetrics(registry: Registry) {
     }),
     poisoned: new Counter({
       name: 'populator_poisoned_total',
-      help: 'Entries that were passed over, by reason: record (unreadable), size (message too large)',
+      help: 'Entries that were passed over, by reason: record (unreadable), size (message too large, what tells of it is parked)',
       labelNames: ['reason', 'extension'] as const,
       registers,
     }),

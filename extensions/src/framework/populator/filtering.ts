@@ -17,6 +17,7 @@ import {
 } from '../contract/queue-populator-extension.js';
 import type { PopulatorMetrics } from '../extension-metrics.js';
 import { isTopicName, type Message } from '../queue/queue.js';
+import type { Origin } from '../queue/too-large.js';
 import { FilterPatience } from './filter-patience.js';
 import { pauseAfter } from './insist.js';
 import { failedTopicOfExtension, parkedEntry } from './parked-entry.js';
@@ -40,8 +41,12 @@ export interface NamedFilter {
   readonly maxBacklog?: number | undefined;
 }
 
+export interface OutgoingMessage extends Message {
+  readonly origin?: Origin;
+}
+
 /** What is to be published, by topic, in order. */
-export type Outgoing = ReadonlyMap<string, readonly Message[]>;
+export type Outgoing = ReadonlyMap<string, readonly OutgoingMessage[]>;
 
 export interface FilteringOptions {
   readonly named: NamedFilter;
@@ -65,8 +70,8 @@ export class Filtering {
   }
 
   /** Never rejects; `undefined` when `signal` was aborted while a filter was tried again. */
-  async run({ items }: Batch, signal: AbortSignal): Promise<Outgoing | undefined> {
-    const outgoing = new Map<string, Message[]>();
+  async run({ items, start }: Batch, signal: AbortSignal): Promise<Outgoing | undefined> {
+    const outgoing = new Map<string, OutgoingMessage[]>();
     for (const [index, item] of items.entries()) {
       if (index % TURN_RECORDS === TURN_RECORDS - 1) await nextTurn();
       if (!item) continue;
@@ -77,10 +82,10 @@ export class Filtering {
           // Most filters are synchronous: those cost no promise and no timer.
           const found = startFilter(this.#options.named.filter, entry);
           const publications = found instanceof Promise ? await this.#inTime(found) : found;
-          addPublications(outgoing, publications);
+          addPublications(outgoing, publications, entry, start + index);
           this.#tell(entry, publications);
         } catch (err) {
-          if (!(await this.#tryAgain(entry, err, outgoing, signal))) return undefined;
+          if (!(await this.#tryAgain(entry, start + index, err, outgoing, signal))) return undefined;
         }
       }
     }
@@ -90,8 +95,9 @@ export class Filtering {
   /** Until it succeeds or the entry is parked; `false` when `signal` was aborted first. */
   async #tryAgain(
     entry: LogEntry,
+    seq: number,
     first: unknown,
-    outgoing: Map<string, Message[]>,
+    outgoing: Map<string, OutgoingMessage[]>,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { named, attempts, metrics, log, onTrouble } = this.#options;
@@ -101,7 +107,8 @@ export class Filtering {
     for (let attempt = 1; ; attempt++) {
       metrics.filterFailures.inc({ extension: name });
       if (isPermanent(err) || attempt >= attempts || this.#patience.left() === 0) {
-        add(outgoing, this.#failedTopic, parkedEntry(name, entry, err, attempt));
+        const parked = parkedEntry(name, entry, err, attempt);
+        add(outgoing, this.#failedTopic, { ...parked, origin: originOf(entry, seq) });
         metrics.parked.inc({ extension: name, topic: this.#failedTopic });
         log.error(
           { err, ...what, topic: this.#failedTopic, attempts: attempt },
@@ -117,7 +124,8 @@ export class Filtering {
       if (signal.aborted) return false;
       try {
         const found = startFilter(filter, entry);
-        addPublications(outgoing, found instanceof Promise ? await this.#inTime(found) : found);
+        const publications = found instanceof Promise ? await this.#inTime(found) : found;
+        addPublications(outgoing, publications, entry, seq);
         break;
       } catch (again) {
         err = again;
@@ -148,16 +156,28 @@ export class Filtering {
 }
 
 /** All of them or none. @throws Error for what is no topic name. */
-function addPublications(outgoing: Map<string, Message[]>, found: readonly Publication[]): void {
+function addPublications(
+  outgoing: Map<string, OutgoingMessage[]>,
+  found: readonly Publication[],
+  entry: LogEntry,
+  seq: number,
+): void {
+  if (found.length === 0) return;
   for (const { topic } of found) {
-    if (!outgoing.has(topic) && !isTopicName(topic))
+    if (!outgoing.has(topic) && !isTopicName(topic)) {
       throw new Error(`it published to "${topic}", which is no topic name`);
+    }
   }
-  for (const { topic, key, value } of found) add(outgoing, topic, { key, value });
+  const origin = originOf(entry, seq);
+  for (const { topic, key, value } of found) add(outgoing, topic, { key, value, origin });
 }
 
-function add(outgoing: Map<string, Message[]>, topic: string, message: Message): void {
+function add(outgoing: Map<string, OutgoingMessage[]>, topic: string, message: OutgoingMessage): void {
   const messages = outgoing.get(topic);
   if (messages) messages.push(message);
   else outgoing.set(topic, [message]);
+}
+
+function originOf({ bucket, key }: LogEntry, seq: number): Origin {
+  return { seq, bucket, key };
 }

@@ -2,8 +2,7 @@
  * Gathers what was filtered while what came before is being published: so one sync serves many batches, and the
  * first one waits for no other. One group is published at a time, in order.
  */
-import type { Message } from '../queue/queue.js';
-import type { Outgoing } from './filtering.js';
+import type { Outgoing, OutgoingMessage } from './filtering.js';
 import type { Batch } from './record-log-reader.js';
 
 /** Characters that wait before no more are taken. */
@@ -11,7 +10,7 @@ const MAX_CHARACTERS = 4 * 1024 * 1024;
 
 /** Batches that are published together. */
 export class Group {
-  readonly #outgoing = new Map<string, Message[]>();
+  readonly #outgoing = new Map<string, OutgoingMessage[]>();
   #last: Batch;
   #batches = 0;
   #records = 0;

@@ -1,8 +1,9 @@
 /** Publishes what a filter chose, topic by topic, until it is on stable storage. */
 import type { Logger } from '@zenko-modules/common/logger';
 import type { PopulatorMetrics } from '../extension-metrics.js';
-import { type Message, type Queue, QueueError } from '../queue/queue.js';
-import type { Outgoing } from './filtering.js';
+import { failedTopicOf, isFailedTopic, type Queue } from '../queue/queue.js';
+import { isTooLarge, standInFor } from '../queue/too-large.js';
+import type { Outgoing, OutgoingMessage } from './filtering.js';
 import { insist } from './insist.js';
 
 export interface PublishingOptions {
@@ -33,28 +34,41 @@ export async function publishAll(
   return true;
 }
 
+/** What is too large for the topic is parked as something that tells of it. */
 async function publishTopic(
   topic: string,
-  messages: readonly Message[],
-  { extension, queue, fence, metrics, log }: PublishingOptions,
+  messages: readonly OutgoingMessage[],
+  options: PublishingOptions,
 ): Promise<void> {
+  const { queue, fence } = options;
   try {
     await queue.publish(topic, messages, { fence });
   } catch (err) {
     if (!isTooLarge(err)) throw err;
     for (const message of messages) {
-      await queue.publish(topic, [message], { fence }).catch((oneError: unknown) => {
+      try {
+        await queue.publish(topic, [message], { fence });
+      } catch (oneError) {
         if (!isTooLarge(oneError)) throw oneError;
-        metrics.poisoned.inc({ reason: 'size', extension });
-        log.error(
-          { err: oneError, topic, key: message.key },
-          'passed over an entry: its message is too large',
-        );
-      });
+        await parkStandIn(topic, message, oneError, options);
+      }
     }
   }
 }
 
-function isTooLarge(err: unknown): boolean {
-  return err instanceof QueueError && err.code === 'MESSAGE_TOO_LARGE';
+async function parkStandIn(
+  topic: string,
+  message: OutgoingMessage,
+  err: unknown,
+  { extension, queue, fence, metrics, log }: PublishingOptions,
+): Promise<void> {
+  const { origin } = message;
+  const failed = isFailedTopic(topic) ? topic : failedTopicOf(topic);
+  await queue.publish(failed, [standInFor(message, { extension, topic, origin, err })], { fence });
+  metrics.poisoned.inc({ reason: 'size', extension });
+  metrics.parked.inc({ extension, topic: failed });
+  log.error(
+    { err, topic, seq: origin?.seq, bucket: origin?.bucket, key: origin?.key, parked: failed },
+    'a message is too large: parked what tells of it in its place',
+  );
 }

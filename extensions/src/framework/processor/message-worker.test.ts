@@ -312,6 +312,21 @@ for (const [s3, outcome] of [
   });
 }
 
+test('a message that is too large with what is said of its failure is told of in its place', async t => {
+  const { parked, send, queue } = await setUp(t, () => Promise.reject(new PermanentError('not this one')));
+  const value = 'x'.repeat(16 * 1024 * 1024 - 200);
+  await send({ key: 'large', value });
+  await eventually(() => parked.length === 1, 'something is parked');
+  await done(queue);
+  const [found] = parked;
+  assert.equal(found?.headers['error-kind'], 'too-large');
+  const { messageKey, bytes, reason } = JSON.parse(found.value) as Record<string, unknown>;
+  assert.deepEqual(
+    { messageKey, bytes, reason },
+    { messageKey: 'large', bytes: value.length, reason: 'not this one' },
+  );
+});
+
 test('credentials that S3 takes elsewhere do not hold a message up for ever', async t => {
   const { parked, send } = await setUp(t, () => Promise.reject(failWith('SignatureDoesNotMatch')));
   await send(message('a'));

@@ -10,6 +10,7 @@ import { objectKeyOf } from '../contract/object-event.js';
 import { type LogEntry, parseEntry } from '../contract/queue-populator-extension.js';
 import type { ProcessorMetrics } from '../extension-metrics.js';
 import { failedTopicOf, type Queue, type ReceivedMessage } from '../queue/queue.js';
+import { isTooLarge, type Origin, standInFor } from '../queue/too-large.js';
 import type { AskS3, S3State } from '../s3/ask-s3.js';
 import { attempt, type AttemptLimits, AttemptTimeoutError } from './attempt.js';
 import {
@@ -169,7 +170,7 @@ export class MessageWorker {
   async #stateOfS3(message: ReceivedMessage, kind: FailureKind, state: Attempts): Promise<S3State> {
     const othersSucceed = this.#successes > state.successes;
     if (othersSucceed || !isForS3ToTell(kind)) return 'well';
-    return this.#options.askS3(bucketOf(message));
+    return this.#options.askS3(originOf(message)?.bucket);
   }
 
   #troubleBy(err: unknown, kind: FailureKind, ofS3: boolean): string | undefined {
@@ -206,7 +207,16 @@ export class MessageWorker {
     const { kind, made: attempts } = state;
     const parked = parkedMessage(message, { extension, err, kind, attempts });
     await retry({
-      attempt: () => queue.publish(topic, [parked]),
+      attempt: async () => {
+        try {
+          await queue.publish(topic, [parked]);
+        } catch (parkError) {
+          // What is said of the failure makes it larger than it was.
+          if (!isTooLarge(parkError)) throw parkError;
+          const origin = originOf(message);
+          await queue.publish(topic, [standInFor(message, { extension, topic: message.topic, origin, err })]);
+        }
+      },
       again: parkError => {
         log.warn({ err: parkError, topic }, 'cannot park a message: trying again');
         return true;
@@ -234,10 +244,11 @@ function orderOf({ key, partition, offset }: ReceivedMessage): string {
   return key === '' ? `${partition} ${offset}` : `key ${key}`;
 }
 
-/** The bucket that a message tells of, when it is an entry of the record log. */
-function bucketOf({ value }: ReceivedMessage): string | undefined {
+/** What a message tells of, when it is an entry of the record log. */
+function originOf({ value }: ReceivedMessage): Origin | undefined {
   try {
-    return parseEntry(value).bucket;
+    const { bucket, key } = parseEntry(value);
+    return { bucket, key };
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Outgoing } from '../populator/filtering.js';
 import { isParkedEntry, parkedAsBefore } from '../populator/parked-entry.js';
 import { failedTopicOf, type Progress, type Queue, type ReceivedMessage } from '../queue/queue.js';
+import { isStandIn } from '../queue/too-large.js';
 import { withoutFailure } from './parked-message.js';
 
 const LOOK_EVERY_MS = 100;
@@ -40,6 +41,10 @@ export async function redrive(
   if (begin.every(isDone)) return 0;
   /** Partitions of which a later message was offered: one at a time they come in order, so all before it is done. */
   const passed = new Set<number>();
+  const outgoingOf = async (message: ReceivedMessage): Promise<Outgoing> => {
+    if (isStandIn(message)) return parkedAsBefore(message);
+    return isParkedEntry(message) ? refilter(message) : new Map([[topic, [withoutFailure(message)]]]);
+  };
   let count = 0;
   const consumer = await queue.consume({
     topic: failed,
@@ -51,11 +56,9 @@ export async function redrive(
         // Refused rather than kept waiting: the other partitions are read meanwhile.
         throw new Error('parked after the re-drive began: left for the next one');
       }
-      const outgoing = isParkedEntry(message)
-        ? await refilter(message)
-        : new Map([[topic, [withoutFailure(message)]]]);
+      const outgoing = await outgoingOf(message);
       for (const [to, messages] of outgoing) await queue.publish(to, messages);
-      count++;
+      if (!isStandIn(message)) count++;
     },
   });
   try {
