@@ -67,6 +67,17 @@ for (const [ofBucket, ofService, state] of cases) {
   });
 }
 
+for (const name of ['b//c', '', '\ud800', 'arn:aws:s3:::b']) {
+  test(`a bucket ${JSON.stringify(name)}, which there cannot be, says nothing of S3: the service is asked`, async t => {
+    const { port, requests } = await startS3(t, WELL, WELL);
+    assert.equal(await askAt(t, port)(name), 'well');
+    assert.deepEqual(requests, ['GET / signed']);
+    const refusing = await startS3(t, WELL, error(403, 'InvalidAccessKeyId'));
+    assert.equal(await askAt(t, refusing.port)(name), 'credentials');
+    assert.equal(await askAt(t, await freePort())(name), 'away');
+  });
+}
+
 test('without a bucket the service is asked', async t => {
   const { port, requests } = await startS3(t, WELL, error(403, 'InvalidAccessKeyId'));
   assert.equal(await askAt(t, port)(), 'credentials');

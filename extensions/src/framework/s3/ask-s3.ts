@@ -38,11 +38,12 @@ export function createAskS3(client: S3Client): AskS3 {
 async function ask(client: S3Client, bucket: string | undefined): Promise<S3State> {
   const ofBucket = bucket === undefined ? undefined : await stateBy(client, bucket);
   // One bucket that fails is no S3 that fails; and a name that is none may be signed otherwise than S3 reads it.
-  const isSure = ofBucket === 'well' || ofBucket === 'away';
-  return isSure ? ofBucket : stateBy(client);
+  if (ofBucket === 'well' || ofBucket === 'away') return ofBucket;
+  return (await stateBy(client)) ?? 'away';
 }
 
-async function stateBy(client: S3Client, Bucket?: string): Promise<S3State> {
+/** `undefined` when no question could be made: the SDK refuses names that no bucket can have. */
+async function stateBy(client: S3Client, Bucket?: string): Promise<S3State | undefined> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
   try {
@@ -56,6 +57,7 @@ async function stateBy(client: S3Client, Bucket?: string): Promise<S3State> {
     const status = $metadata?.httpStatusCode;
     const kind = failureKind(err);
     if (kind === 'credentials') return 'credentials';
+    if (status === undefined && kind === 'other') return undefined;
     if (status === undefined || kind === 'throttled') return 'away';
     if (status === 500) return 'failing';
     return status > 500 ? 'away' : 'well';
