@@ -34,6 +34,23 @@ export default tseslint.config(
     },
   },
   {
+    files: ['extensions/src/framework/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['**/bundled/**', '**/commands/**'],
+              message: 'The framework knows no extension and no command.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['**/*.{js,mjs}'],
     languageOptions: {
       globals: Object.fromEntries(

@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { BUNDLED } from './bundled/index.js';
 import { eventually } from './testing/eventually.js';
 import { testS3Client } from './testing/moving.js';
 import { openPage, PROJECT } from './testing/printed-commands.js';
@@ -109,7 +110,11 @@ test('each configuration on the page is accepted', async () => {
   assert.equal(configurations.length, 3);
   for (const { text } of configurations) {
     const env = { BACKBEAT_CONFIG: text };
-    const loaded = await loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env), env);
+    const loaded = await loadExtensions(
+      readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env),
+      env,
+      BUNDLED,
+    );
     assert.deepEqual(
       [...loaded.active.keys()],
       Object.keys((JSON.parse(text) as { extensions: object }).extensions),

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { readSettings } from '@zenko-modules/common/settings';
+import { BUNDLED } from './index.js';
 import { CONFIG_SETTINGS, QUEUE_SETTINGS } from '../framework/extension-settings.js';
 import { loadExtensions } from '../framework/loader/load-extensions.js';
 
 const load = async (extensions: object): Promise<string[]> => {
   const env = { BACKBEAT_CONFIG: JSON.stringify({ extensions }) };
-  const loaded = await loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env), env);
+  const loaded = await loadExtensions(
+    readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env),
+    env,
+    BUNDLED,
+  );
   return [...loaded.active.keys()];
 };
 const sortByType = { buckets: ['incoming'], targets: { audio: 'tunes', zip: 'zips' } };
@@ -34,7 +39,7 @@ test('a field that is misspelt in the environment is refused by name', async () 
     EXTENSIONS_SORTBYTYPE_TAGRETS: '{}',
   };
   await assert.rejects(
-    loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env), env),
+    loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...QUEUE_SETTINGS }, env), env, BUNDLED),
     /extensions\.sortByType: .*"tagrets"/,
   );
 });

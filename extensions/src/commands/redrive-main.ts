@@ -4,6 +4,7 @@
  */
 import { createLogger } from '@zenko-modules/common/logger';
 import { readSettings } from '@zenko-modules/common/settings';
+import { BUNDLED } from '../bundled/index.js';
 import { runCommand } from './run-command.js';
 import { COMMAND_SETTINGS } from '../framework/extension-settings.js';
 import { findActive, groupOf, loadExtensions } from '../framework/loader/load-extensions.js';
@@ -15,7 +16,7 @@ import { failedTopicOf } from '../framework/queue/queue.js';
 
 await runCommand('redrive', async () => {
   const settings = readSettings(COMMAND_SETTINGS);
-  const extensions = await loadExtensions(settings, process.env);
+  const extensions = await loadExtensions(settings, process.env, BUNDLED);
   const active = findActive(extensions, process.argv[2]);
   // What a filter failed for is parked under the extension's name when it has no topic.
   const topic = process.argv[3] ?? active.section.topic ?? active.extension.name;

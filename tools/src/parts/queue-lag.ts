@@ -1,6 +1,7 @@
 /** What each extension's group has not done of its topic, and what is parked. A module of its own, as it loads all extensions. */
 import { createLogger } from '@zenko-modules/common/logger';
 import { type Environment, readSettings } from '@zenko-modules/common/settings';
+import { BUNDLED } from '@zenko-modules/extensions/bundled';
 import { COMMAND_SETTINGS } from '@zenko-modules/extensions/framework/extension-settings';
 import { groupOf, loadExtensions } from '@zenko-modules/extensions/framework/loader/load-extensions';
 import { redriveGroupOf } from '@zenko-modules/extensions/framework/processor/redrive';
@@ -15,7 +16,7 @@ export interface Waiting {
 
 export async function backlogs(env: Environment): Promise<Waiting[]> {
   const settings = readSettings(COMMAND_SETTINGS, env);
-  const extensions = await loadExtensions(settings, env);
+  const extensions = await loadExtensions(settings, env, BUNDLED);
   const queue = await openQueue(settings, extensions.kafkaHosts, createLogger('lag', 'error'));
   try {
     const groups = [...extensions.active.values()].flatMap(active => {

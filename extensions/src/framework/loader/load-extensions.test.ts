@@ -13,7 +13,7 @@ import { BUNDLED } from '../../bundled/index.js';
 import { findActive, groupOf, type LoadedExtensions, loadExtensions } from './load-extensions.js';
 
 const load = (env: Environment): Promise<LoadedExtensions> =>
-  loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...KAFKA_SETTINGS }, env), env);
+  loadExtensions(readSettings({ ...CONFIG_SETTINGS, ...KAFKA_SETTINGS }, env), env, BUNDLED);
 
 /** A folder of extensions, from file name to content. */
 async function folderOf(t: TestContext, files: Record<string, string>): Promise<string> {

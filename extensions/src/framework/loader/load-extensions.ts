@@ -1,6 +1,6 @@
 /**
- * The extensions that there are: those of this repository, listed here, and those in the folders of
- * EXTENSIONS_PATH. Their sections of the configuration are checked before any of them runs.
+ * The extensions that there are: those that we ship, and those in the folders of EXTENSIONS_PATH. Their sections of
+ * the configuration are checked before any of them runs.
  */
 import * as s3 from '@aws-sdk/client-s3';
 import { readdir } from 'node:fs/promises';
@@ -23,7 +23,6 @@ import { describeObject } from '../contract/object-event.js';
 import { PermanentError } from '../contract/processor-errors.js';
 import { parseEntry, QueuePopulatorExtension } from '../contract/queue-populator-extension.js';
 import type { ConfigSettings, QueueSettings } from '../extension-settings.js';
-import { BUNDLED } from '../../bundled/index.js';
 
 const API: ExtensionApi = { QueuePopulatorExtension, PermanentError, describeObject, parseEntry, s3 };
 const EXTENSION_NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
@@ -42,17 +41,25 @@ export interface LoadedExtensions extends Configuration {
   readonly inactive: readonly string[];
 }
 
-/** @throws StartError when a folder cannot be read or loaded, a name is used twice, or a section is refused. */
+/**
+ * @param bundled those that we ship
+ * @throws StartError when a folder cannot be read or loaded, a name is used twice, or a section is refused.
+ */
 export async function loadExtensions(
   settings: ConfigSettings & Pick<QueueSettings, 'KAFKA_HOSTS'>,
   env: Environment,
+  bundled: readonly Extension[],
 ): Promise<LoadedExtensions> {
   const loaded = await loadFolders(settings.EXTENSIONS_PATH);
-  const named = [...BUNDLED, ...loaded.map(({ extension }) => extension), ...otherNamesOf(loaded)];
+  const shown = [...bundled, ...loaded.map(({ extension }) => extension)];
+  const named = [...shown, ...otherNamesOf(loaded, shown)];
   const { extensions } = readConfiguration(settings, env, named).config;
-  const own = loaded.map(({ extension, folder }) => knownAs(extension, folder, extensions));
+  const own = loaded.map(one => {
+    const isOurs = bundled.some(({ name }) => name === one.folder);
+    return isOurs ? one.extension : knownAs(one, extensions);
+  });
   const known = new Map<string, Extension>();
-  for (const extension of [...BUNDLED, ...own]) {
+  for (const extension of [...bundled, ...own]) {
     if (known.has(extension.name)) {
       throw new StartError(`there are two extensions of the name "${extension.name}"`);
     }
@@ -78,17 +85,17 @@ interface InFolder {
 }
 
 /** Folders that may be what the configuration calls an extension. */
-function otherNamesOf(loaded: readonly InFolder[]): { name: string }[] {
-  const names = [...BUNDLED, ...loaded.map(({ extension }) => extension)].map(({ name }) => simplify(name));
+function otherNamesOf(loaded: readonly InFolder[], shown: readonly Extension[]): { name: string }[] {
+  const names = shown.map(({ name }) => simplify(name));
   return loaded
     .filter(({ folder }) => !names.includes(simplify(folder)))
     .map(({ folder }) => ({ name: folder }));
 }
 
 /** Backbeat finds an extension by its folder: so do we when the configuration has a section for that, and none for its name. */
-function knownAs(extension: Extension, folder: string, sections: BackbeatConfig['extensions']): Extension {
-  const isOther = BUNDLED.every(({ name }) => name !== folder) && EXTENSION_NAME.test(folder);
-  const byFolder = isOther && sections[folder] !== undefined && sections[extension.name] === undefined;
+function knownAs({ extension, folder }: InFolder, sections: BackbeatConfig['extensions']): Extension {
+  const byFolder =
+    EXTENSION_NAME.test(folder) && sections[folder] !== undefined && sections[extension.name] === undefined;
   return byFolder ? { ...extension, name: folder } : extension;
 }
 

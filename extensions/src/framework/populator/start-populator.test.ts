@@ -10,7 +10,7 @@ test('settings that contradict each other, or would be without effect, are refus
   const DATA_DIR = await temporaryFolder(t);
   const start = async (more: Record<string, string>): Promise<unknown> => {
     const env = { DATA_DIR, ...more };
-    return startPopulator(readSettings(POPULATOR_SETTINGS, env), silentLogger(), env);
+    return startPopulator(readSettings(POPULATOR_SETTINGS, env), silentLogger(), [], env);
   };
   const MODULES_ON = 'node.platform.os == linux';
   const KAFKA_HOSTS = '127.0.0.1:1';

@@ -15,6 +15,7 @@ import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import type { Environment } from '@zenko-modules/common/settings';
 import { makeFolder } from '@zenko-modules/common/sync-folder';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
+import type { Extension } from '../contract/extension.js';
 import { createPopulatorMetrics } from '../extension-metrics.js';
 import type { PopulatorSettings } from '../extension-settings.js';
 import { POPULATOR_CHARTS, populatorTables } from '../extension-status.js';
@@ -36,13 +37,14 @@ const CALL_TIMEOUT_MS = 10_000;
 const LEASE_CALL_TIMEOUT_MS = 2000;
 const RESTART_AFTER_MS = 1000;
 
-/** Listens at once; follows the log when the metadata module and the queue are there. */
+/** Listens at once; follows the log when the metadata module and the queue are there. @param bundled extensions that we ship */
 export async function startPopulator(
   settings: PopulatorSettings,
   log: Logger,
+  bundled: readonly Extension[],
   env: Environment = process.env,
 ): Promise<Running> {
-  const extensions = await loadExtensions(settings, env);
+  const extensions = await loadExtensions(settings, env, bundled);
   if (extensions.kafkaHosts === undefined)
     refuseOnAnyNode(settings.MODULES_ON, 'the embedded queue (no KAFKA_HOSTS)');
   if (settings.POPULATOR_OFFSETS === 'folder')

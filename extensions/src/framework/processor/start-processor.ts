@@ -5,6 +5,7 @@ import { createRegistry, startProbeServer } from '@zenko-modules/common/probe-se
 import type { Environment } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { LastHandled } from '@zenko-modules/common/status/handled';
+import type { Extension } from '../contract/extension.js';
 import type { BackbeatHost } from '../backbeat/host.js';
 import { authSection, check } from '../config/backbeat-config.js';
 import { serviceAuthOf } from '../config/service-accounts.js';
@@ -32,14 +33,15 @@ import { redriveGroupOf } from './redrive.js';
 /** Part of STOP_GRACE_MS after which attempts are told to end. */
 const TELL_AFTER = 0.5;
 
-/** Listens at once; processes when the queue is there. */
+/** Listens at once; processes when the queue is there. @param bundled extensions that we ship */
 export async function startProcessor(
   settings: ProcessorSettings,
   log: Logger,
   name: string | undefined,
+  bundled: readonly Extension[],
   env: Environment = process.env,
 ): Promise<Running> {
-  const extensions = await loadExtensions(settings, env);
+  const extensions = await loadExtensions(settings, env, bundled);
   const active = findActive(extensions, name);
   const { extension, section } = active;
   const Processor = extension.queueProcessor;
