@@ -12,7 +12,7 @@ import type { ItemIterator } from './service.js';
 import { STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
 
 /** A message is sent when it holds about this many bytes. A larger item travels alone. */
-const MAX_BYTES = 128 * 1024;
+const MAX_BYTES = 256 * 1024;
 /** A message is sent when it holds this many items, … */
 const FIRST_ITEMS = 64;
 /** … or, later, this part of all that were sent: who hangs up has not been sent much in vain. */

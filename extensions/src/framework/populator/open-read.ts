@@ -6,8 +6,8 @@ import { messageOf } from '@zenko-modules/common/errors';
 import type { RpcStream } from '@zenko-modules/rpc/client';
 import { type LogItem, parseItem } from './record-log-item.js';
 
-/** Messages that wait to be taken; each has 128 KiB of records, or one larger record. */
-const MESSAGES_AHEAD = 8;
+/** Messages that wait to be taken; each has 256 KiB of records, or one larger record. */
+const MESSAGES_AHEAD = 4;
 
 export type Items = readonly (LogItem | undefined)[];
 
