@@ -94,6 +94,7 @@ export class QueuePopulatorExtension<Config = unknown> {
 
 /** What the populator calls; a class that extends `QueuePopulatorExtension` has one of the two. */
 export interface EntryFilter {
+  /** May return a promise as well; it is called twice for the first entry for which it does. */
   filter?(entry: LogEntry): unknown;
   /** Either returns a promise, or takes and calls the callback. */
   filterAsync?(entry: LogEntry, callback: (err?: Error | null) => void): unknown;
