@@ -10,7 +10,7 @@ import { type DaemonProcess, runToExit, startDaemon } from '@zenko-modules/commo
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { runCopy } from './copy/testing/stores.js';
-import { closeLevel, openLevel, writeBatch } from './leveldowns/level-calls.js';
+import { closeLevel, getValue, openLevel, writeBatch } from './leveldowns/level-calls.js';
 import { leveldown } from './leveldowns/leveldown-binding.js';
 import { recordKey, recordValue } from './record-log/record.js';
 import { BUCKET } from './testing/open-store.js';
@@ -144,6 +144,46 @@ test('a number that is missing among the newest records is noticed, and a key th
     changed,
     /key "k9" of "bucket" is not what record 10 made it; key "k7" of "bucket" is not what record 8 made it/,
   );
+});
+
+test('a newest record whose key is damaged is noticed, and its number is not given again', async t => {
+  const folder = await written(t, 'SIGTERM');
+  const record = { type: 'put', key: 'k49', value: '{}' } as const;
+  await change(folder, [
+    { type: 'del', key: recordKey(50) },
+    {
+      type: 'put',
+      key: recordKey(50).replace('!0', '!p'),
+      value: recordValue('bucket', record, '2026-11-20T12:00:00.000Z'),
+    },
+  ]);
+  await refusedUntilAccepted(t, folder, /record 50, .* is missing; the record log holds the key .*!p0+50"/);
+  const level = leveldown(rootOf(folder));
+  await openLevel(level);
+  const stored = await Promise.all([50, 51, 52, 53, 54].map(seq => getValue(level, recordKey(seq))));
+  await closeLevel(level);
+  // The three that were written afterwards.
+  assert.deepEqual(
+    stored.map(value => value !== undefined),
+    [false, true, true, true, false],
+  );
+});
+
+test('a database without its CURRENT, which LevelDB would empty, is refused, and had back when that is accepted', async t => {
+  const folder = await written(t, 'SIGTERM');
+  await (await startDaemon(t, { entry, env: envOf(folder) })).kill('SIGTERM');
+  await rm(path.join(rootOf(folder), 'CURRENT'));
+  const files = await readdir(rootOf(folder));
+  const { code, output } = await runToExit(t, { entry, env: envOf(folder) });
+  assert.equal(code, 1, output);
+  assert.match(output, /METADATA_ACCEPT_LOSS: .*: CURRENT is missing: bring back a backup/);
+  assert.deepEqual(await readdir(rootOf(folder)), files);
+  const daemon = await startDaemon(t, { entry, env: envOf(folder, 'true') });
+  await daemon.printed(/the damaged store was made anew from what is left of it/);
+  await write(daemon, 50, 1);
+  assert.equal((await daemon.kill()).code, 0);
+  const again = await startDaemon(t, { entry, env: envOf(folder) });
+  assert.doesNotMatch(again.output(), /"level":[45]0/);
 });
 
 test('the newest records are compared in little memory, however large their values are', async t => {

@@ -151,7 +151,7 @@ test('a database that another process has open, or that is damaged, is refused',
   await refused(t, { METADATA_PATH }, /METADATA_PATH: the database is in use by another process/);
   await daemon.kill('SIGTERM');
   await writeFile(path.join(METADATA_PATH, 'rootDB', 'CURRENT'), 'garbage');
-  await refused(t, { METADATA_PATH }, /METADATA_PATH: the database (is damaged|cannot be opened)/);
+  await refused(t, { METADATA_PATH }, /METADATA_ACCEPT_LOSS: .*: CURRENT is damaged: bring back a backup/);
 });
 
 test('a port that is in use is refused', async t => {

@@ -14,9 +14,9 @@ import { shownSettings } from '@zenko-modules/common/shown-settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
-import { tellOfLosses } from './deployment/losses.js';
+import { BRING_BACK, tellOfLosses } from './deployment/losses.js';
 import { loadLevelDown } from './leveldowns/registry.js';
-import type { LevelDownPlugin } from './leveldowns/plugin.js';
+import { LEVEL_ERRORS, type LevelDownPlugin } from './leveldowns/plugin.js';
 import { createMetrics, type MetadataState } from './metadata-metrics.js';
 import { type MetadataSettings, planMetadataPorts } from './metadata-settings.js';
 import { METADATA_CHARTS, metadataTables } from './metadata-status.js';
@@ -46,6 +46,8 @@ export async function startMetadataModule(
   const level = await plugin.create({ settings: readSettings(plugin.settings, env), folder, log });
   const damage = (await plugin.findDamage?.(folder)) ?? [];
   tellOfLosses(damage, settings.METADATA_ACCEPT_LOSS, log);
+  if (damage.length > 0 && (await plugin.salvage?.(folder)) === true)
+    log.warn({ store: plugin.name, folder }, 'the damaged store was made anew from what is left of it');
   let fail: ((reason: string) => void) | undefined;
   const failed = new Promise<string>(resolve => {
     fail = resolve;
@@ -163,5 +165,7 @@ function explain(plugin: LevelDownPlugin, err: unknown): unknown {
     (levelErrorCode(cause) === undefined
       ? undefined
       : `METADATA_BACKEND: ${plugin.name}: ${messageOf(cause)}`);
-  return explained === undefined ? err : new StartError(explained, { cause: err });
+  if (explained === undefined) return err;
+  const advice = levelErrorCode(cause) === LEVEL_ERRORS.corrupt ? `: ${BRING_BACK}` : '';
+  return new StartError(`${explained}${advice}`, { cause: err });
 }

@@ -6,13 +6,12 @@ import { refuseUnfinishedCopy } from './copy/copy-state.js';
 import type { DiskUsage } from '@zenko-modules/common/disk-usage';
 import { metadataService } from './services/metadata-service.js';
 import { recordLogService } from './services/record-log-service.js';
-import { tellOfLosses } from './deployment/losses.js';
-import { NewestRecord, readAcknowledged } from './deployment/newest-record.js';
+import { checkLosses } from './deployment/check-losses.js';
+import type { NewestRecord } from './deployment/newest-record.js';
 import { uuidInFolder, uuidInStore } from './deployment/uuid.js';
 import type { LevelDown } from './leveldowns/plugin.js';
 import { LogReaders, type ReaderPlace } from './record-log/log-readers.js';
 import { ReaderHolders } from './record-log/reader-holders.js';
-import { findMissing } from './record-log/missing-records.js';
 import { RecordLog } from './record-log/record-log.js';
 import { RecordWaiters } from './record-log/record-waiters.js';
 import { Retention } from './record-log/retention.js';
@@ -104,8 +103,10 @@ export class MetadataStore {
       const observers: CommitObserver[] = [() => waiters.check(), () => retention.check()];
       if (observer) observers.push(observer);
       const commits = new CommitQueue({ store, recordLog, recovery, log, observers });
-      const readers = await LogReaders.open(store, commits);
-      const holders = await ReaderHolders.open(store, commits);
+      const damagedReaders: string[] = [];
+      const onDamaged = (key: string): void => void damagedReaders.push(key);
+      const readers = await LogReaders.open(store, commits, onDamaged);
+      const holders = await ReaderHolders.open(store, commits, onDamaged);
       const retention = new Retention({ recordLog, readers, commits, maxRecords, log });
       const databases = new VersionedDatabases({
         store,
@@ -117,7 +118,16 @@ export class MetadataStore {
       });
       const uuid =
         uuidFolder === undefined ? await uuidInStore(store, commits) : await uuidInFolder(uuidFolder);
-      const { losses, note } = await checkLosses({ ...options, store, recordLog, uuid });
+      const { losses, note } = await checkLosses({
+        store,
+        recordLog,
+        commits,
+        uuid,
+        uuidFolder,
+        damagedReaders,
+        accepted: options.acceptLoss === true,
+        log,
+      });
       return new MetadataStore({
         store,
         databases,
@@ -217,38 +227,4 @@ export class MetadataStore {
     await commits.close();
     await note?.close();
   }
-}
-
-interface Checked extends Pick<MetadataStoreOptions, 'uuidFolder' | 'acceptLoss' | 'log'> {
-  readonly store: OpenLevel;
-  readonly recordLog: RecordLog;
-  readonly uuid: string;
-}
-
-/** Stores beside whose folder a note can be kept are held to it; the others look after their own. */
-async function checkLosses({
-  uuidFolder,
-  acceptLoss = false,
-  log,
-  store,
-  recordLog,
-  uuid,
-}: Checked): Promise<{
-  readonly losses: number;
-  readonly note: NewestRecord | undefined;
-}> {
-  if (uuidFolder === undefined) return { losses: 0, note: undefined };
-  const known = await readAcknowledged(uuidFolder, uuid, log);
-  const losses = await findMissing(store, recordLog, known);
-  tellOfLosses(losses, acceptLoss, log);
-  // What was accepted is not told of again.
-  const from = known === undefined || losses.length > 0 ? recordLog.last : known.from;
-  const note = await NewestRecord.open({
-    folder: uuidFolder,
-    uuid,
-    from,
-    newest: () => recordLog.last,
-    log,
-  });
-  return { losses: losses.length, note };
 }

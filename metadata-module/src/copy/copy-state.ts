@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UUID_KEY } from '../deployment/uuid.js';
 import { RECORD_LOGS_DATABASE } from '../record-log/record.js';
 import { Database } from '../store/key-space.js';
+import { parseValue } from '../versioning/version-value.js';
 
 /** No client reaches a database below this name. */
 const STATE_KEY = new Database([RECORD_LOGS_DATABASE, 'copy']).keyOf('state');
@@ -27,9 +28,12 @@ type Reader = (key: string) => Promise<Buffer | string | undefined>;
 export async function readState(get: Reader): Promise<CopyState | undefined> {
   const text = await get(STATE_KEY);
   if (text === undefined) return undefined;
-  const parsed = STATE.safeParse(JSON.parse(text.toString()));
+  const parsed = STATE.safeParse(parseValue(text.toString()));
   if (parsed.success) return parsed.data;
-  throw new StartError('the store is an unfinished copy that another version of metadata:copy began');
+  throw new StartError(
+    'the store is an unfinished copy that another version of metadata:copy began, or whose state is damaged: ' +
+      'begin it anew into an empty store',
+  );
 }
 
 export function putState(state: CopyState): { type: 'put'; key: string; value: string } {

@@ -5,6 +5,9 @@ import { StartError } from '@zenko-modules/common/start-error';
 /** In a message there are so many; the log has all. */
 const SHOWN = 3;
 
+/** What to do about a store that cannot be read, at the end of a message. */
+export const BRING_BACK = 'bring back a backup of it (`npm run -s zenko -- restore`) or a copy';
+
 /**
  * Tells of every loss in the log.
  * @throws StartError when there is one, unless the person who starts the module accepts that.
@@ -15,7 +18,7 @@ export function tellOfLosses(losses: readonly string[], accepted: boolean, log: 
     const shown = losses.slice(0, SHOWN).join('; ');
     const more = losses.length > SHOWN ? `; and ${losses.length - SHOWN} more` : '';
     throw new StartError(
-      `METADATA_ACCEPT_LOSS: the store holds less than was acknowledged: ${shown}${more}: bring back a copy of it, ` +
+      `METADATA_ACCEPT_LOSS: the store holds less than was acknowledged: ${shown}${more}: ${BRING_BACK}, ` +
         'or set METADATA_ACCEPT_LOSS=true to go on without',
     );
   }

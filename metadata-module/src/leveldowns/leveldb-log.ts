@@ -8,9 +8,10 @@
  * log: shorter than it says, or with sectors of zeros where its data had not reached the disk. Damage anywhere
  * else, or of another form, hits what was acknowledged.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32c } from '@node-rs/crc32';
+import { filesOf, isLog } from './leveldb-files.js';
 
 const BLOCK = 32 * 1024;
 const HEADER = 7;
@@ -27,22 +28,12 @@ export interface LogDamage {
 /** One line for each damaged place in the logs of the LevelDB in `folder`, which must not be open. */
 export async function describeLogDamage(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for (const name of (await logFiles(folder)).sort()) {
+  for (const name of (await filesOf(folder)).filter(isLog)) {
     for (const { offset, bytes } of findLogDamage(await readFile(path.join(folder, name)))) {
       found.push(`${name}: ${bytes} bytes at byte ${offset} are damaged`);
     }
   }
   return found;
-}
-
-/** A database that is not there yet has no logs. */
-async function logFiles(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter(name => /^\d+\.log$/.test(name));
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw err;
-  }
 }
 
 /** Damage to what was acknowledged; a last write that a crash cut off is none. */

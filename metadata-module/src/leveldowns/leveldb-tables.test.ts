@@ -7,7 +7,7 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { closeLevel, openLevel, writeBatch } from './level-calls.js';
 import { liveTables } from './leveldb-manifest.js';
-import { describeTableDamage, findTableDamage } from './leveldb-tables.js';
+import { findDamagedTables, findTableDamage } from './leveldb-tables.js';
 import { leveldown } from './leveldown-binding.js';
 
 interface Written {
@@ -41,10 +41,10 @@ test('each flipped bit of a table is found, and what is whole is not called dama
   const { folder, tables } = await written(t);
   assert.ok(tables.length > 1, tables.join());
   for (const name of tables) assert.ok((await stat(path.join(folder, name))).size > 0);
-  assert.deepEqual(await describeTableDamage(folder), []);
+  assert.deepEqual(await findDamagedTables(folder), []);
   // What a compaction that was cut off leaves is no table of the database.
   await writeFile(path.join(folder, '999999.ldb'), 'the beginning of a table');
-  assert.deepEqual(await describeTableDamage(folder), []);
+  assert.deepEqual(await findDamagedTables(folder), []);
   const table = await readFile(path.join(folder, tables[0] ?? ''));
   let unseen = 0;
   for (let n = 0; n < 500; n += 1) {
@@ -69,7 +69,7 @@ test('a damaged table is named, a cut one too, and one that is missing is left t
     await cp(folder, copy, { recursive: true });
     const file = path.join(copy, tables[0] ?? '');
     await writeFile(file, change(await readFile(file)));
-    return describeTableDamage(copy);
+    return (await findDamagedTables(copy)).map(({ name, text }) => `${name}: ${text}`);
   };
   const [flipped = ''] = await damage(bytes => {
     bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
@@ -77,6 +77,6 @@ test('a damaged table is named, a cut one too, and one that is missing is left t
   });
   assert.match(flipped, new RegExp(`^${tables[0] ?? ''}: the block of \\d+ bytes at byte 0 is damaged$`));
   assert.match((await damage(bytes => bytes.subarray(0, -1)))[0] ?? '', /shorter/);
-  assert.deepEqual(await describeTableDamage(await temporaryFolder(t)), []);
+  assert.deepEqual(await findDamagedTables(await temporaryFolder(t)), []);
   assert.ok((await readdir(folder)).includes('CURRENT'));
 });

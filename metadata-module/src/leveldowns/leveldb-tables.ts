@@ -3,8 +3,9 @@
  * leveldown has no option for: a turned bit is read as another value, or hides a key, and the next compaction gives it a
  * good checksum. So the checksums are compared here, before the database is opened.
  */
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { contentOf, filesOf, isTable, tableNames } from './leveldb-files.js';
 import { maskedCrc } from './leveldb-log.js';
 import { liveTables } from './leveldb-manifest.js';
 import { uncompress } from './snappy.js';
@@ -18,58 +19,77 @@ const MAGIC = Buffer.from([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
 const TRAILER_BYTES = 5;
 const SNAPPY = 1;
 
-/** One line for each damaged table of the LevelDB in `folder`, which must not be open. */
-export async function describeTableDamage(folder: string): Promise<string[]> {
-  const found: string[] = [];
+export interface DamagedTable {
+  readonly name: string;
+  /** The first thing that is wrong. */
+  readonly text: string;
+  /** The blocks that are damaged; none where it is not known which are not. */
+  readonly blocks: readonly Handle[];
+}
+
+/** The damaged ones of the newest tables of the LevelDB in `folder`, which must not be open. */
+export async function findDamagedTables(folder: string): Promise<DamagedTable[]> {
+  const found: DamagedTable[] = [];
   let left = MAX_BYTES;
-  const tables = [...((await liveTables(folder)) ?? [])].sort(([a], [b]) => b - a);
-  for (const [number, size] of tables) {
+  for (const [name, size] of await tablesOf(folder)) {
     if (size > left) break;
     left -= size;
-    const table = await readTable(folder, number);
-    // LevelDB says so itself.
-    if (table === undefined) continue;
+    const bytes = await contentOf(path.join(folder, name));
+    // Told of as a missing file.
+    if (bytes === undefined) continue;
     const damage =
-      table.bytes.length === size ? findTableDamage(table.bytes) : 'it is shorter than it was, or longer';
-    if (damage !== undefined) found.push(`${table.name}: ${damage}`);
+      bytes.length === size
+        ? findTableDamage(bytes)
+        : { text: 'it is shorter than it was, or longer', blocks: [] };
+    if (damage !== undefined) found.push({ name, ...damage });
   }
   return found;
 }
 
-async function readTable(
-  folder: string,
-  number: number,
-): Promise<{ readonly name: string; readonly bytes: Buffer } | undefined> {
-  const digits = String(number).padStart(6, '0');
-  // Databases of older versions have the other ending.
-  for (const name of [`${digits}.ldb`, `${digits}.sst`]) {
-    try {
-      return { name, bytes: await readFile(path.join(folder, name)) };
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-    }
+/** The newest first, with their sizes in bytes: those of the manifest, or, when that cannot be read, all in the folder. */
+async function tablesOf(folder: string): Promise<[string, number][]> {
+  const names = await filesOf(folder);
+  const live = await liveTables(folder);
+  if (live === undefined) {
+    const sizeOf = async (name: string): Promise<[string, number]> => [
+      name,
+      (await stat(path.join(folder, name))).size,
+    ];
+    return (await Promise.all(names.filter(isTable).map(sizeOf))).reverse();
   }
-  return undefined;
+  const present = new Set(names);
+  return [...live]
+    .sort(([a], [b]) => b - a)
+    .map(([number, size]) => {
+      const [usual, older] = tableNames(number);
+      return [present.has(older) ? older : usual, size];
+    });
 }
 
 /** What of a table is not what was written; `undefined`: nothing. */
-export function findTableDamage(table: Buffer): string | undefined {
+export function findTableDamage(table: Buffer): Omit<DamagedTable, 'name'> | undefined {
+  const blocks: Handle[] = [];
+  let text: string | undefined;
   try {
     const footer = table.subarray(-FOOTER_BYTES);
-    if (!footer.subarray(-MAGIC.length).equals(MAGIC)) return 'its end is damaged';
+    if (!footer.subarray(-MAGIC.length).equals(MAGIC)) throw new RangeError('its end is damaged');
     const handles = new Varints(footer);
     const [metaIndex, index] = [handleIn(handles), handleIn(handles)];
     for (const part of [metaIndex, index]) {
-      for (const handle of handlesOf(block(table, part))) block(table, handle);
+      for (const handle of handlesOf(block(table, part))) {
+        if (isIntact(table, handle)) continue;
+        blocks.push(handle);
+        text ??= damageOf(handle);
+      }
     }
-    return undefined;
   } catch (err) {
-    if (err instanceof RangeError) return err.message;
+    if (err instanceof RangeError) return { text: err.message, blocks: [] };
     throw err;
   }
+  return text === undefined ? undefined : { text, blocks };
 }
 
-interface Handle {
+export interface Handle {
   readonly offset: number;
   readonly size: number;
 }
@@ -78,15 +98,24 @@ function handleIn(numbers: Varints): Handle {
   return { offset: numbers.number(), size: numbers.number() };
 }
 
+/** Where how it is compressed is said of a block, behind it. */
+export const typeAt = ({ offset, size }: Handle): number => offset + size;
+
 /** The block, as it is stored, with how it is compressed behind it. @throws RangeError when it is damaged */
-function block(table: Buffer, { offset, size }: Handle): Buffer {
-  const end = offset + size + 1;
-  if (end + TRAILER_BYTES - 1 > table.length - FOOTER_BYTES) throw new RangeError('its index is damaged');
-  const bytes = table.subarray(offset, end);
-  if (table.readUInt32LE(end) !== maskedCrc(bytes))
-    throw new RangeError(`the block of ${size} bytes at byte ${offset} is damaged`);
-  return bytes;
+function block(table: Buffer, handle: Handle): Buffer {
+  if (!isIntact(table, handle)) throw new RangeError(damageOf(handle));
+  return table.subarray(handle.offset, typeAt(handle) + 1);
 }
+
+/** @throws RangeError when it reaches beyond the table */
+function isIntact(table: Buffer, handle: Handle): boolean {
+  const end = typeAt(handle) + 1;
+  if (end + TRAILER_BYTES - 1 > table.length - FOOTER_BYTES) throw new RangeError('its index is damaged');
+  return table.readUInt32LE(end) === maskedCrc(table.subarray(handle.offset, end));
+}
+
+const damageOf = ({ offset, size }: Handle): string =>
+  `the block of ${size} bytes at byte ${offset} is damaged`;
 
 /** The blocks that a block of an index names: the values of its entries. */
 function handlesOf(stored: Buffer): Handle[] {

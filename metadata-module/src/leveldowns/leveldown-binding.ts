@@ -2,17 +2,32 @@
 import { createRequire } from 'node:module';
 import type { AbstractIterator } from 'abstract-leveldown';
 import type leveldownTypes from 'leveldown';
+import { call } from './level-calls.js';
 import type { LevelDown } from './plugin.js';
 
 const require = createRequire(import.meta.url);
 
 const binding = require('leveldown') as typeof leveldownTypes.default;
 
+/** So many bytes of the highest value: no key of ours is beyond it. */
+const LAST_KEY = Buffer.alloc(64, 0xff);
+
 /** Makes a LevelDB store for the folder `location`; `leveldown.destroy` deletes one. */
 export const leveldown = Object.assign(
   (location: string): LevelDown => Object.assign(binding(location), { takeAhead, soleOwner: true }),
-  { destroy: (location: string, done: (err?: Error | null) => void) => binding.destroy(location, done) },
+  {
+    destroy: (location: string, done: (err?: Error | null) => void) => binding.destroy(location, done),
+    /** Makes a new manifest for what can be read of a database that is not open. */
+    repair: (location: string): Promise<void> => call(done => binding.repair(location, done)),
+    /** Writes the whole of an open store anew. */
+    compact: (level: LevelDown): Promise<void> =>
+      call(done => (level as LevelDown & Compactable).compactRange(Buffer.alloc(0), LAST_KEY, done)),
+  },
 );
+
+interface Compactable {
+  compactRange(start: Buffer, end: Buffer, done: (err?: Error | null) => void): void;
+}
 
 interface WithCache {
   cache: string[] | null;

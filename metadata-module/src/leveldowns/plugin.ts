@@ -27,10 +27,15 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
   /** Makes the store without opening it. Throws StartError for settings that contradict each other. */
   create(context: LevelDownContext<T>): LevelDown | Promise<LevelDown>;
   /**
-   * Damage, one line each, that `open` would pass over without a word and so lose what was acknowledged.
+   * Damage, one line each, by which `open` would fail, or pass over it without a word and so lose what was acknowledged.
    * Asked before the first `open`; what a crash leaves of a write that was not acknowledged is none.
    */
   readonly findDamage?: (folder: string) => Promise<readonly string[]>;
+  /**
+   * Makes a store that `findDamage` called damaged one that opens, of what is left of it; called when that is accepted.
+   * Resolves with whether there was something to do. It may take as long as all that is stored takes to be read and written.
+   */
+  readonly salvage?: (folder: string) => Promise<boolean>;
   /** What an error of the first `open` means to the person who starts the module, in one line; `undefined`: unknown. */
   explain?(err: Error): string | undefined;
 }

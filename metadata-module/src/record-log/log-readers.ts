@@ -9,6 +9,7 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import { z } from 'zod';
 import type { CommitQueue } from '../store/commit-queue.js';
 import { Database } from '../store/key-space.js';
+import { parseValue } from '../versioning/version-value.js';
 import type { OpenLevel } from '../store/open-level.js';
 import { RECORD_LOG_NAME, RECORD_LOGS_DATABASE } from './record.js';
 
@@ -43,11 +44,20 @@ export class LogReaders {
     this.#commits = commits;
   }
 
-  static async open(store: OpenLevel, commits: CommitQueue): Promise<LogReaders> {
+  /** @param onDamaged told of each key whose value cannot be read: that reader is not known */
+  static async open(
+    store: OpenLevel,
+    commits: CommitQueue,
+    onDamaged: (key: string) => void,
+  ): Promise<LogReaders> {
     const readers = new LogReaders(commits);
     for await (const { key, value } of store.entries(READERS.rangeOf({}))) {
-      const { nextSeq } = storedReader.parse(JSON.parse(value));
-      readers.#places.set(READERS.nameOf(key), { nextSeq, storedSeq: nextSeq });
+      const stored = storedReader.safeParse(parseValue(value));
+      if (!stored.success) onDamaged(key);
+      else {
+        const { nextSeq } = stored.data;
+        readers.#places.set(READERS.nameOf(key), { nextSeq, storedSeq: nextSeq });
+      }
     }
     return readers;
   }

@@ -32,7 +32,8 @@ export async function findMissing(
   if (known === undefined) return [];
   const { last } = recordLog;
   const found: string[] = [];
-  if (last < known.acknowledged) found.push(missing(last + 1, known.acknowledged));
+  const judged = Math.max(last, known.from);
+  if (judged < known.acknowledged) found.push(missing(judged + 1, known.acknowledged));
   const newest = new Map<string, Told>();
   let next = last;
   const end = Math.max(known.from, last - RECORDS);

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { CommitQueue } from '../store/commit-queue.js';
 import { KeyLock } from '../store/key-lock.js';
 import { Database } from '../store/key-space.js';
+import { parseValue } from '../versioning/version-value.js';
 import type { OpenLevel } from '../store/open-level.js';
 import { RECORD_LOG_NAME, RECORD_LOGS_DATABASE } from './record.js';
 
@@ -53,11 +54,18 @@ export class ReaderHolders {
     this.#commits = commits;
   }
 
-  static async open(store: OpenLevel, commits: CommitQueue): Promise<ReaderHolders> {
+  /** @param onDamaged told of each key whose value cannot be read: that reader has no holder, and no places */
+  static async open(
+    store: OpenLevel,
+    commits: CommitQueue,
+    onDamaged: (key: string) => void,
+  ): Promise<ReaderHolders> {
     const holders = new ReaderHolders(commits);
     for await (const { key, value } of store.entries(HOLDERS.rangeOf({}))) {
-      const stored = storedHolder.parse(JSON.parse(value));
-      holders.#held.set(HOLDERS.nameOf(key), { ...stored, renewedAt: performance.now() });
+      const stored = storedHolder.safeParse(parseValue(value));
+      if (stored.success)
+        holders.#held.set(HOLDERS.nameOf(key), { ...stored.data, renewedAt: performance.now() });
+      else onDamaged(key);
     }
     return holders;
   }

@@ -4,6 +4,8 @@ import { isErrorType } from '@zenko-modules/common/errors';
 import type { MetadataStore } from '../metadata-store.js';
 import { MEMDOWN } from '../testing/level-place.js';
 import { BUCKET, collect, openStore, PLAIN, VERSIONED } from '../testing/open-store.js';
+import { READERS } from './log-readers.js';
+import { HOLDERS } from './reader-holders.js';
 import { RECORD_LOG, recordKey, recordValue } from './record.js';
 import type { RecordRange } from './record-log.js';
 
@@ -185,14 +187,46 @@ test('numbers go on after a restart', async t => {
   }
 });
 
-test('a foreign key in the log stops the start with its name', async t => {
+test('keys in the log that are none of a record stop the start with their names, and go when that is accepted', async t => {
   const place = await MEMDOWN.place(t);
   const store = await openStore(t, { level: await place.level() });
-  await store.store.batch([{ type: 'put', key: RECORD_LOG.keyOf('zzz'), value: '{}' }]);
+  for (let n = 1; n <= 3; n += 1) await store.databases.put(BUCKET, `k${n}`, '{}', PLAIN);
+  const foreign = ['\x10000000000000002', '000000000000000p', 'zzz'].map(name => RECORD_LOG.keyOf(name));
+  await store.store.batch([
+    ...foreign.map(key => ({ type: 'put' as const, key, value: '{}' })),
+    { type: 'del', key: recordKey(3) },
+  ]);
+  // Who reads meanwhile gets past them.
+  assert.deepEqual((await read(store, {})).keys, ['k1', 'k2']);
   await store.close();
-  // With this code the start says so in one line.
   await assert.rejects(openStore(t, { level: await place.level() }), {
-    code: 'LEVEL_CORRUPT',
-    message: /the record log holds the key .*zzz/,
+    name: 'StartError',
+    message: /the record log holds the key .*zzz.*restore.*METADATA_ACCEPT_LOSS=true/,
   });
+  const again = await openStore(t, { level: await place.level(), acceptLoss: true });
+  assert.equal(again.losses, 3);
+  // Numbers that they may have had are not given again.
+  assert.equal(again.recordLog.last, 5);
+  await again.databases.put(BUCKET, 'k6', '{}', PLAIN);
+  assert.deepEqual(await read(again, { startSeq: 3 }), { info: { start: 6, end: 6 }, keys: ['k6'] });
+  for (const key of foreign) assert.equal(await again.store.get(key), undefined);
+  await again.close();
+  const quiet = await openStore(t, { level: await place.level() });
+  assert.deepEqual([quiet.losses, quiet.recordLog.last], [0, 6]);
+});
+
+test('a reader whose place cannot be read stops the start with its name, and is not known when that is accepted', async t => {
+  const place = await MEMDOWN.place(t);
+  const store = await openStore(t, { level: await place.level() });
+  const damaged = [READERS.keyOf('mine'), HOLDERS.keyOf('mine')];
+  await store.store.batch(damaged.map(key => ({ type: 'put', key, value: '{"nextSeq"' })));
+  await store.close();
+  await assert.rejects(openStore(t, { level: await place.level() }), {
+    name: 'StartError',
+    message: /the place of a reader of the record log, .*readers!mine.* cannot be read; .*holders!mine/,
+  });
+  const again = await openStore(t, { level: await place.level(), acceptLoss: true });
+  assert.deepEqual(again.readers, []);
+  await again.close();
+  assert.equal((await openStore(t, { level: await place.level() })).losses, 0);
 });

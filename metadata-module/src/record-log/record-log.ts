@@ -14,12 +14,14 @@ import type { MonotonicClock } from '../store/monotonic-clock.js';
 import {
   DAMAGED_ITEM,
   type DamagedItem,
+  foreignKey,
   type KeyOperation,
   type LogItem,
   parseRecord,
   recordKey,
   RECORD_LOG,
   recordValue,
+  seqIn,
   seqOf,
 } from './record.js';
 
@@ -50,11 +52,17 @@ export interface RecordRead {
   readonly log: ItemIterator<LogItem | DamagedItem>;
 }
 
+/** Keys that are none of a record's: a log with more of them is no log. */
+const MAX_FOREIGN = 1000;
+
 export class RecordLog {
+  readonly #foreign = new Set<string>();
   readonly #store: OpenLevel;
   readonly #clock: MonotonicClock;
   #first = 1;
   #last = 0;
+  /** Numbers up to it are not given again, whatever the store holds. */
+  #given = 0;
 
   private constructor(store: OpenLevel, clock: MonotonicClock) {
     this.#store = store;
@@ -78,6 +86,18 @@ export class RecordLog {
     return this.#last;
   }
 
+  /** Keys of the log that are none of a record's, as far as they were met with. */
+  get foreignKeys(): readonly string[] {
+    return [...this.#foreign];
+  }
+
+  /** The next record is numbered on from `seq` at least: those up to it were there, and are lost. Readers see a gap. */
+  numberOnFrom(seq: number): void {
+    this.#given = Math.max(this.#given, seq);
+    if (this.#first > this.#last) this.#first = Math.max(this.#first, this.#given + 1);
+    this.#last = Math.max(this.#last, this.#given);
+  }
+
   /**
    * Reads from the store which records there are, after a start or a batch whose outcome is not known.
    * @throws LevelError LEVEL_CORRUPT when the store holds less than was committed before.
@@ -85,13 +105,13 @@ export class RecordLog {
   async recover(): Promise<void> {
     const newest = await this.#edge({ reverse: true });
     const oldest = await this.#edge({});
-    const last = newest ? seqOf(newest.key) : 0;
+    const last = Math.max(newest ? seqOf(newest.key) : 0, this.#given);
     if (last < this.#last) {
       const lost = `records ${last + 1} to ${this.#last} of the log, which were acknowledged, are not in the store any more`;
       throw new LevelError(LEVEL_ERRORS.corrupt, lost);
     }
     this.#last = last;
-    this.#first = oldest ? seqOf(oldest.key) : 1;
+    this.#first = oldest ? seqOf(oldest.key) : last + 1;
     for await (const { item } of this.backwards(last, () => undefined)) {
       if (this.#clock.passed(Date.parse(item.timestamp))) return;
     }
@@ -142,17 +162,17 @@ export class RecordLog {
       lte: Buffer.from(recordKey(upTo)),
       ...(limit !== Infinity && { limit }),
     });
-    const first = await entries.next();
-    if (first.done) return NOTHING;
-    try {
-      const start = seqOf(first.value.key);
-      return {
-        info: { start, end: Math.min(upTo, start + limit - 1) },
-        log: new LogItems(first.value, entries, onDamaged),
-      };
-    } catch (err) {
-      await entries.return();
-      throw err;
+    for (;;) {
+      const first = await entries.next();
+      if (first.done) return NOTHING;
+      const start = seqIn(first.value.key);
+      if (start === undefined) onDamaged(new LevelError(LEVEL_ERRORS.corrupt, foreignKey(first.value.key)));
+      else {
+        return {
+          info: { start, end: Math.min(upTo, start + limit - 1) },
+          log: new LogItems(first.value, entries, onDamaged),
+        };
+      }
     }
   }
 
@@ -163,22 +183,34 @@ export class RecordLog {
   ): AsyncGenerator<{ readonly seq: number; readonly item: LogItem }, void, undefined> {
     const range = { gte: Buffer.from(recordKey(0)), lte: Buffer.from(recordKey(upTo)), reverse: true };
     for await (const { key, value } of this.#store.entries(range)) {
-      let record: { readonly seq: number; readonly item: LogItem };
+      const seq = seqIn(key);
+      if (seq === undefined) {
+        this.#noteForeign(key);
+        continue;
+      }
+      let item: LogItem;
       try {
-        record = { seq: seqOf(key), item: parseRecord(key, value) };
+        item = parseRecord(key, value);
       } catch (err) {
         onDamaged(err);
         continue;
       }
-      yield record;
+      yield { seq, item };
     }
   }
 
+  /** The first record of a range. */
   async #edge(range: KeyRange): Promise<TextEntry | undefined> {
-    for await (const entry of this.#store.entries(RECORD_LOG.rangeOf({ ...range, limit: 1 }))) {
-      return entry;
+    for await (const entry of this.#store.entries(RECORD_LOG.rangeOf(range))) {
+      if (seqIn(entry.key) !== undefined) return entry;
+      this.#noteForeign(entry.key);
     }
     return undefined;
+  }
+
+  #noteForeign(key: string): void {
+    if (this.#foreign.size >= MAX_FOREIGN) throw new LevelError(LEVEL_ERRORS.corrupt, foreignKey(key));
+    this.#foreign.add(key);
   }
 }
 
@@ -206,23 +238,31 @@ class LogItems implements ItemIterator<LogItem | DamagedItem> {
   }
 
   async next(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {
-    if (this.#held === undefined) {
+    for (;;) {
+      const value = this.atHand();
+      if (value !== undefined) return { done: false, value };
+      if (this.#held !== undefined) return this.return();
       const step = await this.#entries.next();
       if (step.done) return this.return();
       this.#held = step.value;
     }
-    const value = this.atHand();
-    return value === undefined ? this.return() : { done: false, value };
   }
 
   /** `undefined` also where the items end before a number that is missing. */
   atHand(): LogItem | DamagedItem | undefined {
-    this.#held ??= this.#entries.atHand();
-    if (this.#held === undefined || seqOf(this.#held.key) !== this.#next) return undefined;
-    const entry = this.#held;
-    this.#held = undefined;
-    this.#next += 1;
-    return this.#parse(entry);
+    for (;;) {
+      const entry = (this.#held ??= this.#entries.atHand());
+      if (entry === undefined) return undefined;
+      const seq = seqIn(entry.key);
+      if (seq !== undefined && seq !== this.#next) return undefined;
+      this.#held = undefined;
+      if (seq === undefined) {
+        this.#onDamaged(new LevelError(LEVEL_ERRORS.corrupt, foreignKey(entry.key)));
+        continue;
+      }
+      this.#next += 1;
+      return this.#parse(entry);
+    }
   }
 
   async return(): Promise<IteratorResult<LogItem | DamagedItem, undefined>> {

@@ -46,13 +46,22 @@ export function recordKey(seq: number): string {
   return RECORD_LOG.keyOf(String(seq).padStart(DIGITS, '0'));
 }
 
+/** The number of the record under a key of the log; `undefined` when the key is none of a record's. */
+export function seqIn(storeKey: string): number | undefined {
+  const digits = RECORD_LOG.nameOf(storeKey);
+  return /^\d{16}$/.test(digits) ? Number(digits) : undefined;
+}
+
 /** @throws LevelError LEVEL_CORRUPT when the key is not one of a record. */
 export function seqOf(storeKey: string): number {
-  const digits = RECORD_LOG.nameOf(storeKey);
-  if (!/^\d{16}$/.test(digits)) {
-    throw new LevelError(LEVEL_ERRORS.corrupt, `the record log holds the key ${JSON.stringify(storeKey)}`);
-  }
-  return Number(digits);
+  const seq = seqIn(storeKey);
+  if (seq === undefined) throw new LevelError(LEVEL_ERRORS.corrupt, foreignKey(storeKey));
+  return seq;
+}
+
+/** What is said of a key of the log that is none of a record's: a damaged one, in all that was seen. */
+export function foreignKey(storeKey: string): string {
+  return `the record log holds the key ${JSON.stringify(storeKey)}, which is none of a record`;
 }
 
 export function recordValue(

@@ -76,7 +76,8 @@ const FIRST_STEP: Readonly<Record<string, (store: MetadataStore) => Promise<unkn
   'the registered readers of the log': async ({ store, recordLog }) => {
     const log = silentLogger();
     const recovery = new Recovery({ store, recordLog, log });
-    return LogReaders.open(store, new CommitQueue({ store, recordLog, recovery, log, observers: [] }));
+    const commits = new CommitQueue({ store, recordLog, recovery, log, observers: [] });
+    return LogReaders.open(store, commits, () => undefined);
   },
   'a read of the record log': ({ recordLog }) => recordLog.read({}),
 };
