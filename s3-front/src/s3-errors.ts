@@ -31,6 +31,7 @@ export const S3_ERRORS = {
   InvalidAccessKeyId: entry(403, 'This access key is not known here'),
   InvalidArgument: entry(400, 'An argument is not valid'),
   InvalidBucketName: entry(400, 'This is not a valid bucket name'),
+  InvalidBucketOwnerAWSAccountID: entry(400, 'The expected owner of the bucket is not the id of an account'),
   InvalidDigest: entry(400, 'The digest that was sent is not a digest of the announced kind'),
   InvalidLocationConstraint: entry(400, 'This location constraint is not known here'),
   InvalidPart: entry(400, 'A part was not found, or its entity tag does not match'),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import test from 'node:test';
+import { ACCOUNT } from '../account.js';
 import { refused } from '../testing/expect-error.js';
 import { send, sendSigned } from '../testing/raw-request.js';
 import { startStack } from '../testing/s3-stack.js';
@@ -38,12 +39,53 @@ test('buckets and objects without settings', async t => {
     assert.deepEqual(OwnershipControls?.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }]);
   });
 
+  await t.test('deleting what is not configured succeeds', async () => {
+    for (const deletion of ['cors', 'encryption', 'lifecycle', 'policy', 'replication', 'website'] as const) {
+      const answer = await sendSigned(url, {
+        method: 'DELETE',
+        path: `/${Bucket}`,
+        query: { [deletion]: '' },
+      });
+      assert.equal(answer.status, 204, `${deletion}: ${answer.body}`);
+    }
+    await s3.deletePublicAccessBlock({ Bucket });
+    await s3.deleteBucketTagging({ Bucket });
+    await refused(s3.deleteBucketPolicy({ Bucket: 'none' }), 'NoSuchBucket', 404);
+  });
+
+  await t.test('a bucket is compared with whose the client takes it for', async () => {
+    const own = ACCOUNT.accountId;
+    const ask = (ExpectedBucketOwner: string) => s3.getBucketVersioning({ Bucket, ExpectedBucketOwner });
+    await ask(own);
+    await refused(ask('000000000000'), 'AccessDenied', 403);
+    for (const odd of ['', '1', 'me', `${own}0`])
+      await refused(ask(odd), 'InvalidBucketOwnerAWSAccountID', 400);
+    const upload = await s3.createMultipartUpload({ Bucket, Key: 'copy' });
+    const CopySource = `${Bucket}/${Key}`;
+    for (const copy of [
+      (more: object) => s3.copyObject({ Bucket, Key: 'copy', CopySource, ...more }),
+      (more: object) => s3.copyObject({ Bucket, Key, CopySource, MetadataDirective: 'REPLACE', ...more }),
+      (more: object) =>
+        s3.uploadPartCopy({ ...upload, Bucket, Key: 'copy', PartNumber: 1, CopySource, ...more } as never),
+    ]) {
+      const from = (ExpectedSourceBucketOwner: string) => copy({ ExpectedSourceBucketOwner });
+      await refused(from('000000000000'), 'AccessDenied', 403);
+      await refused(from('me'), 'InvalidBucketOwnerAWSAccountID', 400);
+      await from(own);
+      // Each is about its own bucket.
+      await refused(copy({ ExpectedBucketOwner: '000000000000' }), 'AccessDenied', 403);
+    }
+    await s3.abortMultipartUpload({ Bucket, Key: 'copy', UploadId: upload.UploadId });
+    await s3.deleteObject({ Bucket, Key: 'copy' });
+  });
+
   await t.test('what is not offered says so', async () => {
     const Policy = '{"Version":"2012-10-17","Statement":[]}';
     await refused(s3.putBucketPolicy({ Bucket, Policy }), 'NotImplemented', 501);
-    await refused(s3.deleteBucketLifecycle({ Bucket }), 'NotImplemented', 501);
     await refused(s3.listBucketInventoryConfigurations({ Bucket }), 'NotImplemented', 501);
     await refused(s3.putObjectAcl({ Bucket, Key, ACL: 'public-read' }), 'NotImplemented', 501);
+    for (const ACL of ['public', ''] as never[])
+      await refused(s3.putObjectAcl({ Bucket, Key, ACL }), 'InvalidArgument', 400);
     await refused(s3.restoreObject({ Bucket, Key }), 'NotImplemented', 501);
   });
 
@@ -52,6 +94,7 @@ test('buckets and objects without settings', async t => {
     assert.ok(bucket);
     await metadata.putBucket({ ...bucket, bucketPolicy: { Version: '2012-10-17', Statement: [] } }, 'test');
     await refused(s3.getBucketPolicy({ Bucket }), 'NotImplemented', 501);
+    await refused(s3.deleteBucketPolicy({ Bucket }), 'NotImplemented', 501);
     await metadata.putBucket(bucket, 'test');
     await refused(s3.getBucketPolicy({ Bucket }), 'NoSuchBucketPolicy', 404);
   });

@@ -103,7 +103,7 @@ test('hostile requests', async t => {
         { method: 'GET', path: `/${Bucket}`, query: { versions: '', 'version-id-marker': 'null' } },
         'InvalidArgument',
       ],
-      [{ method: 'DELETE', path: `/${Bucket}`, query: { lifecycle: '' } }, 'NotImplemented'],
+      [{ method: 'DELETE', path: `/${Bucket}`, query: { inventory: '' } }, 'NotImplemented'],
       [{ method: 'PUT', path: `/${Bucket}`, query: { versioning: '' } }, 'MalformedXML'],
       [{ method: 'PUT', path: `/${Bucket}`, query: { acl: '' } }, 'NotImplemented'],
       [{ method: 'GET', path: `/${Bucket}`, query: { 'list-type': '2', acl: '' } }, 'NotImplemented'],

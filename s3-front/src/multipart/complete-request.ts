@@ -4,7 +4,7 @@ import { CHECKSUM_ELEMENTS } from '../operations/checksum-elements.js';
 import { S3Error } from '../s3-errors.js';
 import { childrenOf, parseXml, textOf } from '../xml.js';
 import { MAX_PARTS } from './upload-request.js';
-import type { NumberedPart } from './upload-values.js';
+import type { NumberedPart, Upload } from './upload-values.js';
 
 /** The smallest part that may stand before another. */
 const MIN_PART_BYTES = 5 * 1024 * 1024;
@@ -76,6 +76,30 @@ export function chooseParts(
     throw new S3Error('EntityTooLarge', `An object must not be larger than ${MAX_OBJECT_BYTES} bytes`);
   }
   return chosen;
+}
+
+/**
+ * A checksum over those of the parts is of what the client says that these are.
+ * @throws S3Error InvalidRequest for a part without its own
+ */
+export function refuseWithoutChecksums(
+  requested: readonly RequestedPart[],
+  { checksumAlgorithm, checksumType }: Pick<Upload, 'checksumAlgorithm' | 'checksumType'>,
+  stored: readonly NumberedPart[],
+): void {
+  if (checksumAlgorithm === undefined || checksumType === 'FULL_OBJECT') return;
+  const lacking = requested.find(
+    ({ checksums }, at) =>
+      // One that was sent through CloudServer has none that a client could have been told.
+      stored[at]?.part.checksum?.name === checksumAlgorithm &&
+      !checksums.some(([name]) => name === checksumAlgorithm),
+  );
+  if (lacking === undefined) return;
+  throw new S3Error(
+    'InvalidRequest',
+    `The upload was created using a ${checksumAlgorithm} checksum. The complete request must include the checksum ` +
+      `for each part. It was missing for part ${lacking.number} in the request.`,
+  );
 }
 
 export function sizeOfParts(parts: readonly NumberedPart[]): number {

@@ -27,7 +27,13 @@ import {
 import { S3Error } from '../s3-errors.js';
 import { encodeVersionId } from '../version-id.js';
 import { buildXml } from '../xml.js';
-import { chooseParts, parseComplete, type RequestedPart, sizeOfParts } from './complete-request.js';
+import {
+  chooseParts,
+  parseComplete,
+  refuseWithoutChecksums,
+  type RequestedPart,
+  sizeOfParts,
+} from './complete-request.js';
 import { multipartEtag, objectChecksum } from './object-checksum.js';
 import { findCompleted, removeUpload, versionsMadeFrom } from './upload-data.js';
 import { uploadName } from './upload-request.js';
@@ -85,6 +91,7 @@ async function complete(
   const stored = new Map<number, NumberedPart>();
   for await (const part of store.parts(name)) stored.set(part.number, part);
   const parts = chooseParts(requested, stored);
+  refuseWithoutChecksums(requested, upload, parts);
   const checksum = await checksumOf(request, upload, parts);
   // An object that was made from it may have been deleted since, and its data with it.
   if (upload.completeInProgress === true) await refuseLostData(front, request, parts);

@@ -13,7 +13,7 @@ import { checksumElements } from './checksum-elements.js';
 import { buildXml } from '../xml.js';
 import { checkCopySourceConditions, checkWriteConditions, etagOf } from './conditions.js';
 import { creationTimeOf, existing } from './current-object.js';
-import { findWritableBucket } from './find-bucket.js';
+import { findWritableBucket, usable } from './find-bucket.js';
 import { readContentHeaders, refuseUnkeptPromises } from './object-headers.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 import { copyData } from './copy-data.js';
@@ -45,6 +45,7 @@ export const copyObject: Operation = async (front, request) => {
   request.message.socket.setTimeout(0);
   const ontoItself =
     source.bucket === request.bucket && source.key === request.key && source.versionId === undefined;
+  if (ontoItself) usable(bucket, request, 'source');
   if (ontoItself && replacements.content === undefined && replacements.tags === undefined) {
     throw new S3Error(
       'InvalidRequest',

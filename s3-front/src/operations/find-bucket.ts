@@ -14,17 +14,32 @@ export async function findBucket(
 
 /**
  * What was found under the name of a bucket, when it is there for who asks.
- * @throws S3Error NoSuchBucket, AccessDenied
+ * @param role the bucket is the source of a copy, or what the request is about
+ * @throws S3Error NoSuchBucket, AccessDenied, InvalidBucketOwnerAWSAccountID
  */
-export function usable(bucket: BucketAttributes | undefined, request: S3Request): BucketAttributes {
+export function usable(
+  bucket: BucketAttributes | undefined,
+  request: S3Request,
+  role: keyof typeof EXPECTED_OWNER = 'target',
+): BucketAttributes {
+  const header = EXPECTED_OWNER[role];
+  const expectedOwner = request.headers[header];
+  if (expectedOwner !== undefined && !/^\d{12}$/.test(String(expectedOwner))) {
+    throw new S3Error('InvalidBucketOwnerAWSAccountID', `${header} must be the twelve digits of an account`);
+  }
   if (!bucket || bucket.transient || bucket.deleted) throw new S3Error('NoSuchBucket');
   if (bucket.owner !== request.account.canonicalId) throw new S3Error('AccessDenied');
-  const expectedOwner = request.headers['x-amz-expected-bucket-owner'];
   if (expectedOwner !== undefined && expectedOwner !== request.account.accountId) {
-    throw new S3Error('AccessDenied', 'The bucket does not belong to x-amz-expected-bucket-owner');
+    throw new S3Error('AccessDenied', `The bucket does not belong to ${header}`);
   }
   return bucket;
 }
+
+/** Headers in which a client says whose it takes a bucket for. */
+const EXPECTED_OWNER = {
+  target: 'x-amz-expected-bucket-owner',
+  source: 'x-amz-source-expected-bucket-owner',
+} as const;
 
 /**
  * For changes of objects: refuses a bucket with promises that this endpoint could not keep.

@@ -29,7 +29,7 @@ export function objectNamed({ bucket, key, query }: S3Request): ObjectName {
 
 /**
  * The version of an object that is named.
- * @throws S3Error NoSuchBucket, AccessDenied, NoSuchKey, NoSuchVersion; for a delete marker that is named MethodNotAllowed,
+ * @throws S3Error NoSuchBucket, AccessDenied, InvalidBucketOwnerAWSAccountID, NoSuchKey, NoSuchVersion; for a delete marker that is named MethodNotAllowed,
  *   or InvalidRequest where it is the source of a copy
  */
 export async function findObject(
@@ -45,7 +45,7 @@ export async function findObject(
     options,
     request.reqUids,
   );
-  const bucket = usable(attributes, request);
+  const bucket = usable(attributes, request, name.isSource ? 'source' : 'target');
   const found =
     versionId === undefined
       ? current

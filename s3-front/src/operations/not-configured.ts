@@ -9,6 +9,8 @@ import type { Route } from './operations.js';
 
 interface NotConfigured {
   readonly name: string;
+  /** The operation that deletes it, in vain. */
+  readonly deletion?: string;
   readonly subResource: string;
   /** The attribute of the bucket that holds what CloudServer has configured. */
   readonly attribute?: string;
@@ -22,15 +24,23 @@ const ROWS: readonly NotConfigured[] = [
     subResource: 'accelerate',
     answer: ['AccelerateConfiguration', {}],
   },
-  { name: 'GetBucketCors', subResource: 'cors', attribute: 'cors', answer: 'NoSuchCORSConfiguration' },
+  {
+    name: 'GetBucketCors',
+    deletion: 'DeleteBucketCors',
+    subResource: 'cors',
+    attribute: 'cors',
+    answer: 'NoSuchCORSConfiguration',
+  },
   {
     name: 'GetBucketEncryption',
+    deletion: 'DeleteBucketEncryption',
     subResource: 'encryption',
     attribute: 'serverSideEncryption',
     answer: 'ServerSideEncryptionConfigurationNotFoundError',
   },
   {
     name: 'GetBucketLifecycleConfiguration',
+    deletion: 'DeleteBucketLifecycle',
     subResource: 'lifecycle',
     attribute: 'lifecycleConfiguration',
     answer: 'NoSuchLifecycleConfiguration',
@@ -47,7 +57,13 @@ const ROWS: readonly NotConfigured[] = [
     subResource: 'ownershipControls',
     answer: ['OwnershipControls', { Rule: { ObjectOwnership: 'BucketOwnerEnforced' } }],
   },
-  { name: 'GetBucketPolicy', subResource: 'policy', attribute: 'bucketPolicy', answer: 'NoSuchBucketPolicy' },
+  {
+    name: 'GetBucketPolicy',
+    deletion: 'DeleteBucketPolicy',
+    subResource: 'policy',
+    attribute: 'bucketPolicy',
+    answer: 'NoSuchBucketPolicy',
+  },
   {
     name: 'GetBucketPolicyStatus',
     subResource: 'policyStatus',
@@ -56,6 +72,7 @@ const ROWS: readonly NotConfigured[] = [
   },
   {
     name: 'GetBucketReplication',
+    deletion: 'DeleteBucketReplication',
     subResource: 'replication',
     attribute: 'replicationConfiguration',
     answer: 'ReplicationConfigurationNotFoundError',
@@ -67,6 +84,7 @@ const ROWS: readonly NotConfigured[] = [
   },
   {
     name: 'GetBucketWebsite',
+    deletion: 'DeleteBucketWebsite',
     subResource: 'website',
     attribute: 'websiteConfiguration',
     answer: 'NoSuchWebsiteConfiguration',
@@ -79,6 +97,7 @@ const ROWS: readonly NotConfigured[] = [
   },
   {
     name: 'GetPublicAccessBlock',
+    deletion: 'DeletePublicAccessBlock',
     subResource: 'publicAccessBlock',
     answer: 'NoSuchPublicAccessBlockConfiguration',
   },
@@ -92,13 +111,12 @@ const withoutObjectLock: Operation = async (front, request) => {
 
 /** The routes of all rows. */
 export const NOT_CONFIGURED: readonly Route[] = [
-  ...ROWS.map((row): Route => ({
-    name: row.name,
-    method: 'GET',
-    level: 'bucket',
-    with: [row.subResource],
-    run: answerOf(row),
-  })),
+  ...ROWS.flatMap((row): Route[] => {
+    const route = { level: 'bucket', with: [row.subResource] } as const;
+    const read: Route = { ...route, name: row.name, method: 'GET', run: answerOf(row) };
+    if (row.deletion === undefined) return [read];
+    return [read, { ...route, name: row.deletion, method: 'DELETE', run: deletionOf(row) }];
+  }),
   ...(['legal-hold', 'retention'] as const).map((subResource): Route => ({
     name: subResource === 'retention' ? 'GetObjectRetention' : 'GetObjectLegalHold',
     method: 'GET',
@@ -117,6 +135,14 @@ function answerOf({ attribute, answer, subResource }: NotConfigured): Operation 
   };
 }
 
+/** As in S3, deleting what is not there succeeds. */
+function deletionOf({ attribute, subResource }: NotConfigured): Operation {
+  return async (front, request) => {
+    refuseConfigured(await findBucket(front, request), attribute, subResource);
+    return { status: 204 };
+  };
+}
+
 /** What CloudServer has configured is not known here, and must not be said to be absent. */
 function refuseConfigured(
   bucket: BucketAttributes,
@@ -126,6 +152,6 @@ function refuseConfigured(
   if (attribute === undefined || bucket[attribute] === undefined || bucket[attribute] === null) return;
   throw new S3Error(
     'NotImplemented',
-    `The bucket has a configuration of ${subResource}: ask CloudServer for it`,
+    `The bucket has a configuration of ${subResource}: only CloudServer can read or delete it`,
   );
 }

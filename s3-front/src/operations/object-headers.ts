@@ -29,14 +29,25 @@ const REFUSED = [
 
 /** Where the owner of the bucket and that of the object are one, they mean the same. */
 const KEPT_ACLS = ['private', 'bucket-owner-full-control'];
+const OTHER_ACLS = [
+  'authenticated-read',
+  'aws-exec-read',
+  'bucket-owner-read',
+  'log-delivery-write',
+  'public-read',
+  'public-read-write',
+];
 
-/** @throws S3Error NotImplemented, InvalidStorageClass */
+/** @throws S3Error NotImplemented, InvalidArgument, InvalidStorageClass */
 export function refuseUnkeptPromises(headers: IncomingHttpHeaders): void {
   const refused = Object.keys(headers).find(name => REFUSED.some(pattern => pattern.test(name)));
   if (refused !== undefined) {
     throw new S3Error('NotImplemented', `This endpoint does not offer ${refused}; CloudServer may`);
   }
-  if (!KEPT_ACLS.includes(String(headers['x-amz-acl'] ?? 'private'))) {
+  const acl = String(headers['x-amz-acl'] ?? 'private');
+  if (![...KEPT_ACLS, ...OTHER_ACLS].includes(acl))
+    throw new S3Error('InvalidArgument', 'x-amz-acl is none of the canned access control lists');
+  if (!KEPT_ACLS.includes(acl)) {
     throw new S3Error(
       'NotImplemented',
       `All is for the owner alone here, so x-amz-acl must be ${KEPT_ACLS.join(' or ')}`,
