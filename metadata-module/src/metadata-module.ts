@@ -77,7 +77,8 @@ export async function startMetadataModule(
   });
   stopping?.addEventListener('abort', () => level.abortOpen?.());
   const uuidFolder = plugin.uuidInFolder ? folder : undefined;
-  const parts = { level, settings, folder, uuidFolder, metrics, log };
+  const noteFolder = plugin.keepsFiles ? folder : undefined;
+  const parts = { level, settings, folder, uuidFolder, noteFolder, metrics, log };
   const refusals = new Refusals(log, metrics.refusedConnections);
   const onFailed = (err: unknown): void => fail?.(messageOf(err));
   try {

@@ -28,6 +28,8 @@ export interface MetadataStoreOptions {
   readonly log: Logger;
   /** The folder that keeps the deployment's id; without it the store does. */
   readonly uuidFolder?: string | undefined;
+  /** The folder with a note of what was acknowledged, of a store that keeps its files there; the others look after their own. */
+  readonly noteFolder?: string | undefined;
   /** Start although the store has lost what it acknowledged. */
   readonly acceptLoss?: boolean;
   /** Newest records that the log keeps. */
@@ -123,7 +125,7 @@ export class MetadataStore {
         recordLog,
         commits,
         uuid,
-        uuidFolder,
+        noteFolder: options.noteFolder,
         damagedReaders,
         accepted: options.acceptLoss === true,
         log,

@@ -16,6 +16,7 @@ export interface ServingOptions {
   readonly folder: string;
   /** See `MetadataStoreOptions`. */
   readonly uuidFolder: string | undefined;
+  readonly noteFolder: string | undefined;
   readonly metrics: MetadataMetrics;
   readonly log: Logger;
   /** Gives the server its connections. */
@@ -64,11 +65,12 @@ export class Serving {
 
   /** Opens the store, then serves it. Rejects with the LevelDOWN's own error, or StartError for a port. */
   static async start(options: ServingOptions): Promise<Serving> {
-    const { level, settings, folder, uuidFolder, metrics, log, openPorts, onLost } = options;
+    const { level, settings, folder, uuidFolder, noteFolder, metrics, log, openPorts, onLost } = options;
     const store = await MetadataStore.open({
       level,
       log,
       uuidFolder,
+      noteFolder,
       acceptLoss: settings.METADATA_ACCEPT_LOSS,
       maxRecords: settings.RECORD_LOG_MAX_RECORDS,
       cacheBytes: settings.METADATA_CACHE_BYTES,

@@ -13,8 +13,8 @@ export interface CheckLossesOptions {
   readonly recordLog: RecordLog;
   readonly commits: CommitQueue;
   readonly uuid: string;
-  /** The folder with the note of what was acknowledged. */
-  readonly uuidFolder?: string | undefined;
+  /** See `MetadataStoreOptions`. */
+  readonly noteFolder?: string | undefined;
   /** Keys of readers of the log whose values cannot be read. */
   readonly damagedReaders: readonly string[];
   readonly accepted: boolean;
@@ -24,7 +24,6 @@ export interface CheckLossesOptions {
 export interface CheckedLosses {
   /** How many were accepted. */
   readonly losses: number;
-  /** Kept by stores beside whose folder it can be; the others look after their own. */
   readonly note: NewestRecord | undefined;
 }
 
@@ -34,8 +33,8 @@ export interface CheckedLosses {
  * @throws StartError that names what is lost, unless that is accepted.
  */
 export async function checkLosses(options: CheckLossesOptions): Promise<CheckedLosses> {
-  const { store, recordLog, commits, uuid, uuidFolder, damagedReaders, accepted, log } = options;
-  const known = uuidFolder === undefined ? undefined : await readAcknowledged(uuidFolder, uuid, log);
+  const { store, recordLog, commits, uuid, noteFolder, damagedReaders, accepted, log } = options;
+  const known = noteFolder === undefined ? undefined : await readAcknowledged(noteFolder, uuid, log);
   const missing = await findMissing(store, recordLog, known);
   const { foreignKeys } = recordLog;
   const losses = [
@@ -52,9 +51,9 @@ export async function checkLosses(options: CheckLossesOptions): Promise<CheckedL
   else if (known !== undefined) recordLog.numberOnFrom(known.acknowledged);
   const unreadable = [...foreignKeys, ...damagedReaders];
   if (unreadable.length > 0) await commits.commitUnlogged(unreadable.map(key => ({ type: 'del', key })));
-  if (uuidFolder === undefined) return { losses: losses.length, note: undefined };
+  if (noteFolder === undefined) return { losses: losses.length, note: undefined };
   const from = known === undefined || losses.length > 0 ? recordLog.last : known.from;
   const newest = (): number => recordLog.last;
-  const note = await NewestRecord.open({ folder: uuidFolder, uuid, from, newest, log });
+  const note = await NewestRecord.open({ folder: noteFolder, uuid, from, newest, log });
   return { losses: losses.length, note };
 }

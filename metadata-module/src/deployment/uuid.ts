@@ -37,7 +37,10 @@ export async function readUuidFile(folder: string): Promise<string | undefined> 
     if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw err;
   }
-  if (text === '') throw new StartError(`METADATA_PATH: ${file} is empty: expected the deployment's id`);
+  if (text === '')
+    throw new StartError(
+      `METADATA_PATH: ${file} is empty: expected the deployment's id, which the first line of each backup tells`,
+    );
   return text;
 }
 

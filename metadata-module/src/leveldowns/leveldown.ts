@@ -27,7 +27,7 @@ export const leveldownPlugin = {
     // The id is written after the database: alone it is the rest of a store whose disk is not mounted, or was lost.
     if (uuid !== undefined && !(await exists(location))) {
       throw new StartError(
-        `METADATA_PATH: ${folder} holds the id of a deployment but not its database ${FOLDER}: bring that back, or remove the file uuid to start empty`,
+        `METADATA_PATH: ${folder} holds the id of a deployment but not its database ${FOLDER}: ${BRING_BACK}, or remove the file uuid to start empty`,
       );
     }
     return leveldown(location);

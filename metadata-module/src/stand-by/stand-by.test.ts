@@ -29,7 +29,17 @@ test('a store that is lost after it was opened and before it is served is stood 
     address: `127.0.0.1:${doors.ports['METADATA_PORT']}`,
     doors,
     log,
-    serve: term => Serving.start({ level, settings, folder, uuidFolder: undefined, metrics, log, ...term }),
+    serve: term =>
+      Serving.start({
+        level,
+        settings,
+        folder,
+        uuidFolder: undefined,
+        noteFolder: undefined,
+        metrics,
+        log,
+        ...term,
+      }),
     onFailed: err => assert.fail(String(err)),
   });
   t.after(() => standBy.close(4000));
