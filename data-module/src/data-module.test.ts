@@ -51,6 +51,17 @@ test('a start that cannot succeed is one line that names the setting, and exit c
       /DATA_BACKEND: "no-such-store" .* one of disk/,
     ],
     [
+      'settings of other stores',
+      {
+        ...good,
+        DATA_BACKEND: 'packed',
+        DATA_PATH: folder,
+        S3_STORE_SECRET_KEY_FILE: file,
+        MEMCACHED_HOSTS: 'x',
+      },
+      /^data-module: DATA_BACKEND=packed: set, and without effect for it: DATA_PATH: it is for disk; S3_STORE_SECRET_KEY: it is for s3: unset/,
+    ],
+    [
       'files on one node of several',
       { ...good, MODULES_ON: 'node.platform.os == linux' },
       /MODULES_ON: "node.*linux" lets .* another node, and DATA_BACKEND=disk keeps files/,

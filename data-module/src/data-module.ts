@@ -7,12 +7,13 @@ import type { Logger } from '@zenko-modules/common/logger';
 import { createRegistry, type MetricsSource, startProbeServer } from '@zenko-modules/common/probe-server';
 import type { Environment, SettingsOf } from '@zenko-modules/common/settings';
 import { shownSettings } from '@zenko-modules/common/shown-settings';
+import { refuseUnread } from '@zenko-modules/common/unread-settings';
 import { valueText } from '@zenko-modules/common/status/chart';
 import { DATA_CHARTS } from './data-status.js';
 import type { DATA_SETTINGS } from './data-settings.js';
 import { startDataService } from './data-service.js';
 import type { StorePlugin } from './stores/plugin.js';
-import { loadStore } from './stores/registry.js';
+import { loadStore, SHIPPED } from './stores/registry.js';
 import { startWorkers } from './workers/worker-pool.js';
 
 /** More workers than this by default would take memory from what else runs on a large machine. */
@@ -38,6 +39,7 @@ export async function startDataModule(
 ): Promise<Running> {
   const plugin = await loadStore(settings.DATA_BACKEND);
   if (plugin.keepsFiles === true) refuseOnAnyNode(settings.MODULES_ON, `DATA_BACKEND=${plugin.name}`);
+  refuseUnread({ setting: 'DATA_BACKEND', chosen: plugin, choices: SHIPPED }, env);
   const count = workersOf(plugin, settings.DATA_WORKERS, log);
   const serving =
     count === 1

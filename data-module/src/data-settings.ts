@@ -47,7 +47,7 @@ export const DATA_SETTINGS = {
   SCRUB_MB_PER_SECOND: setting(
     integer(0, 10_000, 'megabytes'),
     '0',
-    'blobs are read again and again in the background at this rate, and compared with what the store knows of them, of the disk store their length alone; damage is logged and counted. 0: off. Of several modules over one backend one is enough',
+    'blobs are read again and again in the background at this rate, and compared with the checksums that the store has of them; damage is logged and counted. 0: off. Of several modules over one backend one is enough',
   ),
   DATA_MEMORY_BYTES: setting(
     integer(1024 * 1024, 1024 * 1024 * 1024 * 1024, 'bytes'),

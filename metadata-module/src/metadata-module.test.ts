@@ -102,6 +102,28 @@ test('settings that are wrong stop the start, each with its name', async t => {
   await refused(t, { DATA_DIR, LISTEN_ADDRESS: '203.0.113.1' }, /LISTEN_ADDRESS 203\.0\.113\.1/);
 });
 
+test('settings without effect for the store are refused, and not what a stack sets for any', async t => {
+  const DATA_DIR = await temporaryFolder(t);
+  await refused(
+    t,
+    { DATA_DIR, MONGODB_COLLECTION: 'm', JSONDOWN_JOURNAL_BYTES: '5000' },
+    /METADATA_BACKEND=leveldown: set, and without effect for it: JSONDOWN_JOURNAL_BYTES: it is for jsondown and jsonmemcached; MONGODB_COLLECTION: it is for mongodown/,
+  );
+  await refused(
+    t,
+    { DATA_DIR, METADATA_ADVERTISE: 'here' },
+    /METADATA_ADVERTISE: set, and without effect: .*METADATA_BACKEND=leveldown.*MONGODB_IN_USE=wait/,
+  );
+  const MONGODB_URL = 'mongodb://127.0.0.1:1';
+  await refused(
+    t,
+    { DATA_DIR, METADATA_BACKEND: 'mongodown', MONGODB_URL, METADATA_ADVERTISE: 'here' },
+    /METADATA_ADVERTISE: set, and without effect: .*MONGODB_IN_USE=wait/,
+  );
+  const preset = { MONGODB_URL, MONGODB_IN_USE: 'wait', MEMCACHED_HOSTS: 'memcached' };
+  await start(t, { DATA_DIR, ...preset });
+});
+
 test('an unknown LevelDOWN is refused with the names of those that are known', async t => {
   const DATA_DIR = await temporaryFolder(t);
   await refused(

@@ -13,10 +13,11 @@ import { type Environment, readSettings } from '@zenko-modules/common/settings';
 import { shownSettings } from '@zenko-modules/common/shown-settings';
 import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
+import { isSet, refuseUnread } from '@zenko-modules/common/unread-settings';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
 import { BRING_BACK, tellOfLosses } from './deployment/losses.js';
-import { loadLevelDown } from './leveldowns/registry.js';
-import { LEVEL_ERRORS, type LevelDownPlugin } from './leveldowns/plugin.js';
+import { LEVELDOWNS, loadLevelDown } from './leveldowns/registry.js';
+import { LEVEL_ERRORS, type LevelDown, type LevelDownPlugin } from './leveldowns/plugin.js';
 import { createMetrics, type MetadataState } from './metadata-metrics.js';
 import { type MetadataSettings, planMetadataPorts } from './metadata-settings.js';
 import { METADATA_CHARTS, metadataTables } from './metadata-status.js';
@@ -42,8 +43,12 @@ export async function startMetadataModule(
   const plan = planMetadataPorts(settings);
   const plugin = await loadLevelDown(settings.METADATA_BACKEND);
   if (plugin.keepsFiles === true) refuseOnAnyNode(settings.MODULES_ON, `METADATA_BACKEND=${plugin.name}`);
+  // The stack file sets it, whichever LevelDOWN is chosen.
+  const preset = ['MONGODB_IN_USE'];
+  refuseUnread({ setting: 'METADATA_BACKEND', chosen: plugin, choices: LEVELDOWNS, preset }, env);
   const folder = await openFolder(settings);
   const level = await plugin.create({ settings: readSettings(plugin.settings, env), folder, log });
+  refuseWithoutEffect(plugin, level, env);
   const damage = (await plugin.findDamage?.(folder)) ?? [];
   tellOfLosses(damage, settings.METADATA_ACCEPT_LOSS, log);
   if (damage.length > 0 && (await plugin.salvage?.(folder)) === true)
@@ -149,6 +154,16 @@ function addressOf({ ports }: Doors, plan: PortPlan, settings: MetadataSettings)
     plain: at(plan.plain, given),
     tls: at(plan.tls, givenTls ?? (given && { ...given, port: undefined })),
   });
+}
+
+/** @throws StartError when a setting is set that this store has no use for */
+function refuseWithoutEffect({ name }: LevelDownPlugin, level: LevelDown, env: Environment): void {
+  const advertised = ['METADATA_ADVERTISE', 'METADATA_TLS_ADVERTISE'].filter(one => isSet(one, env));
+  if (advertised.length > 0 && level.waitsForOwner !== true)
+    throw new StartError(
+      `${advertised.join(', ')}: set, and without effect: no other module stands by for this store (METADATA_BACKEND=${name}). ` +
+        'It is for mongodown with MONGODB_IN_USE=wait',
+    );
 }
 
 async function openFolder({ METADATA_PATH, DATA_DIR }: MetadataSettings): Promise<string> {

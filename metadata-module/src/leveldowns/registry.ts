@@ -3,24 +3,39 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf } from '@zenko-modules/common/errors';
+import type { SettingsTable } from '@zenko-modules/common/settings';
 import { StartError } from '@zenko-modules/common/start-error';
+import { JSONDOWN_SETTINGS } from './jsondown/jsondown-settings.js';
+import { JSONMEMCACHED_SETTINGS } from './jsonmemcached/jsonmemcached-settings.js';
+import { MONGODB_SETTINGS } from './mongodown/mongodown-settings.js';
 import type { LevelDown, LevelDownPlugin } from './plugin.js';
 
 interface Shipped {
   readonly name: string;
+  /** Those of the plug-in. */
+  readonly settings: SettingsTable;
   /** Imports it only when it is chosen: drivers are large. */
   readonly load: () => Promise<LevelDownPlugin>;
 }
 
 /** Every LevelDOWN that we ship has its line here. */
 export const LEVELDOWNS: readonly Shipped[] = [
-  { name: 'leveldown', load: async () => (await import('./leveldown.js')).leveldownPlugin },
-  { name: 'jsondown', load: async () => (await import('./jsondown/plugin.js')).jsondownPlugin },
+  { name: 'leveldown', settings: {}, load: async () => (await import('./leveldown.js')).leveldownPlugin },
+  {
+    name: 'jsondown',
+    settings: JSONDOWN_SETTINGS,
+    load: async () => (await import('./jsondown/plugin.js')).jsondownPlugin,
+  },
   {
     name: 'jsonmemcached',
+    settings: JSONMEMCACHED_SETTINGS,
     load: async () => (await import('./jsonmemcached/plugin.js')).jsonmemcachedPlugin,
   },
-  { name: 'mongodown', load: async () => (await import('./mongodown/index.js')).mongodownPlugin },
+  {
+    name: 'mongodown',
+    settings: MONGODB_SETTINGS,
+    load: async () => (await import('./mongodown/index.js')).mongodownPlugin,
+  },
 ];
 
 /**

@@ -1,34 +1,9 @@
-/** METADATA_BACKEND=mongodown, and its settings. */
-import { integer, oneOf, setting, text } from '@zenko-modules/common/settings';
-import { MONGODB_CLIENT_SETTINGS } from '@zenko-modules/common/shared-settings';
+/** METADATA_BACKEND=mongodown. */
 import { StartError } from '@zenko-modules/common/start-error';
 import type { LevelDownPlugin } from '../plugin.js';
 import { urlProblem } from './connection.js';
-import { DEFAULT_LEASE_MS, MongoDown } from './mongodown.js';
-
-export const MONGODB_SETTINGS = {
-  ...MONGODB_CLIENT_SETTINGS,
-  MONGODB_COLLECTION: setting(
-    text,
-    'metadata',
-    'first part of the names of its collections; another one is another store',
-  ),
-  MONGODB_READ_PREFERENCE: setting(
-    oneOf('primary', 'primaryPreferred', 'secondary', 'secondaryPreferred', 'nearest'),
-    'primary',
-    'members that answer reads; what a member answers that lags behind is read again from the primary',
-  ),
-  MONGODB_LEASE_MS: setting(
-    integer(200, 600_000, 'milliseconds'),
-    String(DEFAULT_LEASE_MS),
-    'silence of the owner after which another module may take the store over',
-  ),
-  MONGODB_IN_USE: setting(
-    oneOf('refuse', 'wait'),
-    'refuse',
-    'what to do when another module owns the store or MongoDB is away at the start: end with a message, or stand by for it',
-  ),
-} as const;
+import { MongoDown } from './mongodown.js';
+import { MONGODB_SETTINGS } from './mongodown-settings.js';
 
 export const mongodownPlugin = {
   name: 'mongodown',

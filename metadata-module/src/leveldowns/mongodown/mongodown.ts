@@ -15,6 +15,7 @@ import { MongoIterator } from './iterator.js';
 import { encodeKey } from './key-encoding.js';
 import type { JournalOperation } from './journal-entry.js';
 import { JournaledCollection } from './journaled-collection.js';
+import { DEFAULT_LEASE_MS } from './mongodown-settings.js';
 
 export interface MongoDownOptions {
   /** Connection string; credentials and TLS as the driver takes them. */
@@ -61,8 +62,6 @@ const MANIFEST = {
   createIfMissing: true,
   errorIfExists: true,
 };
-/** With this, another process has taken over 5 s after the death of the owner: README.md, "The lease". */
-export const DEFAULT_LEASE_MS = 2500;
 /** Keys that one batch of `clear` deletes. */
 const CLEAR_PAGE = 1000;
 

@@ -10,7 +10,7 @@ import {
 } from '@zenko-modules/common/testing/mongodb-server';
 import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
-import { MONGODB_SETTINGS } from './mongodown-plugin.js';
+import { MONGODB_SETTINGS } from './mongodown-settings.js';
 import type { MongoDown } from './mongodown.js';
 import { contents, newPlace, newStore, serverUrl } from './testing/databases.js';
 import { startWireProxy } from './testing/wire-proxy.js';

@@ -20,7 +20,7 @@ export const metadataFiles = (backend: 'jsondown' | 'leveldown'): Target =>
       METADATA_PROBE_PORT: '0',
       LOG_LEVEL: 'warn',
       // So that there is a snapshot as well as a journal.
-      JSONDOWN_JOURNAL_BYTES: '8192',
+      ...(backend === 'jsondown' && { JSONDOWN_JOURNAL_BYTES: '8192' }),
     }),
     isDamaged: file => !/^(LOG|LOCK)/.test(path.basename(file)) && !/lock/i.test(file),
     runs: [
