@@ -1,9 +1,16 @@
-/** Docker's command line on both nodes of the Swarm that ../shared/swarm brings up. Every call has a deadline. */
+/** Docker's command line on both nodes of the Swarm that `UP` brings up. Every call has a deadline. */
 import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Brings up the Swarm and the registry, or what is missing of them. */
+export const UP =
+  process.env.SWARM_UP ?? fileURLToPath(new URL('../../../shared/swarm/up.sh', import.meta.url));
+export const DOWN = path.join(path.dirname(UP), 'down.sh');
 
 /** The Debian client: one elsewhere in PATH may be too new for the engine. */
 const CLIENT = '/usr/bin/docker';
-const API_VERSION = '1.41';
+const API_VERSION = process.env.DOCKER_API_VERSION ?? '1.41';
 
 export const REGISTRY = '172.30.77.1:5000';
 export const NODES = [

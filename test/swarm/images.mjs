@@ -26,12 +26,17 @@ const OURS = [
 
 export const imageName = (name, version) => `${REGISTRY}/${name}:${version}`;
 
+/** Whether the stacks run the servers of their own images: those can be pulled here. */
+export const HAS_PUBLISHED_SERVERS = process.env.SWARM_SERVERS === 'published';
+
 /** Images that take the place of what cannot be pulled here. Variables of the stack. */
 export const STAND_IN_IMAGES = {
   CLOUDSERVER_IMAGE: imageName('zenko-s3-front', '1'),
-  MONGODB_IMAGE: imageName('zenko-test-mongodb', '1'),
-  KAFKA_IMAGE: imageName('zenko-test-kafka', '1'),
-  MEMCACHED_IMAGE: imageName('zenko-test-memcached', '1'),
+  ...(!HAS_PUBLISHED_SERVERS && {
+    MONGODB_IMAGE: imageName('zenko-test-mongodb', '1'),
+    KAFKA_IMAGE: imageName('zenko-test-kafka', '1'),
+    MEMCACHED_IMAGE: imageName('zenko-test-memcached', '1'),
+  }),
 };
 
 export async function buildAndPush(transcript) {
@@ -42,6 +47,7 @@ export async function buildAndPush(transcript) {
   } finally {
     await rm(checkout, { recursive: true });
   }
+  if (HAS_PUBLISHED_SERVERS) return;
   await buildServer('mongodb', ['mongodb-standin/lib', 'mongodb-standin/classes']);
   await buildServer('kafka', ['kafka/lib']);
   await buildServer('memcached', []);

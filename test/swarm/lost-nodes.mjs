@@ -1,12 +1,10 @@
 /** Nodes that are lost as a whole, and come back. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { containersOfStack, docker, MANAGER, nodeId, run, WORKER } from './docker.mjs';
+import { containersOfStack, docker, MANAGER, nodeId, run, UP, WORKER } from './docker.mjs';
 import { S3_PORT, STACK } from './stack.mjs';
 import { until } from './waiting.mjs';
 
-const UP = fileURLToPath(new URL('../../../shared/swarm/up.sh', import.meta.url));
 const DEADLINE_MS = 10_000;
 const LINK = ['-n', 'swn2', 'link', 'set', 'sw-n2'];
 /** Of the first engine, and the mark of its being started by up.sh: no other is ended. */

@@ -1,7 +1,9 @@
 /**
  * `npm run test:swarm`: the stacks on a real two-node Swarm, as docs/swarm.md describes them.
  *
- * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up).
+ * Needs root, Debian 12 and ../shared/swarm, which it brings up and takes down again (`--keep` leaves it up). `SWARM_UP` names
+ * another script that brings one up, and `SWARM_SERVERS=published` takes the servers of the stacks' own images, as the
+ * repository's CI does.
  * `--write` puts the figures into docs/swarm.md when everything has passed; `--only full` or `--only minimal` tries
  * one stack; `--built` takes the images that an earlier run has pushed. `--cluster` tries deploy/cluster.yml instead, with
  * `--only killed`, `--only lost` or `--only updated` a part of it, and with `--write` puts its figures into docs/scaling.md.
@@ -12,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { backUpAndRestore } from './backup.mjs';
 import { cluster } from './cluster.mjs';
 import { MONGODB_URL, startMongodb } from './cluster-mongodb.mjs';
-import { MANAGER, run } from './docker.mjs';
+import { DOWN, MANAGER, run, UP } from './docker.mjs';
 import { buildAndPush, inspectImages } from './images.mjs';
 import { Bucket } from './s3.mjs';
 import * as scenarios from './scenarios.mjs';
@@ -32,7 +34,6 @@ import {
 import { Transcript } from './transcript.mjs';
 import { sleep, timed } from './waiting.mjs';
 
-const SWARM = fileURLToPath(new URL('../../../shared/swarm/', import.meta.url));
 const pageOf = name => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
 
 const { values: options } = parseArgs({
@@ -169,15 +170,18 @@ async function tryCluster(transcript) {
   }
 }
 
+/** What `--only` may name. */
+const PARTS = options.cluster ? ['killed', 'lost', 'updated'] : ['full', 'minimal'];
+
 async function main() {
-  if (process.getuid() !== 0 || !existsSync(`${SWARM}up.sh`)) {
-    throw new Error('npm run test:swarm needs root and ../shared/swarm beside the project');
+  if (options.only !== undefined && !PARTS.includes(options.only))
+    throw new Error(`--only: expected one of ${PARTS.join(', ')}`);
+  if (process.getuid() !== 0 || !existsSync(UP)) {
+    throw new Error('npm run test:swarm needs root and ../shared/swarm beside the project, or SWARM_UP');
   }
   const transcript = new Transcript();
   try {
-    await transcript.step('a Swarm of two nodes', () =>
-      run(`${SWARM}up.sh`, ['--no-test'], { deadlineMs: 580_000 }),
-    );
+    await transcript.step('a Swarm of two nodes', () => run(UP, ['--no-test'], { deadlineMs: 580_000 }));
     await removeStack();
     await removeVolumes();
     if (!options.built) await transcript.step('images', () => buildAndPush(transcript));
@@ -186,7 +190,7 @@ async function main() {
     else await tryStacks(transcript);
     await removeSecrets();
   } finally {
-    if (!options.keep) await run(`${SWARM}down.sh`, [], { deadlineMs: 300_000 });
+    if (!options.keep) await run(DOWN, [], { deadlineMs: 300_000 });
   }
   console.log(`\n${transcript.table()}\n`);
   if (options.write) await transcript.writeTo(pageOf(options.cluster ? 'scaling.md' : 'swarm.md'));

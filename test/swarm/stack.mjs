@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { containersOf, docker, NODES, REGISTRY, run } from './docker.mjs';
-import { imageName, STAND_IN_IMAGES } from './images.mjs';
+import { HAS_PUBLISHED_SERVERS, imageName, STAND_IN_IMAGES } from './images.mjs';
 import { sleep, until } from './waiting.mjs';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
@@ -32,8 +32,10 @@ const MONGODB_URL = 'zenko_mongodb_url';
 
 export const serviceName = service => `${STACK}_${service}`;
 
-/** The stand-in is no replica set; for MongoDB the URL ends with ?replicaSet=rs0. */
-export async function createSecrets(mongodbUrl = 'mongodb://mongodb:27017/zenko') {
+/** The stand-in is no replica set. */
+const OWN_MONGODB_URL = `mongodb://mongodb:27017/zenko${HAS_PUBLISHED_SERVERS ? '?replicaSet=rs0' : ''}`;
+
+export async function createSecrets(mongodbUrl = OWN_MONGODB_URL) {
   await removeSecrets();
   const folder = await mkdtemp(path.join(os.tmpdir(), 'swarm-accounts-'));
   try {
