@@ -18,10 +18,12 @@ retry() {
 }
 start_worker() {
   mkdir -p /run/swn2
-  # Docker gives a container without a network no name server.
+  # Docker gives a container without a network no name server, and the machine's own may be an address of its loopback.
+  local names=/run/systemd/resolve/resolv.conf
+  [ -e "$names" ] || names=/etc/resolv.conf
   docker run --detach --privileged --name swn2 --hostname worker --network none \
-    --volume /run/swn2:/run/swn2 --volume "$certificates:$certificates:ro" \
-    --volume "$(readlink --canonicalize /run/systemd/resolve/resolv.conf):/etc/resolv.conf:ro" \
+    --volume /run/swn2:/run/swn2 --volume "$names:/etc/resolv.conf:ro" \
+    --mount "type=bind,source=$certificates,target=$certificates,readonly" \
     "${DIND_IMAGE:-docker:28-dind}" \
     dockerd --host unix:///run/swn2/docker.sock --bip 172.30.79.1/24 --default-address-pool base=172.30.96.0/19,size=24
   ip netns attach swn2 "$(docker inspect --format '{{.State.Pid}}' swn2)"
@@ -39,7 +41,8 @@ start_worker() {
   iptables --wait --table nat --append POSTROUTING --source "$worker/32" ! --out-interface sw-host --jump MASQUERADE
 }
 start_registry() {
-  docker run --detach --name swarm-registry --network host --volume "$certificates:/certificates:ro" \
+  docker run --detach --name swarm-registry --network host \
+    --mount "type=bind,source=$certificates,target=/certificates,readonly" \
     --env "REGISTRY_HTTP_ADDR=$registry" \
     --env REGISTRY_HTTP_TLS_CERTIFICATE=/certificates/ca.crt --env REGISTRY_HTTP_TLS_KEY=/certificates/registry.pem \
     "${REGISTRY_IMAGE:-registry:2}"
