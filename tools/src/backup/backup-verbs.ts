@@ -46,7 +46,7 @@ async function backupOf(
 ): Promise<ExitCode> {
   const client = await MetadataClient.connect({ ...metadata, signal });
   try {
-    let [gaps, lastMissing] = [0, 0];
+    let [gaps, lastMissing, strays] = [0, 0, 0];
     const onMissing = ({ from, to }: MissingRecords): void => {
       gaps += to - from + 1;
       lastMissing = to;
@@ -60,14 +60,19 @@ async function backupOf(
         lastMissing: () => lastMissing,
         file,
         onLine: () => progress.add(),
+        onStray: () => (strays += 1),
       });
       output.endProgress();
-      const missing = gaps === 0 ? '' : `; ${gaps} records are not in the log or cannot be read: see verify`;
+      const lacking = [
+        ...(gaps === 0 ? [] : [`${gaps} records are not in the log or cannot be read`]),
+        ...(strays === 0 ? [] : [`${strays} keys belong to no database and are left out`]),
+      ];
+      const missing = lacking.length === 0 ? '' : `; ${lacking.join('; ')}: see verify`;
       output.result(
-        { event: 'summary', file, ...totals, missingRecords: gaps },
+        { event: 'summary', file, ...totals, missingRecords: gaps, strayKeys: strays },
         `${file}: ${totals.entries} entries and ${totals.records} records, up to record ${totals.last}, SHA-256 ${totals.sha256}${missing}`,
       );
-      return gaps === 0 ? EXIT.sound : EXIT.found;
+      return lacking.length === 0 ? EXIT.sound : EXIT.found;
     } finally {
       await log.close();
     }

@@ -14,6 +14,7 @@ import { RpcClient } from '@zenko-modules/rpc/client';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { getValue } from '@zenko-modules/metadata-module/leveldowns/level-calls';
 import { newPlace as newDatabase } from '@zenko-modules/metadata-module/leveldowns/mongodown/testing/databases';
+import { DataUnderTest } from '../testing/data-under-test.js';
 import { MetadataUnderTest } from '../testing/metadata-under-test.js';
 import { LogWindow } from '../metadata/log-window.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
@@ -257,12 +258,44 @@ test('a record that is missing fails a backup that was begun before it, and no o
       onMissing: ({ to }) => (last = to),
     });
     t.mock.method(log, 'newest', () => Promise.resolve(begunAt), { times: 1 });
-    const options = { client, log, lastMissing: () => last, file: path.join(folder, name), onLine: () => {} };
+    const options = {
+      client,
+      log,
+      lastMissing: () => last,
+      file: path.join(folder, name),
+      onLine: () => {},
+      onStray: () => {},
+    };
     return writeBackup(options).finally(() => log.close());
   };
   await assert.rejects(backup('early', 9), /record 10 of the log is missing or cannot be read/);
   await backup('late', 10);
   assert.deepEqual(await readdir(folder), ['late']);
+});
+
+test('keys that belong to no database are told of by verify, left out of a backup, and stop what they might concern', async t => {
+  const module = await MetadataUnderTest.start(t);
+  await module.put('b', 'k', { n: 1 });
+  const stray = ['\x01b!k', '!b', '"b!k', 'zzz'];
+  await module.damage(stray.map(key => ({ type: 'put', key, value: '{"location":[{"key":"0"}]}' })));
+  const verified = await runTool(t, ['verify', '--no-log'], module.env);
+  assert.equal(verified.code, 1, verified.stderr);
+  for (const key of stray)
+    assert.ok(verified.stdout.includes(`the key ${JSON.stringify(key)} belongs to no database`));
+  const file = path.join(await temporaryFolder(t), 'backup');
+  const made = await runTool(t, ['backup', file], module.env);
+  assert.equal(made.code, 1, made.stderr);
+  assert.match(made.stdout, /; 4 keys belong to no database and are left out: see verify\n$/);
+  const place = await newPlace(t, 'leveldown');
+  await restoreInto(place.to, file);
+  const again = await MetadataUnderTest.start(t, { DATA_DIR: place.dataDir });
+  assert.equal((await runTool(t, ['verify'], again.env)).code, 0);
+  assert.deepEqual(await again.entries('b'), await module.entries('b'));
+  // A blob that one of them names must not be taken for one that nothing names.
+  const data = await DataUnderTest.start(t);
+  const orphans = await runTool(t, ['orphans', '--remove'], { ...module.env, ...data.env });
+  assert.equal(orphans.code, 2);
+  assert.match(orphans.stderr, /"\\u0001b!k", which belongs to no database/);
 });
 
 test('a restore that was cut off is completed by the same backup only', async t => {

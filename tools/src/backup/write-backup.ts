@@ -20,6 +20,8 @@ export interface BackupOptions {
   readonly lastMissing: () => number;
   readonly file: string;
   readonly onLine: () => void;
+  /** Told of each key that belongs to no database, and is left out. */
+  readonly onStray: (rawKey: string) => void;
 }
 
 /** The file is whole and on stable storage when it resolves; before that it has another name. Replaces no file. */
@@ -46,7 +48,7 @@ export async function writeBackup(options: BackupOptions): Promise<Totals> {
 
 async function writeLines(
   handle: FileHandle,
-  { client, log, lastMissing, onLine }: BackupOptions,
+  { client, log, lastMissing, onLine, onStray }: BackupOptions,
 ): Promise<Totals> {
   const hash = createHash('sha256');
   let pending = '';
@@ -69,7 +71,7 @@ async function writeLines(
     await write(entry);
     entries += 1;
   }
-  for await (const database of client.databases()) {
+  for await (const database of client.databases(onStray)) {
     for await (const { key, value } of client.entries(database)) {
       await write(['entry', database, key, value]);
       entries += 1;

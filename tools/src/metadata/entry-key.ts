@@ -24,3 +24,7 @@ export function nameOf({ key, versionId }: EntryKey): string {
 export function entriesOfKey(key: string): { readonly gte: string; readonly lt: string } {
   return { gte: key, lt: `${key}\u0001` };
 }
+
+/** What is said of a key as it is stored that belongs to no database: a damaged one, in all that was seen. */
+export const strayKey = (rawKey: string): string =>
+  `the key ${JSON.stringify(rawKey)} belongs to no database`;

@@ -71,20 +71,23 @@ export class MetadataClient {
     this.#rpc.close();
   }
 
-  /** The names of all databases that hold something, in byte order; not the record log, nor what the module keeps for itself. */
-  async *databases(): AsyncGenerator<string, void, undefined> {
-    for (let from = '!'; ;) {
+  /**
+   * The names of all databases that hold something, in byte order; not the record log, nor what the module keeps for itself.
+   * @param onStray told of each key that belongs to no database, a damaged one say
+   * @throws ToolError for such a key, when nobody is told
+   */
+  async *databases(onStray: (rawKey: string) => void = refuseStray): AsyncGenerator<string, void, undefined> {
+    for (let from = ''; ;) {
       const stream = await this.#call('rawListKeys', [], [{ gte: from, limit: 1 }]);
       let rawKey: unknown;
       for await (const item of streamIn('rawListKeys', stream)) rawKey = item;
       if (typeof rawKey !== 'string') return;
-      // Keys of databases all begin with "!": what follows cannot be one of theirs.
-      if (!rawKey.startsWith('!')) return;
       const name = /^!([^!]*)!/.exec(rawKey)?.[1];
-      if (name === undefined)
-        throw new ToolError(
-          `the store holds the key ${JSON.stringify(rawKey)}, which belongs to no database: it must be removed before the databases can be told`,
-        );
+      if (name === undefined) {
+        onStray(rawKey);
+        from = `${rawKey}\0`;
+        continue;
+      }
       if (name.split('#', 1)[0] !== RECORD_LOGS_DATABASE) yield name;
       from = `!${name}"`;
     }
@@ -166,6 +169,13 @@ export class MetadataClient {
     this.#signal.throwIfAborted();
     return this.#rpc.call(name, { rpcArgs, subLevel });
   }
+}
+
+function refuseStray(rawKey: string): never {
+  throw new ToolError(
+    `the store holds the key ${JSON.stringify(rawKey)}, which belongs to no database: what it names is not known. ` +
+      'verify shows all such keys, and a backup that is restored is without them',
+  );
 }
 
 function path(database: string): string[] {

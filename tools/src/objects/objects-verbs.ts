@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { locationsIn } from '../data/blob-references.js';
-import { nameOf, parseEntryKey } from '../metadata/entry-key.js';
+import { nameOf, parseEntryKey, strayKey } from '../metadata/entry-key.js';
 import { parsePath } from './bucket.js';
 import { withData, withMetadata } from './module-clients.js';
 
@@ -37,8 +37,13 @@ function ls(path: string | undefined, context: VerbContext): Promise<ExitCode> {
   const { output } = context;
   return withMetadata(context, async client => {
     if (path === undefined) {
-      for await (const name of client.databases()) output.result({ event: 'database', name }, name);
-      return EXIT.sound;
+      let strays = 0;
+      const onStray = (rawKey: string): void => {
+        strays += 1;
+        output.result({ event: 'stray', rawKey }, strayKey(rawKey));
+      };
+      for await (const name of client.databases(onStray)) output.result({ event: 'database', name }, name);
+      return strays === 0 ? EXIT.sound : EXIT.found;
     }
     const { bucket, key: prefix } = parsePath(path);
     for await (const { key, value } of client.entries(bucket, { gte: prefix })) {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { EXIT, type ExitCode } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
 import { BlobClient } from '../data/blob-client.js';
-import { nameOf } from '../metadata/entry-key.js';
+import { nameOf, strayKey } from '../metadata/entry-key.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
 import { type Modules, withModules } from '../modules.js';
 import { scrubDatabase } from './scrub-blobs.js';
@@ -40,7 +40,11 @@ async function scrubBlobsOf(
     try {
       const counts = { blobs: 0, bytes: 0, notCompared: 0, findings: 0 };
       const progress = output.progress('blobs');
-      for await (const database of metadata.databases()) {
+      const onStray = (rawKey: string): void => {
+        counts.findings += 1;
+        output.result({ event: 'stray', rawKey }, `${strayKey(rawKey)}: what it names is not read`);
+      };
+      for await (const database of metadata.databases(onStray)) {
         await scrubDatabase(
           {
             metadata,

@@ -1,7 +1,7 @@
 import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { EXIT, type ExitCode, ToolError } from '../command/exit-code.js';
 import type { AddVerb, VerbContext } from '../command/verb.js';
-import { nameOf } from '../metadata/entry-key.js';
+import { nameOf, strayKey } from '../metadata/entry-key.js';
 import { LogWindow } from '../metadata/log-window.js';
 import { MetadataClient } from '../metadata/metadata-client.js';
 import { withModules } from '../modules.js';
@@ -100,7 +100,12 @@ async function verifyAt(
       }
     }
     const progress = output.progress('keys');
-    for await (const database of client.databases()) {
+    const onStray = (rawKey: string): void =>
+      tell({
+        kind: 'key of no database',
+        text: `${strayKey(rawKey)}: a backup that is restored is without it`,
+      });
+    for await (const database of client.databases(onStray)) {
       counts.databases += 1;
       await verifyDatabase(client, database, options.repair === true, {
         onKey: () => {
