@@ -79,7 +79,9 @@ export function spawnDaemon(
   t: Pick<TestContext, 'after'>,
   { entry, args = [], env = {} }: DaemonSpec,
 ): Spawned {
-  const child = fork(entry, [...args], { env: { PATH: process.env.PATH, ...env }, silent: true });
+  // As people start it: newer versions of the test runner have options of all kinds, and would hand them on.
+  const options = { env: { PATH: process.env.PATH, ...env }, execArgv: [], silent: true };
+  const child = fork(entry, [...args], options);
   let output = '';
   const more = new EventEmitter();
   for (const stream of [child.stdout, child.stderr]) {

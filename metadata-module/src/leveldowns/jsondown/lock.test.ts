@@ -14,7 +14,7 @@ const HOLDER = fileURLToPath(new URL('testing/lock-holder.js', import.meta.url))
 
 test('a folder that another process has open is refused, until that process is killed', async t => {
   const folder = path.join(await temporaryFolder(t), 'store');
-  const holder = fork(HOLDER, [folder]);
+  const holder = fork(HOLDER, [folder], { execArgv: [] });
   t.after(() => holder.kill('SIGKILL'));
   await once(holder, 'message');
   const store = new JsonDown(folder);
