@@ -52,8 +52,8 @@ export async function checkLosses(options: CheckLossesOptions): Promise<CheckedL
   const unreadable = [...foreignKeys, ...damagedReaders];
   if (unreadable.length > 0) await commits.commitUnlogged(unreadable.map(key => ({ type: 'del', key })));
   if (noteFolder === undefined) return { losses: losses.length, note: undefined };
-  const from = known === undefined || losses.length > 0 ? recordLog.last : known.from;
-  const newest = (): number => recordLog.last;
+  const from = known === undefined || losses.length > 0 ? recordLog.given : known.from;
+  const newest = (): number => recordLog.given;
   const note = await NewestRecord.open({ folder: noteFolder, uuid, from, newest, log });
   return { losses: losses.length, note };
 }

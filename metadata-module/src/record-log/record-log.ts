@@ -61,7 +61,7 @@ export class RecordLog {
   readonly #clock: MonotonicClock;
   #first = 1;
   #last = 0;
-  /** Numbers up to it are not given again, whatever the store holds. */
+  /** See `numberOnFrom`. */
   #given = 0;
 
   private constructor(store: OpenLevel, clock: MonotonicClock) {
@@ -91,11 +91,14 @@ export class RecordLog {
     return [...this.#foreign];
   }
 
-  /** The next record is numbered on from `seq` at least: those up to it were there, and are lost. Readers see a gap. */
+  /** The newest number that was given to a record, which may be lost. */
+  get given(): number {
+    return Math.max(this.#last, this.#given);
+  }
+
+  /** Numbers up to `seq` were given to records that are lost, and are not given again: readers will see a gap. */
   numberOnFrom(seq: number): void {
     this.#given = Math.max(this.#given, seq);
-    if (this.#first > this.#last) this.#first = Math.max(this.#first, this.#given + 1);
-    this.#last = Math.max(this.#last, this.#given);
   }
 
   /**
@@ -105,13 +108,13 @@ export class RecordLog {
   async recover(): Promise<void> {
     const newest = await this.#edge({ reverse: true });
     const oldest = await this.#edge({});
-    const last = Math.max(newest ? seqOf(newest.key) : 0, this.#given);
+    const last = newest ? seqOf(newest.key) : 0;
     if (last < this.#last) {
       const lost = `records ${last + 1} to ${this.#last} of the log, which were acknowledged, are not in the store any more`;
       throw new LevelError(LEVEL_ERRORS.corrupt, lost);
     }
     this.#last = last;
-    this.#first = oldest ? seqOf(oldest.key) : last + 1;
+    this.#first = oldest ? seqOf(oldest.key) : 1;
     for await (const { item } of this.backwards(last, () => undefined)) {
       if (this.#clock.passed(Date.parse(item.timestamp))) return;
     }
@@ -123,10 +126,10 @@ export class RecordLog {
     return found ? seqOf(found.key) : this.#last + 1;
   }
 
-  /** The records of `changes`, numbered on from the last committed one. */
+  /** The records of `changes`, numbered on from the last one that was given a number. */
   recordsOf(changes: readonly Change[]): TextOperation[] {
     const timestamp = new Date(this.#clock.now()).toISOString();
-    let seq = this.#last;
+    let seq = this.given;
     return changes.flatMap(({ db, operations, reqUids }) =>
       operations.map((operation): TextOperation => {
         seq += 1;
@@ -137,7 +140,7 @@ export class RecordLog {
 
   /** Counts `records` more records: they have been committed. */
   committed(records: number): void {
-    this.#last += records;
+    if (records > 0) this.#last = this.given + records;
   }
 
   /** Hides records before `seq` from readers: they are about to be deleted. */

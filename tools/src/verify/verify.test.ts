@@ -116,12 +116,13 @@ test('records that are missing or damaged are named', async t => {
     { type: 'del', key: recordKey(20) },
     { type: 'put', key: recordKey(20).replace('!0', '!p'), value: 'garbage' },
   ]);
+  await module.put('b', 'k20', {});
   const { code, stdout } = await runTool(t, ['verify'], module.env);
   assert.equal(code, 1);
   assert.match(stdout, /^records 5 to 6 of the log are not in the log\n|records 5 to 6 are not in the log/);
   assert.match(stdout, /record 9 of the log cannot be read/);
   assert.match(stdout, /records 20 to 20 are not in the log/);
-  assert.match(stdout, /20 keys in 1 databases and 16 records of the log: 3 findings/);
+  assert.match(stdout, /21 keys in 1 databases and 17 records of the log: 3 findings/);
 });
 
 test('what others write meanwhile is no finding', async t => {
