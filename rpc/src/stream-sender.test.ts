@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
+import type { ItemIterator } from './service.js';
 import { StreamSender, type StreamSocket } from './stream-sender.js';
 
 const LIMITS = { ackMs: 60_000, stepMs: 60_000 };
@@ -28,49 +29,12 @@ class Ready implements AsyncIterator<string> {
   }
 }
 
-/** Items of which some come together, each time after a turn of the event loop; it ends when it is told to. */
-class Slow implements AsyncIterator<string> {
-  readonly #portions: string[][];
-  #ahead: string[] = [];
-  #allGiven: () => void = () => undefined;
-  readonly #given = new Promise<void>(resolve => (this.#allGiven = resolve));
-  #end: () => void = () => undefined;
-  readonly #ended = new Promise<void>(resolve => (this.#end = resolve));
-
-  constructor(portions: string[][]) {
-    this.#portions = portions;
-  }
-
-  async next(): Promise<IteratorResult<string, undefined>> {
-    await sleep(1);
-    this.#ahead = this.#portions.shift() ?? [];
-    const value = this.atHand();
-    if (value !== undefined) return { done: false, value };
-    this.#allGiven();
-    await this.#ended;
-    return { done: true, value };
-  }
-
-  atHand(): string | undefined {
-    return this.#ahead.shift();
-  }
-
-  /** Resolves when all items have been taken. */
-  given(): Promise<void> {
-    return this.#given;
-  }
-
-  end(): void {
-    this.#end();
-  }
-}
-
 interface Sent {
   readonly data: readonly string[];
   readonly acknowledge: () => void;
 }
 
-function start(items: AsyncIterator<string>) {
+function start(items: ItemIterator<string>) {
   const sent: Sent[] = [];
   const state = { ended: false };
   const socket: StreamSocket = {
@@ -100,7 +64,7 @@ test('items at hand go out together, and no more is taken than may be on the way
   sender.hangUp();
 });
 
-test('messages grow with what has been sent, never beyond a part of it, and all items arrive in order', async () => {
+test('messages grow with what has been sent, as what is on the way does, never beyond a part of it, and all items arrive in order', async () => {
   const items = new Ready(50_000);
   const { sent, state } = start(items);
   const received: string[] = [];
@@ -110,11 +74,13 @@ test('messages grow with what has been sent, never beyond a part of it, and all 
       await sleep(1);
       continue;
     }
-    assert.ok(
-      message.data.length <= Math.max(64, received.length / 8),
-      `${message.data.length} of ${received.length}`,
-    );
+    const { length } = message.data;
+    assert.ok(length <= Math.max(64, Math.ceil(received.length / 4)), `${length} of ${received.length}`);
     received.push(...message.data);
+    // When the last one was sent, all before it were on the way, with this one, or part of them.
+    const before = length + sent.slice(0, -1).flatMap(({ data }) => data).length;
+    if (sent.length > 0)
+      assert.ok(before < Math.max(256, (received.length + before) / 4) + length, `${before} on the way`);
     message.acknowledge();
   }
   assert.deepEqual(
@@ -123,35 +89,36 @@ test('messages grow with what has been sent, never beyond a part of it, and all 
   );
 });
 
+test('while a message is on the way the next one is filled, and goes out with the acknowledgement', async () => {
+  const waiting: ((step: IteratorResult<string, undefined>) => void)[] = [];
+  const items = {
+    next: () => new Promise<IteratorResult<string, undefined>>(resolve => waiting.push(resolve)),
+  };
+  const { sent, sender } = start(items);
+  const give = async (value: string): Promise<void> => {
+    waiting.shift()?.({ done: false, value });
+    await sleep(5);
+  };
+  for (const value of ['a', 'b', 'c']) await give(value);
+  assert.deepEqual(
+    sent.map(({ data }) => data),
+    [['a']],
+  );
+  sent[0]?.acknowledge();
+  await sleep(5);
+  assert.deepEqual(sent[1]?.data, ['b', 'c']);
+  sent[1].acknowledge();
+  await give('d');
+  assert.deepEqual(sent[2]?.data, ['d'], 'nothing is on the way');
+  sender.hangUp();
+});
+
 test('a message is bounded in bytes', async () => {
   const { sent, sender } = start(new Ready(1000, 'y'.repeat(100_000)));
   await sleep(20);
   assert.deepEqual(
     sent.map(({ data }) => data.length),
-    [3, 3, 3, 3],
+    [2, 2, 2, 2],
   );
-  sender.hangUp();
-});
-
-test('the first items wait for no other, and small rests wait until the reader has taken what is on its way', async () => {
-  const items = new Slow([['a'], ['b'], ['c'], ['d']]);
-  const { sent, state, sender } = start(items);
-  await sleep(5);
-  assert.deepEqual(
-    sent.map(({ data }) => data),
-    [['a']],
-  );
-  await items.given();
-  assert.equal(sent.length, 1, 'b to d wait');
-  sent[0]?.acknowledge();
-  await sleep(5);
-  assert.deepEqual(
-    sent.map(({ data }) => data),
-    [['a'], ['b', 'c', 'd']],
-  );
-  assert.equal(state.ended, false, 'its end is not known yet');
-  items.end();
-  await sleep(5);
-  assert.equal(state.ended, true);
   sender.hangUp();
 });

@@ -15,8 +15,11 @@ import { STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
 const MAX_BYTES = 256 * 1024;
 /** A message is sent when it holds this many items, … */
 const FIRST_ITEMS = 64;
-/** … or, later, this part of all that were sent: who hangs up has not been sent much in vain. */
-const PART_OF_ALL = 16;
+/** … or, later, this part of all that were sent. */
+const PART_OF_ALL = 4;
+/** So many items may be on the way, or the same part of all: who hangs up has not been sent much in vain. */
+const FIRST_ON_THE_WAY = FIRST_ITEMS * STREAM_MESSAGES_IN_FLIGHT;
+
 /** What a stream needs of a socket. */
 export interface StreamSocket {
   /**
@@ -50,6 +53,7 @@ export class StreamSender {
   #batchBytes = 0;
   #inFlight = 0;
   #sent = 0;
+  #acknowledged = 0;
   #flushing: NodeJS.Immediate | undefined;
   #wake: (() => void) | undefined;
   #closed = false;
@@ -84,7 +88,7 @@ export class StreamSender {
     try {
       for (;;) {
         // Nothing is read ahead: of thousands of streams it would be more than what is on the way.
-        if (this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) await this.#room();
+        if (!this.#hasRoom()) await this.#room();
         const step = await this.#options.items.next();
         if (this.#closed) return;
         this.#steps.refresh();
@@ -120,8 +124,13 @@ export class StreamSender {
     return this.#batch.length >= items || this.#batchBytes >= MAX_BYTES;
   }
 
+  #hasRoom(): boolean {
+    const items = Math.max(FIRST_ON_THE_WAY, this.#sent / PART_OF_ALL);
+    return this.#inFlight < STREAM_MESSAGES_IN_FLIGHT && this.#sent - this.#acknowledged < items;
+  }
+
   async #room(): Promise<void> {
-    while (!this.#closed && this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) {
+    while (!this.#closed && !this.#hasRoom()) {
       await new Promise<void>(resolve => {
         this.#wake = resolve;
       });
@@ -136,17 +145,22 @@ export class StreamSender {
   #flush(): void {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
-    if (this.#closed || this.#batch.length === 0 || this.#inFlight >= STREAM_MESSAGES_IN_FLIGHT) return;
+    if (this.#closed || this.#batch.length === 0 || !this.#hasRoom()) return;
     const [data, bytes] = [this.#batch, this.#batchBytes];
     this.#batch = [];
     this.#batchBytes = 0;
     this.#sent += data.length;
     this.#inFlight += 1;
     const { socket, streamId, limits } = this.#options;
-    socket.request('stream-data', { streamId, data }, bytes, limits.ackMs, err => this.#onAck(err));
+    socket.request('stream-data', { streamId, data }, bytes, limits.ackMs, this.#onAckOf(data.length));
   }
 
-  #onAck(err: Error | null): void {
+  /** Holds nothing of the message, which need not stay in memory until it is acknowledged. */
+  #onAckOf(items: number): (err: Error | null) => void {
+    return err => this.#onAck(err, items);
+  }
+
+  #onAck(err: Error | null, items: number): void {
     if (this.#closed) return;
     if (err) {
       this.fail(
@@ -158,6 +172,7 @@ export class StreamSender {
       return;
     }
     this.#inFlight -= 1;
+    this.#acknowledged += items;
     this.#steps.refresh();
     this.#wake?.();
     this.#flushSoon();

@@ -36,6 +36,8 @@ export class EntryIterator implements AsyncIterableIterator<TextEntry> {
   #abandoned = false;
   /** Settles the call of the LevelDOWN that is under way. */
   #giveUp: (() => void) | undefined;
+  /** What is being read before somebody asks for it. */
+  #reading: Promise<TextEntry | undefined> | undefined;
 
   constructor(iterator: AbstractIterator<unknown, unknown>, hooks: IteratorHooks) {
     this.#iterator = iterator;
@@ -94,7 +96,7 @@ export class EntryIterator implements AsyncIterableIterator<TextEntry> {
     this.#assertWhole();
     if (this.#ended) return { done: true, value: undefined };
     try {
-      const entry = this.#pop() ?? (await this.#read());
+      const entry = this.#pop() ?? (await this.#nextRead());
       if (entry) return { done: false, value: entry };
     } catch (err) {
       await this.#endInStep();
@@ -112,6 +114,20 @@ export class EntryIterator implements AsyncIterableIterator<TextEntry> {
     if (this.#interruption) throw this.#interruption;
   }
 
+  /** Whoever has come back for more has the next entries read while he works on these. */
+  async #nextRead(): Promise<TextEntry | undefined> {
+    const entry = await (this.#reading ?? this.#read());
+    this.#reading = undefined;
+    if (entry !== undefined) this.#hooks.onEntry();
+    this.#ahead = this.#hooks.takeAhead(this.#iterator);
+    if (this.#ahead.length > 0 && this.#ended === undefined) {
+      this.#reading = this.#read();
+      // Whoever asks for it hears of its failure.
+      this.#reading.catch(() => undefined);
+    }
+    return entry;
+  }
+
   #read(): Promise<TextEntry | undefined> {
     return new Promise((resolve, reject) => {
       this.#giveUp = () => reject(new Error('the store is closed'));
@@ -120,8 +136,6 @@ export class EntryIterator implements AsyncIterableIterator<TextEntry> {
           reject(err);
           return;
         }
-        if (key !== undefined) this.#hooks.onEntry();
-        this.#ahead = this.#hooks.takeAhead(this.#iterator);
         resolve(key === undefined ? undefined : { key: key as string, value: value as string });
       });
     });
@@ -143,7 +157,8 @@ export class EntryIterator implements AsyncIterableIterator<TextEntry> {
   /** A LevelDOWN refuses to end an iterator while `next` is under way. */
   #endAfter(last: Promise<unknown>): Promise<void> {
     this.#ahead = [];
-    this.#ended ??= last.then(() => this.#end()).finally(() => this.#hooks.onEnd());
+    const settled = last.then(() => this.#reading).catch(() => undefined);
+    this.#ended ??= settled.then(() => this.#end()).finally(() => this.#hooks.onEnd());
     return this.#ended;
   }
 

@@ -39,10 +39,10 @@ export interface OpenLevelOptions {
   readonly cacheBytes?: number;
 }
 
-/** About what leveldown reads at once for an iterator. Each trip to its thread costs as much as some dozen entries. */
+/** About what leveldown reads at once for an iterator, which holds twice as much. Each trip to its thread costs as much as some dozen entries. */
 const READ_AHEAD_BYTES = 128 * 1024;
 /** When more iterators than so many are open, those that come after read less ahead: it is kept for all of them. */
-const MANY_ITERATORS = 128;
+const MANY_ITERATORS = 64;
 const LITTLE_AHEAD_BYTES = 16 * 1024;
 
 const DEFAULTS = {

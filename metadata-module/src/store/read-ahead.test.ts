@@ -1,14 +1,22 @@
 /** Iterators whose LevelDOWN reads ahead: nothing is left out, doubled, or handed out after the end. */
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { sleep } from '@zenko-modules/common/deadline';
+import { isErrorType } from '@zenko-modules/common/errors';
 import { seededRandom } from '@zenko-modules/common/testing/random';
+import type { LevelDown } from '../leveldowns/plugin.js';
+import { holdIterators } from '../testing/held-iterators.js';
 import { LEVELDOWN } from '../testing/level-place.js';
 import { OpenLevel } from './open-level.js';
 
 const KEYS = Array.from({ length: 5000 }, (_, n) => `k${String(n).padStart(6, '0')}`);
 
 async function open(t: TestContext): Promise<OpenLevel> {
-  const store = await OpenLevel.open(await (await LEVELDOWN.place(t)).level());
+  return filled(t, await (await LEVELDOWN.place(t)).level());
+}
+
+async function filled(t: TestContext, level: LevelDown): Promise<OpenLevel> {
+  const store = await OpenLevel.open(level);
   t.after(() => store.close());
   const pad = 'x'.repeat(100);
   await store.batch(KEYS.map(key => ({ type: 'put', key, value: key + pad })));
@@ -66,4 +74,26 @@ test('who has left, or whose store was closed, gets nothing of what was read ahe
   await store.close();
   assert.equal(closed.atHand(), undefined);
   await assert.rejects(closed.next(), /what was read is not all/);
+});
+
+test('who comes back for more has the next entries read meanwhile, and hears of a failure when he asks for them', async t => {
+  const level = await (await LEVELDOWN.place(t)).level();
+  let steps = 0;
+  holdIterators(level, step => {
+    steps = step;
+    return step === 3 ? Promise.reject(new Error('the disk is broken')) : Promise.resolve(undefined);
+  });
+  const store = await filled(t, level);
+  const entries = store.entries({});
+  await entries.next();
+  await sleep(5);
+  assert.equal(steps, 1, 'he may have wanted no more than one');
+  await entries.next();
+  assert.equal(steps, 3);
+  await sleep(5);
+  let read = 2;
+  while (entries.atHand() !== undefined) read += 1;
+  assert.ok(read > 100, `${read} before the failure`);
+  await assert.rejects(entries.next(), err => isErrorType(err, 'InternalError'));
+  assert.equal(store.openIterators, 0);
 });
