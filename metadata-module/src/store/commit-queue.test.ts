@@ -14,21 +14,43 @@ import { Recovery } from './recovery.js';
 async function openQueue(): Promise<{
   readonly put: (key: string) => Promise<void>;
   readonly faulty: FaultyLevel;
+  /** Of the queue; it stands still. */
+  readonly clock: { ms: number };
 }> {
   const faulty = await faultyLevel();
   const store = await OpenLevel.open(faulty.level);
   const recordLog = await RecordLog.open(store, new MonotonicClock());
   const log = silentLogger();
   const recovery = new Recovery({ store, recordLog, log });
-  const commits = new CommitQueue({ store, recordLog, recovery, log, observers: [] });
-  return { put: key => commits.commit(BUCKET, [{ type: 'put', key, value: '{}' }]), faulty };
+  const clock = { ms: 0 };
+  const commits = new CommitQueue({ store, recordLog, recovery, log, observers: [], now: () => clock.ms });
+  return { put: key => commits.commit(BUCKET, [{ type: 'put', key, value: '{}' }]), faulty, clock };
 }
 
 test('what one turn of the event loop brings is one batch, also when it finds the queue empty', async () => {
   const { put, faulty } = await openQueue();
-  await Promise.all(Array.from({ length: 32 }, (_, n) => put(`k${n}`)));
+  await Promise.all(Array.from({ length: 16 }, (_, n) => put(`k${n}`)));
   assert.equal(faulty.batches.length, 1);
-  assert.equal(faulty.batches[0]?.operations.length, 2 * 32, 'with their records');
+  assert.equal(faulty.batches[0]?.operations.length, 2 * 16, 'with their records');
+});
+
+test('a store that is quick gets half of what is in line, so that it works while its clients do; a slow one gets all', async () => {
+  const { put, faulty, clock } = await openQueue();
+  const sizes = async (): Promise<readonly number[]> => {
+    const before = faulty.batches.length;
+    await Promise.all(Array.from({ length: 200 }, (_, n) => put(`k${n}`)));
+    return faulty.batches.slice(before).map(({ operations }) => operations.length / 2);
+  };
+  assert.deepEqual(await sizes(), [100, 50, 25, 16, 9]);
+  let release = (): void => undefined;
+  faulty.held = new Promise(resolve => (release = resolve));
+  const slow = put('slow');
+  while (faulty.batches.at(-1)?.operations.length !== 2) await nextTurn();
+  clock.ms += 1000;
+  release();
+  await slow;
+  faulty.held = undefined;
+  assert.deepEqual(await sizes(), [200]);
 });
 
 test('what arrives while a batch is being written is the next batch', async () => {
