@@ -20,18 +20,17 @@ interface Written {
 async function written(t: TestContext): Promise<Written> {
   const random = seededRandom(t);
   const folder = path.join(await temporaryFolder(t), 'db');
-  const level = leveldown(folder);
-  await openLevel(level);
-  for (let n = 0; n < 300; n += 1) {
-    const noise = Array.from({ length: 2000 }, () => String.fromCharCode(random.integer(32, 126))).join('');
-    const put = (key: string, value: string) => ({ type: 'put' as const, key, value });
-    await writeBatch(level, [put(`noise ${n}`, noise), put(`pad ${n}`, 'x'.repeat(20_000))]);
+  // Each time that it is opened it writes its log into tables.
+  for (const count of [150, 150, 0]) {
+    const level = leveldown(folder);
+    await openLevel(level);
+    for (let n = 0; n < count; n += 1) {
+      const noise = Array.from({ length: 2000 }, () => String.fromCharCode(random.integer(32, 126))).join('');
+      const put = (key: string, value: string) => ({ type: 'put' as const, key, value });
+      await writeBatch(level, [put(`noise ${n}`, noise), put(`pad ${n}`, 'x'.repeat(20_000))]);
+    }
+    await closeLevel(level);
   }
-  await closeLevel(level);
-  // Opened again it writes its log into tables.
-  const again = leveldown(folder);
-  await openLevel(again);
-  await closeLevel(again);
   const live = (await liveTables(folder)) ?? new Map<number, number>();
   return { folder, tables: [...live.keys()].map(number => `${String(number).padStart(6, '0')}.ldb`) };
 }
