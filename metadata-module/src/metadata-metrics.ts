@@ -100,14 +100,18 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
     }),
   );
   // Looked up once: by its labels it takes longer than a call does elsewhere.
-  const counts = new Map<string, Counter.Internal>();
-  const durations = new Map<string, Histogram.Internal<string>>();
+  const answered = new Map<string, Map<string, CallMetrics>>();
   return {
     registry,
     refusedConnections: createRefusalCounter('metadata', registry),
     callAnswered: (namespace, call, outcome, seconds) => {
-      once(counts, `${namespace} ${call} ${outcome}`, () => calls.labels({ namespace, call, outcome })).inc();
-      once(durations, `${namespace} ${call}`, () => callSeconds.labels({ namespace, call })).observe(seconds);
+      const ofNamespace = once(answered, namespace, () => new Map<string, CallMetrics>());
+      const { counts, durations } = once(ofNamespace, call, () => ({
+        counts: new Map<string, Counter.Internal>(),
+        durations: callSeconds.labels({ namespace, call }),
+      }));
+      once(counts, outcome, () => calls.labels({ namespace, call, outcome })).inc();
+      durations.observe(seconds);
     },
     clientCutOff: reason => cutOff.inc({ reason }),
     batchWritten: (commits, seconds) => {
@@ -115,6 +119,12 @@ export function createMetrics(state: () => MetadataState | undefined): MetadataM
       batchSeconds.observe(seconds);
     },
   };
+}
+
+interface CallMetrics {
+  /** By outcome. */
+  readonly counts: Map<string, Counter.Internal>;
+  readonly durations: Histogram.Internal<string>;
 }
 
 function once<T>(known: Map<string, T>, key: string, make: () => T): T {

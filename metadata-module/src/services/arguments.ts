@@ -153,9 +153,22 @@ export function check<T>(name: string, schema: z.ZodType<T>, value: unknown): T 
   throw new CatalogueError('InvalidArgument', `${where}: ${issue?.message ?? 'not valid'}`);
 }
 
+/** Databases that were named before: every call names one, and to check a name takes longer than most of a call. */
+const knownDatabases = new Map<string, Database>();
+const MAX_KNOWN_DATABASES = 1000;
+
 /** No name at all stands for the root database. */
-export const checkDatabase = (value: unknown): Database =>
-  new Database(check('subLevel', subLevel, value ?? []));
+export function checkDatabase(value: unknown): Database {
+  const name: unknown = Array.isArray(value) && value.length === 1 ? value[0] : undefined;
+  const known = typeof name === 'string' ? knownDatabases.get(name) : undefined;
+  if (known !== undefined) return known;
+  const database = new Database(check('subLevel', subLevel, value ?? []));
+  if (typeof name !== 'string') return database;
+  if (knownDatabases.size >= MAX_KNOWN_DATABASES) knownDatabases.clear();
+  knownDatabases.set(name, database);
+  return database;
+}
+
 export const checkKey = (value: unknown): string => check('key', key, value);
 export const checkValue = (value: unknown): string => check('value', storedValue, value);
 export const checkPutOptions = (value: unknown): PutOptions => check('options', putOptions, value);
