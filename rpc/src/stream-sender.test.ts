@@ -89,6 +89,30 @@ test('messages grow with what has been sent, as what is on the way does, never b
   );
 });
 
+test('who has got a page, and one item more, is sent no other before he has acknowledged them', async () => {
+  const items = new Ready(100_000);
+  const { sent, sender } = start(items);
+  let received = 0;
+  while (received < 1001) {
+    const message = sent.shift();
+    if (message === undefined) {
+      await sleep(1);
+      continue;
+    }
+    received += message.data.length;
+    if (received === 1001) {
+      await sleep(20);
+      assert.equal(sent.length, 0);
+      assert.ok(items.taken <= 1001, `${items.taken} taken`);
+    }
+    message.acknowledge();
+  }
+  assert.equal(received, 1001);
+  await sleep(5);
+  assert.ok(sent.length > 1, 'he wants more');
+  sender.hangUp();
+});
+
 test('while a message is on the way the next one is filled, and goes out with the acknowledgement', async () => {
   const waiting: ((step: IteratorResult<string, undefined>) => void)[] = [];
   const items = {

@@ -19,6 +19,12 @@ const FIRST_ITEMS = 64;
 const PART_OF_ALL = 4;
 /** So many items may be on the way, or the same part of all: who hangs up has not been sent much in vain. */
 const FIRST_ON_THE_WAY = FIRST_ITEMS * STREAM_MESSAGES_IN_FLIGHT;
+/**
+ * What CloudServer reads for a page of 1000, with the one by which it knows that there is another page. Who has so many
+ * items may want no more: others go out when these are acknowledged. The items that would else be on the way in vain
+ * cost both sides a quarter of a page.
+ */
+const PAGE_ITEMS = 1001;
 
 /** What a stream needs of a socket. */
 export interface StreamSocket {
@@ -121,12 +127,15 @@ export class StreamSender {
 
   #isFull(): boolean {
     const items = Math.max(FIRST_ITEMS, this.#sent / PART_OF_ALL);
-    return this.#batch.length >= items || this.#batchBytes >= MAX_BYTES;
+    const endsPage = this.#sent + this.#batch.length === PAGE_ITEMS;
+    return this.#batch.length >= items || this.#batchBytes >= MAX_BYTES || endsPage;
   }
 
   #hasRoom(): boolean {
+    const onTheWay = this.#sent - this.#acknowledged;
+    if (this.#sent === PAGE_ITEMS && onTheWay > 0) return false;
     const items = Math.max(FIRST_ON_THE_WAY, this.#sent / PART_OF_ALL);
-    return this.#inFlight < STREAM_MESSAGES_IN_FLIGHT && this.#sent - this.#acknowledged < items;
+    return this.#inFlight < STREAM_MESSAGES_IN_FLIGHT && onTheWay < items;
   }
 
   async #room(): Promise<void> {
