@@ -63,8 +63,8 @@ export class CommitQueue {
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #running: Promise<void> | undefined;
-  /** About how long a batch lasts. */
-  #batchMs = 0;
+  /** About how long a batch lasts. Taken to be slow at first: clients that once come in two groups stay so. */
+  #batchMs = 100;
   #closed = false;
 
   constructor({
