@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { sleep } from '../deadline.js';
 
 export type DiskType = 'ext4' | 'xfs';
 
@@ -69,8 +70,20 @@ export class CuttableDisk {
     execFileSync('perl', ['-e', CUT, this.folder]);
   }
 
-  /** No file of it may be open. */
-  unmount(): void {
-    execFileSync('umount', [this.folder]);
+  /**
+   * Resolves when nobody has it mounted any more: files may be open for a moment after the end of their process, and others with
+   * mounts of their own (`unshare`) have this one as well. Mounted before that, it would be the one whose power was cut.
+   */
+  async unmount(): Promise<void> {
+    for (let tries = 0; ; tries += 1) {
+      const isInUse = spawnSync('umount', [this.folder]).status !== 0 && this.#isMounted();
+      if (!isInUse && execFileSync('losetup', ['--associated', this.#image]).length === 0) return;
+      if (tries > 600) throw new Error('somebody has the disk still mounted');
+      await sleep(100);
+    }
+  }
+
+  #isMounted(): boolean {
+    return spawnSync('mountpoint', ['-q', this.folder]).status === 0;
   }
 }

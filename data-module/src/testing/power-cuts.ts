@@ -77,22 +77,9 @@ export async function cutThePower(t: TestContext, { type, settings }: PowerCutOp
     await daemon.kill('SIGKILL');
     await clients;
     await store.close();
-    await unmounted(disk);
+    await disk.unmount();
     disk.mount();
   }
   assert.ok(cut > 0, 'the cuts hit calls in their midst');
   t.diagnostic(`${there.size} there, ${deleted} deleted, ${cut} cut off`);
-}
-
-/** Workers end a moment after the first process. */
-async function unmounted(disk: CuttableDisk): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      disk.unmount();
-      return;
-    } catch (err) {
-      if (tries > 100) throw err;
-      await sleep(100);
-    }
-  }
 }

@@ -2,7 +2,7 @@
  * Files of the journal to which nothing is added any more: the volume is synced, which brings what they say to stable storage in its
  * place, and then they go.
  */
-import { constants } from 'node:fs';
+import fs from 'node:fs';
 import path from 'node:path';
 import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
@@ -20,6 +20,8 @@ export interface EndedFile {
   readonly base: string;
   readonly name: string;
   readonly bytes: number;
+  /** Open since before the first write of what it says; closed when it is synced. */
+  readonly fd: number;
 }
 
 interface DoneFile {
@@ -66,39 +68,46 @@ export class EndedFiles {
 
   /** Resolves with `false` when the disk did not take something: nothing of it is given up, but the journal is of no use then. */
   async sync(): Promise<boolean> {
-    const files = [...this.#ended];
-    if (files.length > 0) {
+    let isSound = true;
+    for (const file of [...this.#ended]) {
       const { folder, calls } = this.#options;
-      // Somebody may have removed them: what they say has to be synced all the same.
-      const there = new Set((await listJournal(calls, folder)).map(({ name }) => name));
-      for (const { name } of files)
-        if (there.has(name)) await noteChecksums(this.#options, path.join(folder, name));
-      let outcome = await syncVolume(folder);
-      if (outcome === 'unknown') outcome = await this.#syncEach(files.filter(({ name }) => there.has(name)));
-      for (const file of files) {
-        if (there.has(file.name)) {
-          const name = await renameJournal(calls, folder, file, outcome === 'synced' ? 'done' : 'suspect');
-          if (outcome === 'synced') await this.addDone(name);
-        }
-        this.#ended.splice(this.#ended.indexOf(file), 1);
-      }
-      if (outcome === 'failed') return false;
+      await unlessGone(noteChecksums(this.#options, path.join(folder, file.name)));
+      let outcome = await syncVolume(file.fd);
+      if (outcome === 'unknown') outcome = await this.#syncEach(file);
+      // Somebody may have removed it. What it says had to be synced all the same.
+      const name = await unlessGone(
+        renameJournal(calls, folder, file, outcome === 'synced' ? 'done' : 'suspect'),
+      );
+      if (outcome === 'synced' && name !== undefined) await this.addDone(name);
+      this.#ended.splice(this.#ended.indexOf(file), 1);
+      fs.close(file.fd, () => undefined);
+      isSound &&= outcome === 'synced';
     }
     await this.#removeDone();
-    return true;
+    return isSound;
+  }
+
+  /** Closes what is left to the next start. */
+  close(): void {
+    for (const { fd } of this.#ended.splice(0)) fs.close(fd, () => undefined);
   }
 
   /** Where the volume cannot be synced as a whole. */
-  async #syncEach(files: readonly EndedFile[]): Promise<'synced' | 'failed'> {
+  async #syncEach({ name, fd }: EndedFile): Promise<'synced' | 'failed'> {
     const { folder, calls, volume } = this.#options;
     try {
-      for (const { name } of files) {
-        for await (const { kind, key } of readJournal(calls, path.join(folder, name))) {
-          if (kind === 'blob') await syncFile(calls, blobFile(volume.path, key));
-        }
-      }
+      const [ours, found] = [fs.fstatSync(fd).dev, (await calls.stat(folder)).dev];
+      // What was written can be reached no more by its names.
+      if (ours !== found) return 'failed';
+      await unlessGone(
+        (async () => {
+          for await (const { kind, key } of readJournal(calls, path.join(folder, name)))
+            if (kind === 'blob') await unlessGone(syncFile(calls, blobFile(volume.path, key)));
+        })(),
+      );
       // The file system enters things in order: what is deleted is on stable storage when what came later is.
       await calls.syncFolder(folder);
+      await calls.call<undefined>(done => fs.fsync(fd, err => done(err, undefined)));
       return 'synced';
     } catch (err) {
       if (err instanceof CatalogueError) throw err;
@@ -163,16 +172,21 @@ export async function noteChecksums(
   await write();
 }
 
-async function syncFile(calls: FileCalls, path: string): Promise<void> {
+async function syncFile(calls: FileCalls, file: string): Promise<void> {
+  const opened = await calls.open(file, fs.constants.O_RDONLY);
   try {
-    const file = await calls.open(path, constants.O_RDONLY);
-    try {
-      await file.sync();
-    } finally {
-      file.close();
-    }
+    await opened.sync();
+  } finally {
+    opened.close();
+  }
+}
+
+/** `undefined` when a file is not there any more. */
+async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
   } catch (err) {
-    // It was deleted.
-    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw err;
   }
 }

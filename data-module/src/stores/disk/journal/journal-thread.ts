@@ -20,8 +20,9 @@ let journal: { readonly path: string; readonly fd: number } | undefined;
 parentPort?.on('message', (message: ToThread) => {
   const answer: FromThread = { id: message.id };
   try {
-    if (message.records === undefined) closeJournal();
+    if (message.records === undefined) journal = undefined;
     else {
+      answer.opened = begin(message.path);
       append(message.path, message.records);
       answer.failures = apply(message.records);
     }
@@ -31,16 +32,20 @@ parentPort?.on('message', (message: ToThread) => {
   parentPort?.postMessage(answer);
 });
 
+/** @returns the number of the file when it was opened now. The store closes it. */
+function begin(file: string): number | undefined {
+  if (journal?.path === file) return undefined;
+  const fd = fs.openSync(file, NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE);
+  journal = { path: file, fd };
+  return fd;
+}
+
 /** On stable storage, under this name, when it returns. */
 function append(file: string, records: Uint8Array): void {
-  if (journal?.path !== file) {
-    closeJournal();
-    const fd = fs.openSync(file, NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE);
-    journal = { path: file, fd };
-    syncFolder(path.dirname(file));
-  }
+  if (journal === undefined) throw new Error('no journal');
   const { fd } = journal;
   const before = fs.fstatSync(fd).size;
+  if (before === 0) syncFolder(path.dirname(file));
   try {
     writeAllNow(fd, records);
   } catch (err) {
@@ -51,7 +56,7 @@ function append(file: string, records: Uint8Array): void {
   fs.accessSync(file);
 }
 
-/** Resolves with what could not be done, by the number of the record in the batch. */
+/** @returns what could not be done, by the number of the record in the batch */
 function apply(records: Uint8Array): [number, CallFailure][] {
   const failures: [number, CallFailure][] = [];
   const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
@@ -79,13 +84,6 @@ function syncFolder(folder: string): void {
   } finally {
     fs.closeSync(fd);
   }
-}
-
-function closeJournal(): void {
-  if (journal === undefined) return;
-  const { fd } = journal;
-  journal = undefined;
-  fs.closeSync(fd);
 }
 
 function failureOf(err: unknown): CallFailure {

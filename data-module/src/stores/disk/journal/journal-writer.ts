@@ -7,6 +7,12 @@ const THREAD = new URL('journal-thread.js', import.meta.url);
 /** MiB. It holds a batch, and nothing else. */
 const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 32 };
 
+export interface JournalFile {
+  readonly path: string;
+  /** Open from before its first record until whoever owns it closes it. */
+  fd: number | undefined;
+}
+
 export type Outcome = readonly (readonly [number, CallFailure])[];
 
 type Answered = (err: Error | null, answer: Outcome) => void;
@@ -15,6 +21,7 @@ export class JournalWriter {
   readonly #calls: FileCalls;
   readonly #start: ThreadStart;
   readonly #awaited = new Map<number, Answered>();
+  readonly #files = new Map<number, JournalFile>();
   #thread: Worker | undefined;
   #lastId = 0;
 
@@ -28,15 +35,19 @@ export class JournalWriter {
    * not be done. Rejects when they are not in the journal.
    * @param undo is called when they are done after all, although the caller was told that the disk does not answer
    */
-  write(path: string, batch: readonly Buffer[], undo: () => void): Promise<Outcome> {
+  write(file: JournalFile, batch: readonly Buffer[], undo: () => void): Promise<Outcome> {
     const records = joined(batch);
     return this.#calls.call<Outcome>(
-      done => this.#send({ id: (this.#lastId += 1), path, records }, done, [records.buffer]),
+      done => {
+        const id = (this.#lastId += 1);
+        this.#files.set(id, file);
+        this.#send({ id, path: file.path, records }, done, [records.buffer]);
+      },
       { undo },
     );
   }
 
-  /** Resolves when all that was asked before has been done or has failed, and no file of the journal is open. */
+  /** Resolves when all that was asked before has been done or has failed. */
   async finish(): Promise<void> {
     if (this.#thread === undefined) return;
     await this.#calls.call<Outcome>(done => this.#send({ id: (this.#lastId += 1) }, done));
@@ -58,8 +69,17 @@ export class JournalWriter {
   }
 
   #begin(): Worker {
-    const thread = new Worker(THREAD, { workerData: this.#start, resourceLimits: LIMITS, execArgv: [] });
-    thread.on('message', ({ id, failure, failures = [] }: FromThread) => {
+    const thread = new Worker(THREAD, {
+      workerData: this.#start,
+      resourceLimits: LIMITS,
+      execArgv: [],
+      trackUnmanagedFds: false,
+    });
+    thread.on('message', ({ id, opened, failure, failures = [] }: FromThread) => {
+      // Also when the caller was told that the disk does not answer.
+      const file = this.#files.get(id);
+      if (file !== undefined && opened !== undefined) file.fd = opened;
+      this.#files.delete(id);
       this.#answer(id, failure === undefined ? null : errorOf(failure), failures);
     });
     let reason: Error | undefined;

@@ -16,7 +16,7 @@ import type { Volume } from '../volume.js';
 import { belongsTo } from '../worker-files.js';
 import { EndedFiles } from './ended-files.js';
 import { listJournal } from './journal-files.js';
-import { errorOf, JournalWriter } from './journal-writer.js';
+import { errorOf, type JournalFile, JournalWriter } from './journal-writer.js';
 import { takeOver } from './take-over.js';
 
 /** Keys of other stores, which can be in a volume by `data:copy`, fit into no record. */
@@ -54,9 +54,8 @@ interface Waiting {
   readonly reject: (err: Error) => void;
 }
 
-interface ActiveFile {
+interface ActiveFile extends JournalFile {
   readonly base: string;
-  readonly path: string;
   readonly begun: number;
   bytes: number;
 }
@@ -158,6 +157,7 @@ export class Journal {
     } catch (err) {
       this.#options.log.warn({ reason: messageOf(err) }, 'the journal is left to the next start');
     }
+    this.#ended.close();
     await this.#writer.stop();
   }
 
@@ -206,7 +206,7 @@ export class Journal {
       const records = batch.map(({ record }) => record);
       const active = (this.#active ??= this.#begin());
       active.bytes += records.reduce((sum, { length }) => sum + length, 0);
-      const failures = new Map(await this.#writer.write(active.path, records, () => this.#undo(batch)));
+      const failures = new Map(await this.#writer.write(active, records, () => this.#undo(batch)));
       for (const [index, { kind, resolve, reject }] of batch.entries()) {
         const failure = failures.get(index);
         if (failure === undefined) resolve(true);
@@ -228,7 +228,7 @@ export class Journal {
   #begin(): ActiveFile {
     this.#lastNumber = Math.max(Date.now(), this.#lastNumber + 1);
     const base = `${this.#options.worker.index}.${this.#lastNumber}`;
-    return { base, path: path.join(this.#folder, base), begun: performance.now(), bytes: 0 };
+    return { base, path: path.join(this.#folder, base), fd: undefined, begun: performance.now(), bytes: 0 };
   }
 
   /** What lies at the end of the file is not known for sure: nothing is appended to it any more. */
@@ -297,7 +297,9 @@ export class Journal {
       this.#endActive();
       const files = [...this.#unfinished];
       await this.#writer.finish();
-      for (const { base, bytes } of files) this.#ended.add({ base, name: base, bytes });
+      // One that could not be opened holds nothing.
+      for (const { base, bytes, fd } of files)
+        if (fd !== undefined) this.#ended.add({ base, name: base, bytes, fd });
       this.#unfinished.splice(0, files.length);
       if (!(await this.#ended.sync())) {
         this.#pause(Infinity);

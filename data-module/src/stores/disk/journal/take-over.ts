@@ -30,6 +30,8 @@ export interface TakeOverOptions {
 export interface TakenFile {
   readonly base: string;
   readonly name: string;
+  /** Open since before anything was written. */
+  readonly fd: number;
 }
 
 /** @param files of workers that are no more; none of them may be written to from then on */
@@ -43,7 +45,8 @@ export async function takeOver(
   for (const file of files) {
     const isSuspect = file.state === 'suspect';
     const name = isSuspect ? file.name : await renameJournal(calls, folder, file, 'taken');
-    taken.push({ base: file.base, name, isSuspect });
+    const fd = fs.openSync(path.join(folder, name), fs.constants.O_RDONLY);
+    taken.push({ base: file.base, name, fd, isSuspect });
   }
   const missing = new Set<string>();
   for (const { name, isSuspect } of taken) {

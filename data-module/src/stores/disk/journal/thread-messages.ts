@@ -20,6 +20,8 @@ export interface CallFailure {
 /** Answers come in the order of what was asked. */
 export interface FromThread {
   readonly id: number;
+  /** The file descriptor of the journal's file, when it was begun. The store is to close it. */
+  opened?: number | undefined;
   /** Why nothing of it has been written to the journal. */
   failure?: CallFailure;
   /** What is in the journal, but not in its place: numbers of records in the batch. */
