@@ -11,7 +11,7 @@ import { blobFile } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import { type JournalName, listJournal, readJournal, renameJournal } from './journal-files.js';
-import { syncVolume } from './sync-volume.js';
+import { VolumeSync } from './sync-volume.js';
 
 /** Entries that are in memory at once. */
 const ENTRIES = 512;
@@ -40,6 +40,7 @@ export interface EndedFilesOptions {
 
 export class EndedFiles {
   readonly #options: EndedFilesOptions;
+  readonly #volumeSync = new VolumeSync();
   readonly #ended: EndedFile[] = [];
   #done: DoneFile[] = [];
 
@@ -72,7 +73,7 @@ export class EndedFiles {
     for (const file of [...this.#ended]) {
       const { folder, calls } = this.#options;
       await unlessGone(noteChecksums(this.#options, path.join(folder, file.name)));
-      let outcome = await syncVolume(file.fd);
+      let outcome = await this.#volumeSync.sync(file.fd);
       if (outcome === 'unknown') outcome = await this.#syncEach(file);
       // Somebody may have removed it. What it says had to be synced all the same.
       const name = await unlessGone(
