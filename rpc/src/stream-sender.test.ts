@@ -142,7 +142,7 @@ test('a message is bounded in bytes', async () => {
   await sleep(20);
   assert.deepEqual(
     sent.map(({ data }) => data.length),
-    [2, 2, 2, 2],
+    [3, 3, 3, 3],
   );
   sender.hangUp();
 });
