@@ -42,11 +42,11 @@ export function isSegmentHead(bytes: Buffer, segment: number): boolean {
   return bytes.subarray(0, SEGMENT_HEAD_BYTES).equals(encodeSegmentHead(segment));
 }
 
-/** A whole record; `data` is copied into it. */
-export function encodeRecord(kind: RecordKind, key: Buffer, data: Buffer): Buffer {
+/** A whole record; `data` is copied into it. Its checksum may be known already. */
+export function encodeRecord(kind: RecordKind, key: Buffer, data: Buffer, checksum = crc32c(data)): Buffer {
   const record = Buffer.allocUnsafe(recordBytes(data.length));
   record.writeUInt32LE(RECORD_MAGIC, 0);
-  record.writeUInt32LE(crc32c(data), 8);
+  record.writeUInt32LE(checksum, 8);
   record.writeUInt32LE(data.length, 12);
   record.writeUInt32LE(RECORD_KINDS.indexOf(kind), 16);
   key.copy(record, 20);

@@ -210,7 +210,7 @@ export class DiskStore implements MovableStore {
   }
 
   async putAs(key: string, source: Readable, size: number): Promise<void> {
-    await this.#journal?.forget();
+    await this.#journal?.forget(key);
     await this.#putStream(key, source, size);
   }
 
@@ -226,7 +226,7 @@ export class DiskStore implements MovableStore {
     const key = newBlobKey();
     // Now: it is to be that of the bytes that came in.
     const checksum = crc32c(bytes);
-    if (!(await this.#putInJournal(key, bytes))) await this.#putSynced(key, bytes, checksum);
+    if (!(await this.#putInJournal(key, bytes, checksum))) await this.#putSynced(key, bytes, checksum);
     this.#cached.note(key);
     return key;
   }
@@ -290,9 +290,9 @@ export class DiskStore implements MovableStore {
     this.#calls.stop();
   }
 
-  async #putInJournal(key: string, bytes: Buffer): Promise<boolean> {
+  async #putInJournal(key: string, bytes: Buffer, checksum: number): Promise<boolean> {
     try {
-      return (await this.#journal?.put(key, bytes)) ?? false;
+      return (await this.#journal?.put(key, bytes, checksum)) ?? false;
     } catch (err) {
       throw nameDiskError(err);
     }

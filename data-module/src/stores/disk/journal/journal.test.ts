@@ -242,6 +242,23 @@ async function withSync(t: TestContext, script: string): Promise<void> {
   t.after(() => (process.env.PATH = before));
 }
 
+test('a key that was deleted while the journal could not be written, and is used again, keeps what came last', async t => {
+  const volume = await temporaryFolder(t);
+  const store = await opened(t, volume);
+  const [key = ''] = await putSeveral(store, 1);
+  await rm(journalOf(volume), { recursive: true });
+  await writeFile(journalOf(volume), 'a file in its place');
+  await store.putSmall(Buffer.from('by itself'));
+  await rm(journalOf(volume));
+  await store.delete(key);
+  await store.putAs(key, Readable.from([Buffer.from('new')]), 3);
+  const used = async (): Promise<boolean> => (await journalFiles(volume).catch(() => [])).length > 0;
+  while (!(await used())) await store.putSmall(Buffer.from('later'));
+  await store.putSmall(Buffer.from('later'));
+  await store.close();
+  assert.equal(String(await read(await opened(t, volume), key)), 'new');
+});
+
 for (const [name, script] of [
   ['without a command', ''],
   ['with a command of another kind', 'exit 1'],

@@ -110,8 +110,8 @@ export class Journal {
    * Resolves with `true` when the blob is there, durably. With `false` when it has to be stored in another way, because
    * something failed or too much waits; then something of it may be left in the journal.
    */
-  async put(key: string, bytes: Buffer): Promise<boolean> {
-    return this.#append('blob', key, bytes);
+  async put(key: string, bytes: Buffer, checksum: number): Promise<boolean> {
+    return this.#append('blob', key, bytes, checksum);
   }
 
   /** As `put`. Rejects with ENOENT when there is no such blob. */
@@ -136,8 +136,10 @@ export class Journal {
     if (JOURNAL_KEY.test(key) && this.#owed.size < MAX_OWED) this.#owed.add(key);
   }
 
-  /** To be called before a key is used again: what was done with it before must not be done once more by a start. */
-  async forget(): Promise<void> {
+  /** To be called before a key is used again: what was done with it before must not be done once more, now or by a start. */
+  async forget(key: string): Promise<void> {
+    this.#owed.delete(key);
+    await this.#running;
     if (this.#active !== undefined || this.#unfinished.length > 0 || this.#ended.count > 0) await this.sync();
   }
 
@@ -161,12 +163,12 @@ export class Journal {
     await this.#writer.stop();
   }
 
-  #append(kind: Kind, key: string, data: Buffer): boolean | Promise<boolean> {
+  #append(kind: Kind, key: string, data: Buffer, checksum?: number): boolean | Promise<boolean> {
     const bytes = recordBytes(data.length);
     const isInUse = performance.now() >= this.#pausedUntil && JOURNAL_KEY.test(key);
     if (!isInUse || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return false;
     if (this.#unsyncedBytes() > MAX_UNSYNCED_BYTES) return false;
-    const record = encodeRecord(kind, Buffer.from(key, 'hex'), data);
+    const record = encodeRecord(kind, Buffer.from(key, 'hex'), data, checksum);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ kind, key, record, resolve, reject });
       this.#waitingBytes += bytes;
