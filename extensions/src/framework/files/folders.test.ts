@@ -35,7 +35,22 @@ async function trace(
   }
   await ended;
   assert.match(output, until);
-  return (await readFile(file, 'utf8')).split('\n');
+  return joined((await readFile(file, 'utf8')).split('\n'));
+}
+
+/** The calls as one line each: with several threads strace may tell of one in two, `<unfinished ...>` and `resumed>`. */
+function joined(lines: readonly string[]): string[] {
+  const begun = new Map<string, string>();
+  return lines.flatMap(line => {
+    const [, pid = '', call = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const [, beginning] = /^(.*)<unfinished \.\.\.>$/.exec(call) ?? [];
+    if (beginning !== undefined) {
+      begun.set(pid, beginning);
+      return [];
+    }
+    const [, rest] = /^<\.\.\. \w+ resumed>(.*)$/.exec(call) ?? [];
+    return [rest === undefined ? call : `${begun.get(pid) ?? ''}${rest}`];
+  });
 }
 
 /** Each folder that was made, and that it is followed by a sync of the folder in which it lies. */
