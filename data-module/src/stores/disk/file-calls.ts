@@ -170,6 +170,11 @@ export class OpenFile {
     this.#closesAtOnce = closesAtOnce;
   }
 
+  /** Its number, which is its own until it is closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** Resolves with how many bytes were read, fewer than `length` only at the end of the file. */
   read(buffer: Buffer, length: number, position: number): Promise<number> {
     return this.#call<number>(done => fs.read(this.#fd, buffer, 0, length, position, done));

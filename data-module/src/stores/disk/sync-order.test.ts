@@ -63,7 +63,7 @@ for (const syncsNames of [true, false]) {
       '-f',
       '-y',
       '-e',
-      'trace=openat,rename,unlink,fsync,fdatasync,write,execve',
+      'trace=openat,rename,unlink,fsync,fdatasync,write,writev,execve',
       '-s',
       '100',
       '-o',
@@ -80,7 +80,7 @@ for (const syncsNames of [true, false]) {
     if (syncsNames)
       assert.match(journal?.text ?? '', /O_DSYNC/, 'the journal is synced by the call that writes it');
     const [journalFolder] = find(/^fsync\(\d+<[^>]*\/\.journal>/);
-    const inJournal = find(/^write\(\d+<[^>]*\/\.journal\/0\.\d+>/);
+    const inJournal = find(/^writev?\(\d+<[^>]*\/\.journal\/0\.\d+>/);
     let before = 0;
     const [log] = find(/^openat\(.*\/\.checksums\/0\.\d+", .*O_CREAT/);
     assert.match(log?.text ?? '', /O_DSYNC/, 'checksums are synced by the call that writes them');
@@ -115,8 +115,8 @@ for (const syncsNames of [true, false]) {
       // The last was told before anything was deleted.
       const since = syncsNames ? (find(/"told /).at(-1)?.end ?? 0) : unlinked.end;
       assert.ok(
-        syncs.some(({ begin, end }) => begin > since && end < deleted.begin),
-        `${key}: its deletion is synced`,
+        syncs.some(({ begin, end }) => begin > since && end < (syncsNames ? unlinked.begin : deleted.begin)),
+        `${key}: its deletion is synced, in the journal before it is made`,
       );
       if (isInJournal) continue;
       const [checksum] = find(new RegExp(`^write\\([^>]*/\\.checksums/.*${key}`));

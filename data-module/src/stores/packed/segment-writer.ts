@@ -6,6 +6,7 @@ import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { nameDiskError } from '../disk/disk-errors.js';
 import type { FileCalls } from '../disk/file-calls.js';
+import { GroupCommit } from '../group-commit.js';
 import { ActiveSegment } from './active-segment.js';
 import { LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
@@ -60,10 +61,12 @@ interface Batch {
 export class SegmentWriter {
   readonly #options: WriterOptions;
   #active: ActiveSegment | undefined;
+  readonly #entries = new GroupCommit<Waiting>({
+    maxBytes: MAX_BATCH_BYTES,
+    maxEntries: MAX_BATCH_RECORDS,
+    write: batch => this.#writeBatch(batch),
+  });
   #lastSegment: number;
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  #running: Promise<void> | undefined;
   #refusal: CatalogueError | undefined;
   #isFenced = false;
 
@@ -126,45 +129,18 @@ export class SegmentWriter {
   /** Refuses what comes from now on, finishes what waits, and seals the segment. */
   async close(): Promise<void> {
     this.#refusal ??= new CatalogueError('ServiceUnavailable', 'the store has been closed');
-    await this.#running;
+    await this.#entries.idle();
     await this.#seal();
   }
 
   #append(key: Buffer, bytes: number, make: Waiting['make']): Promise<boolean> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
+    if (this.#entries.waitingBytes + bytes > MAX_WAITING_BYTES) {
       return Promise.reject(new CatalogueError('SlowDown', 'too many blobs wait for the disk'));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, bytes, make, resolve, reject });
-      this.#waitingBytes += bytes;
-      this.#running ??= this.#run();
+      this.#entries.add({ key, bytes, make, resolve, reject });
     });
-  }
-
-  async #run(): Promise<void> {
-    try {
-      do {
-        // What else comes in this turn of the event loop belongs to the batch: the fewer batches, the less each record costs.
-        await new Promise(setImmediate);
-        await this.#writeBatch(this.#take());
-      } while (this.#waiting.length > 0);
-    } finally {
-      // In the same turn as the look at what waits: nothing may come in between.
-      this.#running = undefined;
-    }
-  }
-
-  #take(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of this.#waiting) {
-      if (count > 0 && (bytes + waiting.bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_RECORDS)) break;
-      bytes += waiting.bytes;
-      count += 1;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#waiting.splice(0, count);
   }
 
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {

@@ -8,11 +8,14 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { SYNCED_BY_WRITE } from '@zenko-modules/common/synced-write';
 import type { BlobChecksum } from '../../../data-store.js';
+import { GroupCommit } from '../../group-commit.js';
 import { type FileCalls, NEW_FILE, type OpenFile } from '../file-calls.js';
 import { writeAll } from '../file-writer.js';
 import { encodeEntry } from './checksum-entry.js';
 
 const NEW_LOG = NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE;
+
+const MAX_BATCH_BYTES = 1024 * 1024;
 
 export interface ChecksumLogOptions {
   readonly calls: FileCalls;
@@ -35,6 +38,13 @@ interface LogFile {
   bytes: number;
   /** Entries of which it is not known yet whether there is such a blob. */
   unsettled: number;
+}
+
+/** An entry that waits, as it is written. */
+interface Line {
+  readonly entry: PendingEntry;
+  readonly line: string;
+  readonly bytes: number;
 }
 
 /** An entry of the log, from before it is written until it is known whether there is such a blob. */
@@ -90,10 +100,10 @@ export class PendingEntry {
 
 export class ChecksumLog {
   readonly #options: ChecksumLogOptions;
-  /** That wait for the next batch, and their lines. */
-  #waiting: PendingEntry[] = [];
-  #lines = '';
-  #running: Promise<void> | undefined;
+  readonly #entries = new GroupCommit<Line>({
+    maxBytes: MAX_BATCH_BYTES,
+    write: batch => this.#writeBatch(batch),
+  });
   #active: LogFile | undefined;
   #lastNumber: number;
   #isClosed = false;
@@ -122,9 +132,7 @@ export class ChecksumLog {
       entry.end(new CatalogueError('ServiceUnavailable', 'the store has been closed'));
       return;
     }
-    this.#waiting.push(entry);
-    this.#lines += line;
-    this.#running ??= this.#run();
+    this.#entries.add({ entry, line, bytes: line.length });
   }
 
   /** For `PendingEntry`. */
@@ -157,35 +165,20 @@ export class ChecksumLog {
   /** Refuses what comes from now on, and finishes what waits. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#running;
+    await this.#entries.idle();
     this.endFile();
   }
 
-  async #run(): Promise<void> {
-    try {
-      do {
-        // What else comes in this turn of the event loop belongs to the batch: the fewer batches, the less each entry costs.
-        await new Promise(setImmediate);
-        const [batch, lines] = [this.#waiting, this.#lines];
-        [this.#waiting, this.#lines] = [[], ''];
-        await this.#writeBatch(batch, Buffer.from(lines, 'latin1'));
-      } while (this.#waiting.length > 0);
-    } finally {
-      // In the same turn as the look at what waits: nothing may come in between.
-      this.#running = undefined;
-    }
-  }
-
-  async #writeBatch(batch: readonly PendingEntry[], lines: Buffer): Promise<void> {
+  async #writeBatch(batch: readonly Line[]): Promise<void> {
     try {
       const active = this.#active ?? (await this.#create());
-      for (const entry of batch) entry.goesTo(active);
-      await this.#append(active, lines);
+      for (const { entry } of batch) entry.goesTo(active);
+      await this.#append(active, Buffer.from(batch.map(({ line }) => line).join(''), 'latin1'));
     } catch (err) {
-      for (const entry of batch) entry.end(err);
+      for (const { entry } of batch) entry.end(err);
       return;
     }
-    for (const entry of batch) entry.end();
+    for (const { entry } of batch) entry.end();
   }
 
   async #append(active: LogFile, lines: Buffer): Promise<void> {

@@ -8,7 +8,7 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import type { BlobChecksums } from '../checksums/blob-checksums.js';
 import { blobFile } from '../disk-layout.js';
-import type { FileCalls } from '../file-calls.js';
+import type { FileCalls, OpenFile } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import { type JournalName, listJournal, readJournal, renameJournal } from './journal-files.js';
 import { VolumeSync } from './sync-volume.js';
@@ -21,7 +21,7 @@ export interface EndedFile {
   readonly name: string;
   readonly bytes: number;
   /** Open since before the first write of what it says; closed when it is synced. */
-  readonly fd: number;
+  readonly file: OpenFile;
 }
 
 interface DoneFile {
@@ -70,18 +70,18 @@ export class EndedFiles {
   /** Resolves with `false` when the disk did not take something: nothing of it is given up, but the journal is of no use then. */
   async sync(): Promise<boolean> {
     let isSound = true;
-    for (const file of [...this.#ended]) {
+    for (const ended of [...this.#ended]) {
       const { folder, calls } = this.#options;
-      await unlessGone(noteChecksums(this.#options, path.join(folder, file.name)));
-      let outcome = await this.#volumeSync.sync(file.fd);
-      if (outcome === 'unknown') outcome = await this.#syncEach(file);
+      await unlessGone(noteChecksums(this.#options, path.join(folder, ended.name)));
+      let outcome = await this.#volumeSync.sync(ended.file.fd);
+      if (outcome === 'unknown') outcome = await this.#syncEach(ended);
       // Somebody may have removed it. What it says had to be synced all the same.
       const name = await unlessGone(
-        renameJournal(calls, folder, file, outcome === 'synced' ? 'done' : 'suspect'),
+        renameJournal(calls, folder, ended, outcome === 'synced' ? 'done' : 'suspect'),
       );
       if (outcome === 'synced' && name !== undefined) await this.addDone(name);
-      this.#ended.splice(this.#ended.indexOf(file), 1);
-      fs.close(file.fd, () => undefined);
+      this.#ended.splice(this.#ended.indexOf(ended), 1);
+      ended.file.close();
       isSound &&= outcome === 'synced';
     }
     await this.#removeDone();
@@ -90,14 +90,14 @@ export class EndedFiles {
 
   /** Closes what is left to the next start. */
   close(): void {
-    for (const { fd } of this.#ended.splice(0)) fs.close(fd, () => undefined);
+    for (const { file } of this.#ended.splice(0)) file.close();
   }
 
   /** Where the volume cannot be synced as a whole. */
-  async #syncEach({ name, fd }: EndedFile): Promise<'synced' | 'failed'> {
+  async #syncEach({ name, file }: EndedFile): Promise<'synced' | 'failed'> {
     const { folder, calls, volume } = this.#options;
     try {
-      const [ours, found] = [fs.fstatSync(fd).dev, (await calls.stat(folder)).dev];
+      const [ours, found] = [fs.fstatSync(file.fd).dev, (await calls.stat(folder)).dev];
       // What was written can be reached no more by its names.
       if (ours !== found) return 'failed';
       await unlessGone(
@@ -108,7 +108,7 @@ export class EndedFiles {
       );
       // The file system enters things in order: what is deleted is on stable storage when what came later is.
       await calls.syncFolder(folder);
-      await calls.call<undefined>(done => fs.fsync(fd, err => done(err, undefined)));
+      await file.sync();
       return 'synced';
     } catch (err) {
       if (err instanceof CatalogueError) throw err;

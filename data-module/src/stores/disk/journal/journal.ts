@@ -8,15 +8,17 @@ import { CatalogueError, messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { StartError } from '@zenko-modules/common/start-error';
 import type { WorkerPlace } from '../../plugin.js';
+import { GroupCommit } from '../../group-commit.js';
 import { encodeRecord, recordBytes } from '../../record-format.js';
 import type { BlobChecksums } from '../checksums/blob-checksums.js';
 import { blobFile, JOURNAL_FOLDER } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import { belongsTo } from '../worker-files.js';
+import { ActiveFile } from './active-file.js';
+import { Applier, type Outcome } from './applier.js';
 import { EndedFiles } from './ended-files.js';
 import { listJournal } from './journal-files.js';
-import { errorOf, type JournalFile, JournalWriter } from './journal-writer.js';
 import { takeOver } from './take-over.js';
 
 /** Keys of other stores, which can be in a volume by `data:copy`, fit into no record. */
@@ -46,32 +48,28 @@ export interface JournalOptions {
 
 type Kind = 'blob' | 'deletion';
 
-interface Waiting {
+interface Entry {
   readonly kind: Kind;
   readonly key: string;
   readonly record: Buffer;
+  readonly bytes: number;
   readonly resolve: (done: boolean) => void;
   readonly reject: (err: Error) => void;
-}
-
-interface ActiveFile extends JournalFile {
-  readonly base: string;
-  readonly begun: number;
-  bytes: number;
 }
 
 export class Journal {
   readonly #options: JournalOptions;
   readonly #folder: string;
-  readonly #writer: JournalWriter;
+  readonly #applier: Applier;
   readonly #ended: EndedFiles;
   readonly #timer: NodeJS.Timeout;
+  readonly #entries = new GroupCommit<Entry>({
+    maxBytes: MAX_BATCH_BYTES,
+    write: batch => this.#writeBatch(batch),
+  });
   #lastNumber: number;
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  #running: Promise<void> | undefined;
   #active: ActiveFile | undefined;
-  /** Ended, but the writer may be writing to them. */
+  /** Ended, but a batch may still be on its way into one of them. */
   readonly #unfinished: ActiveFile[] = [];
   #syncing: Promise<void> | undefined;
   readonly #owed = new Set<string>();
@@ -85,7 +83,7 @@ export class Journal {
     this.#folder = folder;
     this.#ended = ended;
     this.#lastNumber = lastNumber;
-    this.#writer = new JournalWriter(calls, { volume: volume.path, uploadPrefix });
+    this.#applier = new Applier(calls, { volume: volume.path, uploadPrefix });
     this.#timer = setInterval(() => this.#tick(), MAX_AGE_MS / 2).unref();
   }
 
@@ -139,7 +137,7 @@ export class Journal {
   /** To be called before a key is used again: what was done with it before must not be done once more, now or by a start. */
   async forget(key: string): Promise<void> {
     this.#owed.delete(key);
-    await this.#running;
+    await this.#entries.idle();
     if (this.#active !== undefined || this.#unfinished.length > 0 || this.#ended.count > 0) await this.sync();
   }
 
@@ -153,97 +151,95 @@ export class Journal {
     clearInterval(this.#timer);
     this.#enterOwed();
     this.#pausedUntil = Infinity;
-    await this.#running;
+    await this.#entries.idle();
     try {
       await this.sync();
     } catch (err) {
       this.#options.log.warn({ reason: messageOf(err) }, 'the journal is left to the next start');
     }
     this.#ended.close();
-    await this.#writer.stop();
+    await this.#applier.stop();
   }
 
   #append(kind: Kind, key: string, data: Buffer, checksum?: number): boolean | Promise<boolean> {
     const bytes = recordBytes(data.length);
     const isInUse = performance.now() >= this.#pausedUntil && JOURNAL_KEY.test(key);
-    if (!isInUse || this.#waitingBytes + bytes > MAX_WAITING_BYTES) return false;
+    if (!isInUse || this.#entries.waitingBytes + bytes > MAX_WAITING_BYTES) return false;
     if (this.#unsyncedBytes() > MAX_UNSYNCED_BYTES) return false;
     const record = encodeRecord(kind, Buffer.from(key, 'hex'), data, checksum);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ kind, key, record, resolve, reject });
-      this.#waitingBytes += bytes;
-      this.#running ??= this.#run();
+      this.#entries.add({ kind, key, record, bytes, resolve, reject });
     });
   }
 
-  async #run(): Promise<void> {
-    try {
-      do {
-        // What else comes in this turn of the event loop belongs to the batch: the fewer batches, the less each record costs.
-        await new Promise(setImmediate);
-        await this.#writeBatch(this.#take());
-      } while (this.#waiting.length > 0);
-    } finally {
-      // In the same turn as the look at what waits: nothing may come in between.
-      this.#running = undefined;
-    }
-  }
-
-  #take(): Waiting[] {
-    let [count, bytes] = [0, 0];
-    for (const { record } of this.#waiting) {
-      if (count > 0 && bytes + record.length > MAX_BATCH_BYTES) break;
-      count += 1;
-      bytes += record.length;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#waiting.splice(0, count);
-  }
-
   /** Never rejects: each that waits is told. */
-  async #writeBatch(batch: readonly Waiting[]): Promise<void> {
+  async #writeBatch(batch: readonly Entry[]): Promise<void> {
+    const blobs = batch.filter(({ kind }) => kind === 'blob');
+    const deletions = batch.filter(({ kind }) => kind === 'deletion');
+    // Nobody knows the keys of the blobs yet: their files may be there before they are in the journal. Deletions come after.
+    const [entered, made] = await Promise.allSettled([this.#enter(batch), this.#apply(blobs)]);
+    if (entered.status === 'rejected') return this.#giveUp(batch, entered.reason);
+    if (made.status === 'rejected') return this.#giveUp(batch, made.reason);
+    tell(blobs, made.value);
     try {
-      if (!this.#hasFolder) await this.#options.volume.restoreFolders();
-      this.#hasFolder = true;
-      const records = batch.map(({ record }) => record);
-      const active = (this.#active ??= this.#begin());
-      active.bytes += records.reduce((sum, { length }) => sum + length, 0);
-      const failures = new Map(await this.#writer.write(active, records, () => this.#undo(batch)));
-      for (const [index, { kind, resolve, reject }] of batch.entries()) {
-        const failure = failures.get(index);
-        if (failure === undefined) resolve(true);
-        else if (failure.code === 'ENOENT' && kind === 'deletion') reject(errorOf(failure));
-        else resolve(false);
-      }
-      if (active.bytes >= MAX_FILE_BYTES) this.#syncLater();
-      this.#enterOwed();
+      tell(deletions, await this.#apply(deletions));
     } catch (err) {
-      this.#onFailure(err);
-      for (const { resolve, reject } of batch) {
-        // Nothing else would be answered either.
-        if (err instanceof CatalogueError) reject(err);
-        else resolve(false);
-      }
+      return this.#giveUp(deletions, err);
     }
+    if ((this.#active?.bytes ?? 0) >= MAX_FILE_BYTES) this.#syncLater();
+    this.#enterOwed();
   }
 
-  #begin(): ActiveFile {
+  async #enter(batch: readonly Entry[]): Promise<void> {
+    const { volume, calls } = this.#options;
+    if (!this.#hasFolder) await volume.restoreFolders();
+    this.#hasFolder = true;
+    this.#active ??= await ActiveFile.create(calls, this.#folder, this.#nextBase());
+    await this.#active.append(batch.map(({ record }) => record));
+  }
+
+  async #apply(entries: readonly Entry[]): Promise<Outcome> {
+    if (entries.length === 0) return [];
+    return this.#applier.apply(
+      entries.map(({ record }) => record),
+      () => this.#undo(entries),
+    );
+  }
+
+  #nextBase(): string {
     this.#lastNumber = Math.max(Date.now(), this.#lastNumber + 1);
-    const base = `${this.#options.worker.index}.${this.#lastNumber}`;
-    return { base, path: path.join(this.#folder, base), fd: undefined, begun: performance.now(), bytes: 0 };
+    return `${this.#options.worker.index}.${this.#lastNumber}`;
   }
 
   /** What lies at the end of the file is not known for sure: nothing is appended to it any more. */
-  #onFailure(err: unknown): void {
+  async #giveUp(batch: readonly Entry[], err: unknown): Promise<void> {
     this.#pause(PAUSE_MS);
     this.#endActive();
     this.#hasFolder = false;
     const { log } = this.#options;
     log.warn({ err, journal: this.#folder }, 'the journal cannot be written: blobs are synced one by one');
+    if (err instanceof CatalogueError) {
+      // Nothing else would be answered either.
+      this.#undo(batch);
+      for (const { reject } of batch) reject(err);
+    } else await Promise.all(batch.map(entry => this.#leaveToOthers(entry)));
+  }
+
+  async #leaveToOthers({ kind, key, resolve, reject }: Entry): Promise<void> {
+    try {
+      if (kind === 'blob') await this.#options.calls.unlink(blobFile(this.#options.volume.path, key));
+    } catch (err) {
+      // It may be removed later, and then it must not be what the other way has made.
+      if (err instanceof CatalogueError) {
+        reject(err);
+        return;
+      }
+    }
+    resolve(false);
   }
 
   /** They were told that the disk did not answer. */
-  #undo(batch: readonly Waiting[]): void {
+  #undo(batch: readonly Entry[]): void {
     const { volume, calls } = this.#options;
     for (const { kind, key } of batch) {
       if (kind !== 'blob') continue;
@@ -298,10 +294,8 @@ export class Journal {
       await this.#options.volume.check();
       this.#endActive();
       const files = [...this.#unfinished];
-      await this.#writer.finish();
-      // One that could not be opened holds nothing.
-      for (const { base, bytes, fd } of files)
-        if (fd !== undefined) this.#ended.add({ base, name: base, bytes, fd });
+      await this.#entries.batchWritten();
+      for (const { base, bytes, file } of files) this.#ended.add({ base, name: base, bytes, file });
       this.#unfinished.splice(0, files.length);
       if (!(await this.#ended.sync())) {
         this.#pause(Infinity);
@@ -315,5 +309,14 @@ export class Journal {
     } finally {
       this.#syncing = undefined;
     }
+  }
+}
+
+function tell(entries: readonly Entry[], outcome: Outcome): void {
+  for (const [index, { kind, resolve, reject }] of entries.entries()) {
+    const failure = outcome[index];
+    if (failure === undefined) resolve(true);
+    else if (failure.code === 'ENOENT' && kind === 'deletion') reject(failure);
+    else resolve(false);
   }
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import type { Logger } from '@zenko-modules/common/logger';
 import { blobFile } from '../disk-layout.js';
-import type { FileCalls } from '../file-calls.js';
+import type { FileCalls, OpenFile } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import {
   type JournalName,
@@ -31,7 +31,7 @@ export interface TakenFile {
   readonly base: string;
   readonly name: string;
   /** Open since before anything was written. */
-  readonly fd: number;
+  readonly file: OpenFile;
 }
 
 /** @param files of workers that are no more; none of them may be written to from then on */
@@ -45,8 +45,8 @@ export async function takeOver(
   for (const file of files) {
     const isSuspect = file.state === 'suspect';
     const name = isSuspect ? file.name : await renameJournal(calls, folder, file, 'taken');
-    const fd = fs.openSync(path.join(folder, name), fs.constants.O_RDONLY);
-    taken.push({ base: file.base, name, fd, isSuspect });
+    const opened = await calls.open(path.join(folder, name), fs.constants.O_RDONLY);
+    taken.push({ base: file.base, name, file: opened, isSuspect });
   }
   const missing = new Set<string>();
   for (const { name, isSuspect } of taken) {

@@ -1,4 +1,4 @@
-/** What the store and the thread that writes for it say to each other. */
+/** What the store and the thread that makes its files say to each other. */
 
 /** What the thread is started with. */
 export interface ThreadStart {
@@ -7,10 +7,10 @@ export interface ThreadStart {
   readonly uploadPrefix: string;
 }
 
-/** Records for the journal file of this path, or, without any, that no more come for the last one. */
-export type ToThread =
-  | { readonly id: number; readonly path: string; readonly records: Uint8Array<ArrayBuffer> }
-  | { readonly id: number; readonly records?: undefined };
+export interface ToThread {
+  readonly id: number;
+  readonly records: Uint8Array<ArrayBuffer>;
+}
 
 export interface CallFailure {
   readonly code: string | undefined;
@@ -20,10 +20,6 @@ export interface CallFailure {
 /** Answers come in the order of what was asked. */
 export interface FromThread {
   readonly id: number;
-  /** The file descriptor of the journal's file, when it was begun. The store is to close it. */
-  opened?: number | undefined;
-  /** Why nothing of it has been written to the journal. */
-  failure?: CallFailure;
-  /** What is in the journal, but not in its place: numbers of records in the batch. */
-  failures?: [number, CallFailure][];
+  /** What could not be done: numbers of records. */
+  readonly failures: readonly (readonly [number, CallFailure])[];
 }

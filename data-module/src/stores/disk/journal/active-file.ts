@@ -1,0 +1,56 @@
+/** The file of the journal that is appended to. */
+import fs, { constants } from 'node:fs';
+import path from 'node:path';
+import { SYNCED_BY_WRITE } from '@zenko-modules/common/synced-write';
+import { type FileCalls, NEW_FILE, type OpenFile } from '../file-calls.js';
+import { writeAll } from '../file-writer.js';
+
+export class ActiveFile {
+  /** As `JournalName` has it. */
+  readonly base: string;
+  readonly file: OpenFile;
+  readonly begun = performance.now();
+  readonly #path: string;
+  #bytes = 0;
+
+  private constructor(base: string, file: OpenFile, at: string) {
+    this.base = base;
+    this.file = file;
+    this.#path = at;
+  }
+
+  /** Its name is on stable storage when it resolves. */
+  static async create(calls: FileCalls, folder: string, base: string): Promise<ActiveFile> {
+    const at = path.join(folder, base);
+    const file = await calls.open(at, NEW_FILE | constants.O_APPEND | SYNCED_BY_WRITE);
+    try {
+      await calls.syncFolder(folder);
+    } catch (err) {
+      file.close();
+      throw err;
+    }
+    return new ActiveFile(base, file, at);
+  }
+
+  /** That are in it. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * The records are on stable storage, under the file's name, when it resolves; call it again only then. When it rejects they may be
+   * all the same.
+   */
+  async append(records: readonly Buffer[]): Promise<void> {
+    try {
+      this.#bytes += await writeAll(records, this.file);
+    } catch (err) {
+      await this.file.truncate(this.#bytes).catch(() => undefined);
+      throw err;
+    }
+    if (SYNCED_BY_WRITE === 0) await this.file.datasync();
+    // Whoever takes the volume over renames the file before it reads it. Then this is not in what was read. The entry of a file that is
+    // open stays in memory: there is nothing that a thread could wait for.
+    fs.accessSync(this.#path);
+  }
+}
