@@ -69,7 +69,7 @@ export interface Row<S extends Side> {
 }
 
 /**
- * Starts a daemon of a checkout, on ports of the system's choice where `env` sets them to 0.
+ * Starts a daemon of a checkout as its npm script does, on ports of the system's choice where `env` sets them to 0.
  * @param entry compiled entry point, relative to the checkout.
  * @param env is given the path of a new empty folder, which is removed at the end.
  */
@@ -82,7 +82,17 @@ export async function startOf(
 ): Promise<DaemonProcess> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'zenko-versus-'));
   teardown.after(() => rm(folder, { recursive: true, maxRetries: 5 }));
-  return startDaemon(teardown, { entry: path.join(checkout, entry), args, env: env(folder) });
+  const nodeOptions = nodeOptionsOf(checkout, entry);
+  return startDaemon(teardown, { entry: path.join(checkout, entry), args, nodeOptions, env: env(folder) });
+}
+
+/** Those with which an npm script of the checkout starts Node.js for this entry point. */
+function nodeOptionsOf(checkout: string, entry: string): string[] {
+  const file = readFileSync(path.join(checkout, 'package.json'), 'utf8');
+  const { scripts } = JSON.parse(file) as { readonly scripts: Readonly<Record<string, string>> };
+  const start = Object.values(scripts).find(script => script.endsWith(` ${entry}`)) ?? '';
+  const [, options = ''] = /\bnode ((?:--\S+ )*)\S+$/.exec(start) ?? [];
+  return options.split(' ').filter(option => option !== '');
 }
 
 interface Sample {

@@ -29,6 +29,8 @@ export interface DaemonSpec {
   /** Absolute path of the compiled entry point. */
   readonly entry: string;
   readonly args?: readonly string[];
+  /** Options of Node.js. */
+  readonly nodeOptions?: readonly string[];
   /** Laid over an environment that holds PATH and nothing else of this process's settings. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -77,10 +79,10 @@ export interface Spawned {
 /** Starts a daemon and waits for nothing; it is killed when the test ends. */
 export function spawnDaemon(
   t: Pick<TestContext, 'after'>,
-  { entry, args = [], env = {} }: DaemonSpec,
+  { entry, args = [], nodeOptions = [], env = {} }: DaemonSpec,
 ): Spawned {
   // As people start it: newer versions of the test runner have options of all kinds, and would hand them on.
-  const options = { env: { PATH: process.env.PATH, ...env }, execArgv: [], silent: true };
+  const options = { env: { PATH: process.env.PATH, ...env }, execArgv: [...nodeOptions], silent: true };
   const child = fork(entry, [...args], options);
   let output = '';
   const more = new EventEmitter();
