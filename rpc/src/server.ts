@@ -10,7 +10,6 @@ import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
 import { listen } from '@zenko-modules/common/listen';
 import { type ConnectionOptions, RpcConnection } from './connection.js';
 import { countBodies, countFrames } from './incoming-bytes.js';
-import { JointWrites } from './joint-writes.js';
 import { RPC_LIMITS } from './limits.js';
 import { MESSAGE_PARSER } from './message-parser.js';
 import { awaitUpgrade } from './old-clients.js';
@@ -51,12 +50,10 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     log.warn('a client was cut off: unfinished messages of all clients take too much memory');
     options.observer?.clientCutOff('unfinished messages');
   };
-  const writes = new JointWrites();
   const io = new Server(httpServer, {
     allowEIO3: true,
     wsEngine: webSocketServer((client, connection) => {
       countFrames(client, connection, unfinished, onRefused);
-      writes.add(client, connection);
     }),
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
     parser: MESSAGE_PARSER,
@@ -64,7 +61,6 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     upgradeTimeout: 60_000,
     serveClient: false,
   });
-  io.engine.on('flush', ({ transport }: Socket['conn']) => writes.hold(Reflect.get(transport, 'socket')));
   countBodies(httpServer, unfinished, onRefused);
   const connections = new Set<RpcConnection>();
   const state = newServerState(limits);
