@@ -4,6 +4,7 @@ import { silentLogger } from '@zenko-modules/common/logger';
 import { freePort } from '@zenko-modules/common/testing/test-server';
 import { RpcClient } from './client.js';
 import { startRpcServer } from './server.js';
+import { until } from './testing/rpc-rig.js';
 
 const NAMESPACE = '/test';
 
@@ -46,4 +47,30 @@ test('a call that was made while the module was away is answered when it comes',
   });
   t.after(() => server.close());
   assert.equal(await call, 'hello');
+});
+
+test('a client knows which calls the module has that it is connected to now', async t => {
+  const port = await freePort();
+  const start = (names: readonly string[]) =>
+    startRpcServer({
+      address: '127.0.0.1',
+      port,
+      portSetting: 'METADATA_PORT',
+      services: [
+        {
+          namespace: NAMESPACE,
+          calls: Object.fromEntries(names.map(name => [name, () => Promise.resolve('done')])),
+        },
+      ],
+      log: silentLogger(),
+    });
+  const first = await start(['get']);
+  const client = new RpcClient({ url: `http://127.0.0.1:${port}`, namespace: NAMESPACE });
+  t.after(() => client.close());
+  assert.deepEqual(await Promise.all([client.offers('get'), client.offers('readMembers')]), [true, false]);
+  await first.close();
+  await until(() => !client.connected, 'the client sees its module go');
+  const second = await start(['readMembers']);
+  t.after(() => second.close());
+  assert.deepEqual(await Promise.all([client.offers('get'), client.offers('readMembers')]), [false, true]);
 });

@@ -8,6 +8,7 @@ import {
   type CallArguments,
   fromWireError,
   isStreamReference,
+  type Manifest,
   type StreamData,
   type StreamEnd,
   type StreamFailure,
@@ -38,6 +39,8 @@ export class RpcClient {
   readonly #streams = new Map<string, RpcStream>();
   /** Ends each call that is under way. */
   readonly #calls = new Set<(reason: string) => void>();
+  /** Calls that the module has which it is connected to now. */
+  #offered: Promise<ReadonlySet<string>> | undefined;
   #closed = false;
 
   constructor(options: RpcClientOptions) {
@@ -75,6 +78,7 @@ export class RpcClient {
       this.#streams.get(streamId)?.finish(fromWireError(error));
     });
     this.#socket.on('disconnect', reason => {
+      this.#offered = undefined;
       const lost = new CatalogueError('ServiceUnavailable', `the connection was lost (${reason})`);
       for (const stream of [...this.#streams.values()]) stream.finish(lost);
       this.#endCalls(`the connection was lost (${reason})`);
@@ -111,6 +115,21 @@ export class RpcClient {
     });
   }
 
+  /**
+   * Whether the module has a call of this name, which not every module has. Asked once for each connection: with the
+   * next there may be another module.
+   * @throws CatalogueError as `call` does
+   */
+  async offers(name: string): Promise<boolean> {
+    const asked = (this.#offered ??= this.call('getManifest', { rpcArgs: [] }).then(namesOf));
+    try {
+      return (await asked).has(name);
+    } catch (err) {
+      if (this.#offered === asked) this.#offered = undefined;
+      throw err;
+    }
+  }
+
   /** Ends every stream and the connection. Calls that are under way reject. */
   close(): void {
     this.#closed = true;
@@ -142,6 +161,11 @@ export class RpcClient {
     this.#streams.set(streamId, stream);
     return stream;
   }
+}
+
+function namesOf(manifest: unknown): ReadonlySet<string> {
+  const { api = [] } = (manifest ?? {}) as Partial<Manifest>;
+  return new Set(api.map(({ name }) => name));
 }
 
 interface Message {

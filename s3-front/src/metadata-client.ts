@@ -12,6 +12,13 @@ import {
   usersBucket,
   type UsersBucketEntry,
 } from './bucket-attributes.js';
+import {
+  LISTED_MEMBERS,
+  LISTED_WITHOUT_OWNER,
+  type ListedEntry,
+  type MembersItem,
+  toListed,
+} from './listing/listed-value.js';
 import type { ObjectValue } from './object-value.js';
 
 const CONNECTION_POLL_MS = 20;
@@ -221,6 +228,26 @@ export class MetadataClient {
   ): AsyncGenerator<readonly StoredItem[], void, undefined> {
     const stream = await this.#call('createReadStream', database, [range], reqUids);
     yield* (stream as RpcStream).messages() as AsyncGenerator<readonly StoredItem[], void, undefined>;
+  }
+
+  /**
+   * The same for a listing, which gets no more of each value than it shows. CloudServer's own daemon sends all of it.
+   */
+  async *readListed(
+    database: string,
+    range: KeyRange,
+    reqUids: string,
+    { withOwner }: { readonly withOwner: boolean },
+  ): AsyncGenerator<readonly ListedEntry[], void, undefined> {
+    await this.#connected();
+    if (!(await this.#rpc.offers('readMembers'))) {
+      yield* this.readAtOnce(database, range, reqUids);
+      return;
+    }
+    const members = withOwner ? LISTED_MEMBERS : LISTED_WITHOUT_OWNER;
+    const stream = await this.#call('readMembers', database, [range, { members }], reqUids);
+    for await (const items of (stream as RpcStream).messages())
+      yield (items as readonly (MembersItem | StoredItem)[]).map(toListed);
   }
 
   // --- calls ---

@@ -10,10 +10,22 @@ const MAX_DEPTH = 16;
 /** Most elements of a request body; a thousand objects to delete, each with all that S3 knows of it, need 6002. */
 const MAX_ELEMENTS = 10_000;
 
-// eslint-disable-next-line no-control-regex -- these are what is looked for
-const TO_ESCAPE = /[&<>"\u0000-\u001f\u007f-\u009f]/g;
+/** Characters that must not stand in a document as they are, by their code. */
+const TO_ESCAPE = Uint8Array.from({ length: 0xa0 }, (_, code) =>
+  code < 0x20 || code >= 0x7f || '&<>"'.includes(String.fromCharCode(code)) ? 1 : 0,
+);
 
-export type XmlValue = string | number | boolean | undefined | XmlElement | readonly XmlElement[];
+/** Elements as they stand in a document: for those of which it has a thousand, without an object for each. */
+export class WrittenXml {
+  readonly xml: string;
+
+  constructor(xml: string) {
+    this.xml = xml;
+  }
+}
+
+export type XmlValue =
+  string | number | boolean | undefined | WrittenXml | XmlElement | readonly XmlElement[];
 /**
  * An element's children by name, in order; an array repeats the element; `undefined` leaves it out. `@name` is an
  * attribute, `#text` the text of the element.
@@ -39,19 +51,21 @@ function document(content: XmlElement): string {
 function childElements(content: XmlElement): string {
   let xml = '';
   for (const name in content) {
-    if (!name.startsWith('@')) xml += elements(name, content[name]);
+    if (!name.startsWith('@')) xml += writeElements(name, content[name]);
   }
   return xml;
 }
 
-function elements(name: string, value: XmlValue): string {
+/** None, one or several elements `name`, as they stand in a document. */
+export function writeElements(name: string, value: XmlValue): string {
   if (value === undefined) return '';
-  if (isList(value)) {
+  if (typeof value === 'object') {
+    if (value instanceof WrittenXml) return value.xml;
+    if (!isList(value)) return tagged(name, attributes(value), childElements(value));
     let xml = '';
-    for (const each of value) xml += elements(name, each);
+    for (const each of value) xml += writeElements(name, each);
     return xml;
   }
-  if (typeof value === 'object') return tagged(name, attributes(value), childElements(value));
   const text = typeof value === 'string' ? escapeText(value) : String(value);
   return name === '#text' ? text : tagged(name, '', text);
 }
@@ -75,7 +89,15 @@ function isList(value: XmlValue): value is readonly XmlElement[] {
 
 /** Control characters become references, so that a key with a carriage return comes back as it was. */
 function escapeText(text: string): string {
-  return text.replace(TO_ESCAPE, character => `&#${character.charCodeAt(0)};`);
+  let escaped = '';
+  let from = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= TO_ESCAPE.length || TO_ESCAPE[code] === 0) continue;
+    escaped += `${text.slice(from, at)}&#${code};`;
+    from = at + 1;
+  }
+  return from === 0 ? text : escaped + text.slice(from);
 }
 
 /** Only the five entities of XML itself are known. */

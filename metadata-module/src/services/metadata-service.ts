@@ -14,6 +14,7 @@ import {
   checkPutOptions,
   checkValue,
 } from './arguments.js';
+import { checkMembers } from './read-members.js';
 
 export interface MetadataServiceOptions {
   readonly databases: VersionedDatabases;
@@ -54,6 +55,15 @@ export function metadataService({ databases, uuid, diskUsage }: MetadataServiceO
         databases.get(checkDatabase(subLevel), checkKey(key), checkGetOptions(options)),
 
       getDiskUsage: () => diskUsage(),
+
+      /**
+       * Ours: `({ gt, gte, lt, lte, limit, reverse }, { members: [name, ...] })` → a stream of `[key, member, ...]`, see
+       * `MembersReader`. For listings, which show little of each value.
+       */
+      readMembers: async ({ subLevel, args: [range, options] }: RpcCall) =>
+        new StreamResult(
+          await databases.listAs(checkDatabase(subLevel), checkKeyRange(range), checkMembers(options)),
+        ),
 
       /**
        * Ours: `(key, [{ versionId?, sha256 }], [{ versionId?, value }])` → `{ swapped }`, see

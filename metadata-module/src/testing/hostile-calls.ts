@@ -11,6 +11,7 @@ const NAMES = [
   'getDiskUsage',
   'getManifest',
   'compareAndSwap',
+  'readMembers',
 ];
 const LOG_NAMES = ['readRecords', 'pruneRecords', 'forgetReader', 'listReaders', 'createLogRecordOps'];
 const ODD_NAMES = [
@@ -50,6 +51,7 @@ const odd = fc.constantFrom<unknown>(
   { versionId: { a: 1 } },
   { versionId: '\0' },
   { versioning: {}, isNull: 'yes' },
+  { members: ['a', '__proto__'] },
   { limit: -2 },
   { limit: 'many' },
   { limit: 1e30 },

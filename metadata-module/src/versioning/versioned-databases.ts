@@ -132,12 +132,20 @@ export class VersionedDatabases {
   }
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
-  async list(database: Database, range: KeyRange): Promise<ItemIterator<TextEntry>> {
+  list(database: Database, range: KeyRange): Promise<ItemIterator<TextEntry>> {
+    return this.listAs(database, range, entry => entry);
+  }
+
+  /** The same, each in a form of its own. */
+  async listAs<T>(
+    database: Database,
+    range: KeyRange,
+    form: (entry: TextEntry) => T,
+  ): Promise<ItemIterator<T>> {
     await this.#recovery.readable();
-    return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) => ({
-      key: database.nameOf(key),
-      value,
-    }));
+    return mapped(this.#store.entries(database.rangeOf(range)), ({ key, value }) =>
+      form({ key: database.nameOf(key), value }),
+    );
   }
 
   /** The keys of all databases as the store holds them. */

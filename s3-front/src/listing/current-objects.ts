@@ -3,16 +3,15 @@
  * versions of keys, `<key>\0<version id>`, and for a while a place holder where a current value was deleted:
  * then the newest of the key's versions counts.
  */
-import { CatalogueError } from '@zenko-modules/common/errors';
-import type { KeyRange, StoredItem } from '../metadata-client.js';
-import type { ObjectValue } from '../object-value.js';
+import type { KeyRange } from '../metadata-client.js';
+import { type ListedEntry, listedValue, type ListedValue } from './listed-value.js';
 import { type ReadRange, SkippingReader } from './skipping-reader.js';
 
 const VERSION_SEPARATOR = '\0';
 
 export interface ListedObject {
   readonly key: string;
-  readonly value: ObjectValue;
+  readonly value: ListedValue;
 }
 
 /** Objects in order of their keys. Delete markers and versions are passed over. */
@@ -33,7 +32,7 @@ export class CurrentObjects {
     for (let item = this.#reader.atHand(); item !== undefined; item = this.#reader.atHand()) {
       const { key } = item;
       if (key.includes(VERSION_SEPARATOR)) break;
-      const value = parseValue(item);
+      const value = listedValue(item);
       if (value.isPHD === true) break;
       this.#pass(key);
       if (value.isDeleteMarker !== true) return { key, value };
@@ -51,7 +50,7 @@ export class CurrentObjects {
         this.#reader.skipPrefix(key.slice(0, separator + 1));
         continue;
       }
-      const stored = parseValue(item);
+      const stored = listedValue(item);
       this.#reader.pass();
       const value = stored.isPHD === true ? await this.#newestVersion(key) : stored;
       this.#reader.skipPrefix(key + VERSION_SEPARATOR);
@@ -70,27 +69,19 @@ export class CurrentObjects {
   }
 
   /** Newer ids sort first; the null version, whose key has no id, sorts in by the id in its value. */
-  async #newestVersion(key: string): Promise<ObjectValue | undefined> {
+  async #newestVersion(key: string): Promise<ListedValue | undefined> {
     const first = await this.#takeVersion(key);
-    if (first?.key !== key + VERSION_SEPARATOR) return first && parseValue(first);
-    const nullVersion = parseValue(first);
+    if (first?.key !== key + VERSION_SEPARATOR) return first && listedValue(first);
+    const nullVersion = listedValue(first);
     const second = await this.#takeVersion(key);
     if (!second) return nullVersion;
     const secondId = second.key.slice(key.length + 1);
     const nullIsNewer = nullVersion.versionId !== undefined && nullVersion.versionId < secondId;
-    return nullIsNewer ? nullVersion : parseValue(second);
+    return nullIsNewer ? nullVersion : listedValue(second);
   }
 
-  async #takeVersion(key: string): Promise<StoredItem | undefined> {
+  async #takeVersion(key: string): Promise<ListedEntry | undefined> {
     const item = await this.#reader.peek();
     return item?.key.startsWith(key + VERSION_SEPARATOR) ? this.#reader.next() : undefined;
-  }
-}
-
-function parseValue({ key, value }: StoredItem): ObjectValue {
-  try {
-    return JSON.parse(value) as ObjectValue;
-  } catch (err) {
-    throw new CatalogueError('InternalError', `the value of ${key} is not JSON`, { cause: err });
   }
 }

@@ -218,25 +218,25 @@ test('a place holder is listed as the newest of its versions', async () => {
   const holder = { isPHD: true, versionId: ID(0) };
   const database = new Database([
     ['a', holder],
-    [`a\0${ID(2)}`, { tag: 'newest' }],
-    [`a\0${ID(3)}`, { tag: 'older' }],
+    [`a\0${ID(2)}`, { 'content-md5': 'newest' }],
+    [`a\0${ID(3)}`, { 'content-md5': 'older' }],
     ['b', holder],
     [`b\0${ID(2)}`, { isDeleteMarker: true }],
-    [`b\0${ID(3)}`, { tag: 'older' }],
+    [`b\0${ID(3)}`, { 'content-md5': 'older' }],
     ['c', holder],
-    ['c\0', { tag: 'newest', versionId: ID(1) }],
-    [`c\0${ID(2)}`, { tag: 'older' }],
+    ['c\0', { 'content-md5': 'newest', versionId: ID(1) }],
+    [`c\0${ID(2)}`, { 'content-md5': 'older' }],
     ['d', holder],
-    ['d\0', { tag: 'older', versionId: ID(3) }],
-    [`d\0${ID(2)}`, { tag: 'newest' }],
+    ['d\0', { 'content-md5': 'older', versionId: ID(3) }],
+    [`d\0${ID(2)}`, { 'content-md5': 'newest' }],
     ['e', holder],
-    ['e\0', { tag: 'newest' }],
+    ['e\0', { 'content-md5': 'newest' }],
     ['f', holder],
-    ['g', { tag: 'newest' }],
+    ['g', { 'content-md5': 'newest' }],
   ]);
   const page = await listPage(database.read, { prefix: '', delimiter: '', after: '', maxKeys: 1000 });
   assert.deepEqual(keysOf(page), ['a', 'c', 'd', 'e', 'g']);
-  assert.ok(page.objects.every(({ value }) => value.tag === 'newest'));
+  assert.ok(page.objects.every(({ value }) => value['content-md5'] === 'newest'));
 });
 
 test('a key with very many versions is passed over, not read', async () => {

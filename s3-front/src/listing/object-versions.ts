@@ -2,16 +2,15 @@
  * The versions of the objects in a bucket's database: keys in order, each key's versions newest first. The current
  * value of a key is a copy of its newest version, or a version of its own when it has none of that id.
  */
-import { CatalogueError } from '@zenko-modules/common/errors';
-import type { KeyRange, StoredItem } from '../metadata-client.js';
-import type { ObjectValue } from '../object-value.js';
+import type { KeyRange } from '../metadata-client.js';
+import { type ListedEntry, listedValue, type ListedValue } from './listed-value.js';
 import { type ReadRange, SkippingReader } from './skipping-reader.js';
 
 const SEPARATOR = '\0';
 
 export interface ListedVersion {
   readonly key: string;
-  readonly value: ObjectValue;
+  readonly value: ListedValue;
   readonly isLatest: boolean;
 }
 
@@ -46,7 +45,7 @@ export class ObjectVersions {
 
   async *#versionsOf(key: string): AsyncGenerator<ListedVersion, void, undefined> {
     let isLatest = true;
-    const version = (value: ObjectValue): ListedVersion => {
+    const version = (value: ListedValue): ListedVersion => {
       const listed = { key, value, isLatest };
       isLatest = false;
       return listed;
@@ -72,24 +71,20 @@ export class ObjectVersions {
     if (nullVersion) yield version(nullVersion);
   }
 
-  async #take(matches: (item: StoredItem) => boolean): Promise<ObjectValue | undefined> {
+  async #take(matches: (item: ListedEntry) => boolean): Promise<ListedValue | undefined> {
     const item = await this.#reader.peek();
     if (!item || !matches(item)) return undefined;
     await this.#reader.next();
-    try {
-      return JSON.parse(item.value) as ObjectValue;
-    } catch (err) {
-      throw new CatalogueError('InternalError', `the value of ${item.key} is not JSON`, { cause: err });
-    }
+    return listedValue(item);
   }
 }
 
-function keyOf({ key }: StoredItem): string {
+function keyOf({ key }: ListedEntry): string {
   const separator = key.indexOf(SEPARATOR);
   return separator < 0 ? key : key.slice(0, separator);
 }
 
 /** Newer ids sort first. */
-function isNewer(a: ObjectValue, b: ObjectValue): boolean {
+function isNewer(a: ListedValue, b: ListedValue): boolean {
   return a.versionId !== undefined && b.versionId !== undefined && a.versionId < b.versionId;
 }

@@ -1,19 +1,20 @@
-import type { KeyRange, StoredItem } from '../metadata-client.js';
+import type { KeyRange } from '../metadata-client.js';
 import { afterPrefix } from './key-bounds.js';
+import type { ListedEntry } from './listed-value.js';
 
 /** Entries that are read and dropped, before it is cheaper to hang up and start again behind them. */
 export const READ_PAST = 100;
 
 /** Entries of a range in order, many at once. */
-export type ReadRange = (range: KeyRange) => AsyncIterable<readonly StoredItem[]>;
+export type ReadRange = (range: KeyRange) => AsyncIterable<readonly ListedEntry[]>;
 
-const NONE: readonly StoredItem[] = [];
+const NONE: readonly ListedEntry[] = [];
 
 /** Entries of a database in order, with a way past those that begin with a prefix. */
 export class SkippingReader {
   readonly #read: ReadRange;
   readonly #range: KeyRange;
-  #batches: AsyncIterator<readonly StoredItem[]>;
+  #batches: AsyncIterator<readonly ListedEntry[]>;
   #batch = NONE;
   #at = 0;
   #skipped: string | undefined;
@@ -32,7 +33,7 @@ export class SkippingReader {
   }
 
   /** The next entry, which stays the next one; `undefined` when it must be waited for. Costs no turn, for readers of many. */
-  atHand(): StoredItem | undefined {
+  atHand(): ListedEntry | undefined {
     for (let item = this.#batch[this.#at]; item !== undefined; item = this.#batch[++this.#at]) {
       if (this.#skipped === undefined || !item.key.startsWith(this.#skipped)) return item;
       this.#passed += 1;
@@ -42,7 +43,7 @@ export class SkippingReader {
   }
 
   /** The next entry, which stays the next one; `undefined` at the end. */
-  async peek(): Promise<StoredItem | undefined> {
+  async peek(): Promise<ListedEntry | undefined> {
     for (;;) {
       const item = this.atHand();
       if (item !== undefined) return item;
@@ -58,7 +59,7 @@ export class SkippingReader {
   }
 
   /** The next entry; `undefined` at the end. */
-  async next(): Promise<StoredItem | undefined> {
+  async next(): Promise<ListedEntry | undefined> {
     const item = await this.peek();
     if (item !== undefined) this.pass();
     return item;

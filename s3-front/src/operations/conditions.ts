@@ -70,7 +70,7 @@ export function rangeStillHolds(ifRange: string | undefined, object: ObjectValue
   return secondsOf(ifRange) === Math.floor(Date.parse(object['last-modified']) / 1000);
 }
 
-export function etagOf(object: ObjectValue): string {
+export function etagOf(object: Pick<ObjectValue, 'content-md5'>): string {
   return `"${object['content-md5']}"`;
 }
 

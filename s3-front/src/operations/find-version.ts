@@ -44,7 +44,7 @@ export function currentAs({ versionId, isNull, isNull2 }: ObjectValue): VersionO
   return isNull === true && isNull2 === true ? { versionId, isNull } : { versionId };
 }
 
-export function isNullVersion({ isNull, versionId }: ObjectValue): boolean {
+export function isNullVersion({ isNull, versionId }: Pick<ObjectValue, 'isNull' | 'versionId'>): boolean {
   return isNull === true || versionId === undefined;
 }
 

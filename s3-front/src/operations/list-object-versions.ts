@@ -3,9 +3,10 @@ import { afterPrefix, isAfter } from '../listing/key-bounds.js';
 import type { KeyRange } from '../metadata-client.js';
 import { S3Error } from '../s3-errors.js';
 import { decodeVersionId, encodeVersionId, NULL_VERSION } from '../version-id.js';
-import { buildXml, type XmlElement } from '../xml.js';
+import { buildXml, WrittenXml, writeElements } from '../xml.js';
 import { etagOf } from './conditions.js';
 import { findBucket } from './find-bucket.js';
+import { writeOwner } from './list-owner.js';
 import { isNullVersion } from './find-version.js';
 import { type ListRequest, readListRequest } from './list-request.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
@@ -34,10 +35,13 @@ export const listObjectVersions: Operation = async (front, request) => {
     decodeVersionId(marker.versionId);
   }
   const page = await readPage(front, request, list, { ...marker, versionId: marker.versionId || undefined });
-  const elements = (isMarker: boolean): XmlElement[] =>
-    page.versions
-      .filter(({ value }) => (value.isDeleteMarker === true) === isMarker)
-      .map(version => versionElement(version, list));
+  const elements = (isMarker: boolean): WrittenXml =>
+    new WrittenXml(
+      page.versions
+        .filter(({ value }) => (value.isDeleteMarker === true) === isMarker)
+        .map(version => versionElement(version, list, isMarker))
+        .join(''),
+    );
   return xmlResponse(
     buildXml('ListVersionsResult', {
       Name: request.bucket,
@@ -64,7 +68,7 @@ async function readPage(front: Front, request: S3Request, list: ListRequest, mar
   const range = rangeBehind(marker, list);
   if (!range || maxKeys === 0) return { versions, commonPrefixes, next: undefined };
   const found = new ObjectVersions(
-    each => front.metadata.readAtOnce(request.bucket, each, request.reqUids),
+    each => front.metadata.readListed(request.bucket, each, request.reqUids, { withOwner: true }),
     range,
   );
   let isBehind = marker.versionId === undefined;
@@ -122,16 +126,16 @@ function shownId({ value }: ListedVersion): string {
     : encodeVersionId(value.versionId);
 }
 
-function versionElement(version: ListedVersion, list: ListRequest): XmlElement {
+function versionElement(version: ListedVersion, list: ListRequest, isMarker: boolean): string {
   const { key, value, isLatest } = version;
-  const isMarker = value.isDeleteMarker === true;
-  return {
-    Key: list.encode(key),
-    VersionId: shownId(version),
-    IsLatest: isLatest,
-    LastModified: value['last-modified'],
-    ...(isMarker ? {} : { ETag: etagOf(value), Size: value['content-length'] }),
-    Owner: { ID: value['owner-id'], DisplayName: value['owner-display-name'] },
-    ...(isMarker ? {} : { StorageClass: 'STANDARD' }),
-  };
+  const name = isMarker ? 'DeleteMarker' : 'Version';
+  return (
+    `<${name}>${writeElements('Key', list.encode(key))}` +
+    writeElements('VersionId', shownId(version)) +
+    writeElements('IsLatest', isLatest) +
+    writeElements('LastModified', value['last-modified']) +
+    (isMarker ? '' : writeElements('ETag', etagOf(value)) + writeElements('Size', value['content-length'])) +
+    writeOwner(value) +
+    `${isMarker ? '' : '<StorageClass>STANDARD</StorageClass>'}</${name}>`
+  );
 }

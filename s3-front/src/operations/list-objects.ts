@@ -3,9 +3,10 @@ import { listPage } from '../listing/list-page.js';
 import { decodeToken, encodeToken } from '../listing/continuation-token.js';
 import type { ListedObject } from '../listing/current-objects.js';
 import { S3Error } from '../s3-errors.js';
-import { buildXml, type XmlElement } from '../xml.js';
+import { buildXml, WrittenXml, writeElements, type XmlElement } from '../xml.js';
 import { etagOf } from './conditions.js';
 import { findBucket } from './find-bucket.js';
+import { writeOwner } from './list-owner.js';
 import { type ListRequest, readListRequest } from './list-request.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 
@@ -15,7 +16,7 @@ export const listObjectsV1: Operation = async (front, request) => {
   await findBucket(front, request);
   const list = readListRequest(request);
   const marker = request.query.get('marker') ?? '';
-  const page = await readPage(front, request, list, marker);
+  const page = await readPage(front, request, list, marker, true);
   return xmlResponse(
     buildXml('ListBucketResult', {
       Name: request.bucket,
@@ -35,7 +36,8 @@ export const listObjectsV2: Operation = async (front, request) => {
   const token = request.query.get('continuation-token');
   const startAfter = request.query.get('start-after');
   const after = token === undefined ? (startAfter ?? '') : decodeToken(token);
-  const page = await readPage(front, request, list, after);
+  const withOwner = request.query.get('fetch-owner') === 'true';
+  const page = await readPage(front, request, list, after, withOwner);
   return xmlResponse(
     buildXml('ListBucketResult', {
       Name: request.bucket,
@@ -44,16 +46,19 @@ export const listObjectsV2: Operation = async (front, request) => {
       ContinuationToken: token,
       NextContinuationToken: page.next === undefined ? undefined : encodeToken(page.next),
       KeyCount: page.objects.length + page.commonPrefixes.length,
-      ...commonElements(list, page, request.query.get('fetch-owner') === 'true'),
+      ...commonElements(list, page, withOwner),
     }),
   );
 };
 
-function readPage(front: Front, request: S3Request, list: ListRequest, after: string): Promise<Page> {
-  return listPage(range => front.metadata.readAtOnce(request.bucket, range, request.reqUids), {
-    ...list,
-    after,
-  });
+function readPage(
+  { metadata }: Front,
+  { bucket, reqUids }: S3Request,
+  list: ListRequest,
+  after: string,
+  withOwner: boolean,
+): Promise<Page> {
+  return listPage(range => metadata.readListed(bucket, range, reqUids, { withOwner }), { ...list, after });
 }
 
 function commonElements(list: ListRequest, page: Page, withOwner: boolean): XmlElement {
@@ -62,18 +67,18 @@ function commonElements(list: ListRequest, page: Page, withOwner: boolean): XmlE
     Delimiter: list.delimiter === '' ? undefined : list.encode(list.delimiter),
     ...list.encoding,
     IsTruncated: page.next !== undefined,
-    Contents: page.objects.map(object => contents(object, list, withOwner)),
+    Contents: new WrittenXml(page.objects.map(object => contents(object, list, withOwner)).join('')),
     CommonPrefixes: page.commonPrefixes.map(prefix => ({ Prefix: list.encode(prefix) })),
   };
 }
 
-function contents({ key, value }: ListedObject, list: ListRequest, withOwner: boolean): XmlElement {
-  return {
-    Key: list.encode(key),
-    LastModified: value['last-modified'],
-    ETag: etagOf(value),
-    Size: value['content-length'],
-    Owner: withOwner ? { ID: value['owner-id'], DisplayName: value['owner-display-name'] } : undefined,
-    StorageClass: 'STANDARD',
-  };
+function contents({ key, value }: ListedObject, list: ListRequest, withOwner: boolean): string {
+  return (
+    `<Contents>${writeElements('Key', list.encode(key))}` +
+    writeElements('LastModified', value['last-modified']) +
+    writeElements('ETag', etagOf(value)) +
+    writeElements('Size', value['content-length']) +
+    (withOwner ? writeOwner(value) : '') +
+    '<StorageClass>STANDARD</StorageClass></Contents>'
+  );
 }

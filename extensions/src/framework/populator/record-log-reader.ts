@@ -24,7 +24,6 @@ const readAnswer = z.object({
   log: z.instanceof(RpcStream),
 });
 const waitAnswer = z.object({ last: z.number() });
-const manifestAnswer = z.object({ api: z.array(z.object({ name: z.string() })) });
 
 export interface Batch {
   /** `undefined` stands for a record that cannot be read. */
@@ -62,7 +61,6 @@ export class RecordLogReader {
   readonly #options: RecordLogReaderOptions;
   /** Calls that have more, by the cursor that their next batch follows. */
   readonly #open = new Map<string, OpenRead>();
-  #canWait: boolean | undefined;
 
   constructor(options: RecordLogReaderOptions) {
     this.#options = options;
@@ -99,8 +97,7 @@ export class RecordLogReader {
   /** Resolves when the log may have `seq`, with `true` when it is known to; soon after `signal` is aborted. */
   async grown(seq: number, signal: AbortSignal): Promise<boolean> {
     const { client, pollMs } = this.#options;
-    this.#canWait ??= await this.#offersToWait();
-    if (!this.#canWait) {
+    if (!(await client.offers('awaitRecords'))) {
       await sleep(pollMs, signal);
       return false;
     }
@@ -109,17 +106,10 @@ export class RecordLogReader {
       const { last } = parseAnswer(waitAnswer, 'awaitRecords', await client.call('awaitRecords', args));
       return last >= seq;
     } catch (err) {
-      // Another module may answer next time.
-      this.#canWait = undefined;
       if (!isErrorType(err, 'SlowDown')) throw err;
       await sleep(pollMs, signal);
       return false;
     }
-  }
-
-  async #offersToWait(): Promise<boolean> {
-    const answer = await this.#options.client.call('getManifest', { rpcArgs: [] });
-    return parseAnswer(manifestAnswer, 'getManifest', answer).api.some(({ name }) => name === 'awaitRecords');
   }
 
   async #readFrom(cursor: Cursor): Promise<Batch> {
