@@ -140,14 +140,27 @@ export class MetadataClient {
     return stored === undefined ? undefined : (parse(stored) as ObjectValue);
   }
 
-  /** Both at once, which costs one message to the module. */
+  /** Both at once, in one call where the module has one for it. */
   async getBucketAndObject(
     bucket: string,
     key: string,
     options: GetOptions,
     reqUids: string,
   ): Promise<readonly [BucketAttributes | undefined, ObjectValue | undefined]> {
-    return Promise.all([this.getBucket(bucket, reqUids), this.getObject(bucket, key, options, reqUids)]);
+    await this.#connected();
+    if (!(await this.#rpc.offers('getMany'))) {
+      return Promise.all([this.getBucket(bucket, reqUids), this.getObject(bucket, key, options, reqUids)]);
+    }
+    const gets = [
+      [[METASTORE], bucket, {}],
+      [[bucket], key, options],
+    ];
+    const found = await this.#call('getMany', bucket, [gets], reqUids);
+    const [attributes, value] = found as readonly (string | null)[];
+    return [
+      typeof attributes === 'string' ? (parse(attributes) as BucketAttributes) : undefined,
+      typeof value === 'string' ? (parse(value) as ObjectValue) : undefined,
+    ];
   }
 
   /** Stores an object's value as a whole. Resolves with the id of its version, where it has got one. */

@@ -62,6 +62,10 @@ const putOptions = options({ versioning: switchedOn, versionId, isNull, deleteNu
 const getOptions = options({ versionId });
 const deleteOptions = options({ versionId, isNull });
 
+/** What one call may get. */
+const MAX_GETS = 16;
+const gets = z.array(z.array(z.unknown()).max(3)).max(MAX_GETS);
+
 /** A bound need not be well-formed text: see `boundBytes`. */
 const bound = optionalMember(sized(z.string(), MAX_KEY_BYTES));
 /** A larger number stands for the largest: there is no record of such a number. */
@@ -173,6 +177,8 @@ export const checkKey = (value: unknown): string => check('key', key, value);
 export const checkValue = (value: unknown): string => check('value', storedValue, value);
 export const checkPutOptions = (value: unknown): PutOptions => check('options', putOptions, value);
 export const checkGetOptions = (value: unknown): GetOptions => check('options', getOptions, value);
+/** Each still to be checked, as the arguments of one `get`. */
+export const checkGets = (value: unknown): readonly (readonly unknown[])[] => check('gets', gets, value);
 export const checkDeleteOptions = (value: unknown): DeleteOptions => check('options', deleteOptions, value);
 export const checkExpectedEntries = (value: unknown): readonly ExpectedEntry[] =>
   check('expected', expectedEntries, value);

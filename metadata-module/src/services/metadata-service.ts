@@ -8,6 +8,7 @@ import {
   checkDeleteOptions,
   checkExpectedEntries,
   checkGetOptions,
+  checkGets,
   checkKey,
   checkKeyRange,
   checkNewEntries,
@@ -53,6 +54,19 @@ export function metadataService({ databases, uuid, diskUsage }: MetadataServiceO
 
       get: async ({ subLevel, args: [key, options] }: RpcCall) =>
         databases.get(checkDatabase(subLevel), checkKey(key), checkGetOptions(options)),
+
+      /** Ours: `([[subLevel, key, options], ...])` → the values, `null` for each that is not there, in one message. */
+      getMany: async ({ args: [wanted] }: RpcCall) =>
+        Promise.all(
+          checkGets(wanted).map(async ([subLevel, key, options]) => {
+            const value = await databases.find(
+              checkDatabase(subLevel),
+              checkKey(key),
+              checkGetOptions(options),
+            );
+            return value ?? null;
+          }),
+        ),
 
       getDiskUsage: () => diskUsage(),
 

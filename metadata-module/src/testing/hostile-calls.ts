@@ -12,6 +12,7 @@ const NAMES = [
   'getManifest',
   'compareAndSwap',
   'readMembers',
+  'getMany',
 ];
 const LOG_NAMES = ['readRecords', 'pruneRecords', 'forgetReader', 'listReaders', 'createLogRecordOps'];
 const ODD_NAMES = [
@@ -52,6 +53,7 @@ const odd = fc.constantFrom<unknown>(
   { versionId: '\0' },
   { versioning: {}, isNull: 'yes' },
   { members: ['a', '__proto__'] },
+  [[['a'], 'k', {}], []],
   { limit: -2 },
   { limit: 'many' },
   { limit: 1e30 },

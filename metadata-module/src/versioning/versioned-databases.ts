@@ -121,14 +121,20 @@ export class VersionedDatabases {
    * @throws CatalogueError ObjNotFound when there is none.
    */
   async get(database: Database, key: string, options: GetOptions): Promise<string> {
-    const { versionId } = options;
+    const value = await this.find(database, key, options);
+    if (value === undefined) throw new CatalogueError('ObjNotFound');
+    return value;
+  }
+
+  /** The same; `undefined` when there is none. */
+  async find(database: Database, key: string, { versionId }: GetOptions): Promise<string | undefined> {
     await this.#recovery.readable();
     if (versionId !== undefined && versionId !== '') {
       const wanted = versionId === 'null' ? nullKey(key) : versionKey(key, versionId);
-      return found(await this.#store.get(database.keyOf(wanted)));
+      return this.#store.get(database.keyOf(wanted));
     }
-    const master = found(await this.#store.get(database.keyOf(key)));
-    return isPlaceHolder(master) ? found(await this.#getNewest(database, key)) : master;
+    const master = await this.#store.get(database.keyOf(key));
+    return master !== undefined && isPlaceHolder(master) ? this.#getNewest(database, key) : master;
   }
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
@@ -251,9 +257,4 @@ function mapped<T>(entries: EntryIterator, form: (entry: TextEntry) => T): ItemI
       return { done: true, value: undefined };
     },
   };
-}
-
-function found(value: string | undefined): string {
-  if (value === undefined) throw new CatalogueError('ObjNotFound');
-  return value;
 }
