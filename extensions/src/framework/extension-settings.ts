@@ -51,6 +51,11 @@ export const KAFKA_SETTINGS = {
   ),
   KAFKA_SASL_USER: optional(text, 'user name at the brokers'),
   KAFKA_SASL_PASSWORD: secret(optional(text, 'password at the brokers')),
+  KAFKA_SESSION_TIMEOUT_MS: setting(
+    integer(3000, 1_800_000, 'milliseconds'),
+    '30000',
+    'how long a processor may be silent before the brokers take it for dead and give its partitions to others; brokers have bounds of their own, by default 6000 and 1800000',
+  ),
   KAFKA_TOPIC_PARTITIONS: setting(integer(1, 10_000), '5', 'partitions of topics that we make'),
   KAFKA_TOPIC_REPLICATION: setting(integer(1, 100), '1', 'replicas of topics that we make'),
   KAFKA_TOPIC_MIN_INSYNC_REPLICAS: optional(

@@ -7,6 +7,9 @@ import { openQueue } from '../framework/queue/open-queue.js';
 import type { Queue } from '../framework/queue/queue.js';
 import { canStartKafka, type KafkaBroker, KAFKA_TEST_HOSTS, startKafka } from './kafka-broker.js';
 
+/** Settings under which the dead are waited for no longer than brokers allow at the least. */
+export const SOON_DEAD = { KAFKA_SESSION_TIMEOUT_MS: '6000' } as const;
+
 let shared: Promise<KafkaBroker> | undefined;
 const cleanUps: (() => Promise<void>)[] = [];
 // Called here, while the file is loaded, it runs after the file's last test.
@@ -24,10 +27,14 @@ export function sharedKafka(): Promise<KafkaBroker> {
   return (shared ??= startKafka({ after: cleanUp => void cleanUps.push(cleanUp) }));
 }
 
-/** A queue on it, whose topics have so many partitions; closed when the test ends. */
-export async function openSharedQueue(t: Pick<TestContext, 'after'>, partitions: number): Promise<Queue> {
+/** A queue on it, whose topics have so many partitions, with these settings besides; closed when the test ends. */
+export async function openSharedQueue(
+  t: Pick<TestContext, 'after'>,
+  partitions: number,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Queue> {
   const { hosts } = await sharedKafka();
-  const env = { KAFKA_HOSTS: hosts, KAFKA_TOPIC_PARTITIONS: String(partitions) };
+  const env = { KAFKA_HOSTS: hosts, KAFKA_TOPIC_PARTITIONS: String(partitions), ...more };
   const settings = readSettings(QUEUE_SETTINGS, env);
   const queue = await openQueue(settings, settings.KAFKA_HOSTS, silentLogger());
   t.after(() => queue.close());

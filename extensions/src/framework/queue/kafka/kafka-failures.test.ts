@@ -6,7 +6,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { kafkaMissing, ownKafkaMissing } from '../../../testing/kafka-broker.js';
 import { metric, readiness } from '../../../testing/probe.js';
 import { eventually } from '../../../testing/eventually.js';
-import { openSharedQueue, sharedKafka } from '../../../testing/shared-kafka.js';
+import { openSharedQueue, sharedKafka, SOON_DEAD } from '../../../testing/shared-kafka.js';
 import { putEntry, startMetadata, startPopulator, startProcessor } from '../../../testing/stack.js';
 import { redrive } from '../../processor/redrive.js';
 import { failedTopicOf, type Queue } from '../queue.js';
@@ -31,7 +31,8 @@ test(
   { skip: ownKafkaMissing },
   async t => {
     const broker = await sharedKafka();
-    const [queue, topic] = [await open(t), `killed-${randomUUID()}`];
+    // The broker that comes back waits for the member that was there before it was killed.
+    const [queue, topic] = [await openSharedQueue(t, 4, SOON_DEAD), `killed-${randomUUID()}`];
     const seen = new Map<string, number[]>();
     await queue.consume({
       topic,

@@ -20,8 +20,6 @@ import { type ConsumeOptions, QueueError } from '../queue.js';
 import { fromKafka } from './kafka-messages.js';
 import { LostMessages, type PartitionOffsets } from './lost-messages.js';
 
-/** A member that was silent for so long is taken for dead. A suspended machine or a blocked process is silent. */
-const SESSION_TIMEOUT_MS = 30_000;
 const HEARTBEAT_MS = 1000;
 /** How long handlers may go on when nobody says it, and what a rebalance takes beside them. */
 const DEFAULT_SETTLE_MS = 60_000;
@@ -39,8 +37,13 @@ export interface TopicOfMember {
   readonly offsets: () => Promise<readonly PartitionOffsets[]>;
 }
 
+export interface MemberOptions extends ConsumeOptions {
+  /** One that was silent for so long is taken for dead. A suspended machine or a blocked process is silent. */
+  readonly sessionTimeoutMs: number;
+}
+
 export class GroupMember {
-  readonly #options: ConsumeOptions;
+  readonly #options: MemberOptions;
   readonly #log: Logger;
   readonly #pool: KeyedPool;
   readonly #stop = new AbortController();
@@ -53,7 +56,7 @@ export class GroupMember {
   #trouble: string | undefined = 'it has not joined yet';
 
   /** @param gate closed while nothing is to be handed out */
-  constructor(kafka: Kafka, options: ConsumeOptions, gate: Gate, log: Logger, topic: TopicOfMember) {
+  constructor(kafka: Kafka, options: MemberOptions, gate: Gate, log: Logger, topic: TopicOfMember) {
     this.#options = options;
     this.#gate = gate;
     this.#log = log.child({ topic: options.topic, group: options.group });
@@ -106,10 +109,10 @@ export class GroupMember {
 
   /** Consumes until it is told to stop; rejects when kafkajs gave up. */
   async #consumeOnce(kafka: Kafka): Promise<void> {
-    const { group, topic, settleMs = DEFAULT_SETTLE_MS } = this.#options;
+    const { group, topic, settleMs = DEFAULT_SETTLE_MS, sessionTimeoutMs } = this.#options;
     const consumer = kafka.consumer({
       groupId: group,
-      sessionTimeout: SESSION_TIMEOUT_MS,
+      sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: settleMs + REBALANCE_MARGIN_MS,
       heartbeatInterval: HEARTBEAT_MS,
       maxBytesPerPartition: 256 * 1024,

@@ -6,7 +6,7 @@ import { RpcStream } from '@zenko-modules/rpc/client';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { kafkaMissing } from '../../../testing/kafka-broker.js';
-import { sharedKafka } from '../../../testing/shared-kafka.js';
+import { sharedKafka, SOON_DEAD } from '../../../testing/shared-kafka.js';
 import {
   createBucket,
   type MetadataProcess,
@@ -49,6 +49,7 @@ test(
     for (const bucket of buckets) await createBucket(s3, bucket);
     const env = {
       KAFKA_HOSTS: hosts,
+      ...SOON_DEAD,
       EXTENSIONS_HELLOWORLD_TOPIC: `ten-thousand-${randomUUID()}`,
       S3_PORT: String(s3Port),
       LOG_LEVEL: 'warn',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { eventually } from '../../../testing/eventually.js';
 import { kafkaMissing } from '../../../testing/kafka-broker.js';
 import { queueContract } from '../../../testing/queue-contract/queue-contract.js';
 import { openSharedQueue } from '../../../testing/shared-kafka.js';
@@ -20,5 +21,20 @@ test(
       ++asked < 3 ? Promise.resolve() : Promise.reject(new Error('another one works'));
     await assert.rejects(queue.publish('fenced', messages, { fence }), { code: 'UNAVAILABLE' });
     assert.equal(await queue.backlog('fenced', 'g'), 2);
+  },
+);
+
+test(
+  'a session time-out that the brokers refuse is named, and the consumer does not count as ready',
+  { skip: kafkaMissing },
+  async t => {
+    const queue = await openSharedQueue(t, 3, { KAFKA_SESSION_TIMEOUT_MS: '3000' });
+    const handle = (): Promise<void> => Promise.resolve();
+    await queue.consume({ topic: 'short', group: 'g', concurrency: 1, handle });
+    const isRefused = async (): Promise<boolean> => {
+      const found: unknown = await queue.ready().catch((err: unknown) => err);
+      return found instanceof Error && /session timeout/.test(found.message);
+    };
+    await eventually(isRefused, 'it says so');
   },
 );

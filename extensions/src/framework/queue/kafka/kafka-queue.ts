@@ -47,6 +47,7 @@ const COORDINATOR_ERRORS = [
 export class KafkaQueue implements Queue {
   readonly #log: Logger;
   readonly #kafka: Kafka;
+  readonly #sessionTimeoutMs: number;
   readonly #topics: KafkaTopics;
   readonly #consumers = new Set<GroupMember>();
   #producer: Promise<Producer> | undefined;
@@ -56,6 +57,7 @@ export class KafkaQueue implements Queue {
 
   constructor(options: KafkaOptions, log: Logger) {
     this.#log = log;
+    this.#sessionTimeoutMs = options.sessionTimeoutMs;
     this.#kafka = new Kafka({
       clientId: options.clientId,
       brokers: [...options.brokers],
@@ -89,7 +91,8 @@ export class KafkaQueue implements Queue {
     this.#checkOpen();
     const { topic, group } = options;
     const gate = new Gate();
-    const member = new GroupMember(this.#kafka, options, gate, this.#log, {
+    const ofMember = { ...options, sessionTimeoutMs: this.#sessionTimeoutMs };
+    const member = new GroupMember(this.#kafka, ofMember, gate, this.#log, {
       ensure: () => {
         this.#topics.forget(topic);
         return this.#topics.ensure(topic);

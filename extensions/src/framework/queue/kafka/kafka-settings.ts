@@ -14,6 +14,8 @@ export interface KafkaOptions {
   /** `undefined`: no login. */
   readonly sasl:
     { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string } | undefined;
+  /** A member of a group that was silent for so long is taken for dead. */
+  readonly sessionTimeoutMs: number;
   readonly partitions: number;
   readonly replication: number;
   /** How long topics keep messages; -1: for ever. */
@@ -29,6 +31,7 @@ export function kafkaOptions(settings: QueueSettings, hosts: readonly HostAndPor
     clientId: settings.KAFKA_CLIENT_ID,
     tls: tlsOptions(settings),
     sasl: saslOptions(settings),
+    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT_MS,
     partitions: settings.KAFKA_TOPIC_PARTITIONS,
     replication: settings.KAFKA_TOPIC_REPLICATION,
     retentionMs: settings.KAFKA_TOPIC_RETENTION_MS,
