@@ -49,6 +49,11 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
   }
 }
 
+async function figureOf(probe: Started['probe'], name: string): Promise<number> {
+  const lines = (await (await probe('/metrics')).text()).split('\n');
+  return Number(lines.find(line => line.startsWith(`${name} `))?.slice(name.length));
+}
+
 test('every connection reaches the blobs of all, and the metrics are those of all workers', async t => {
   const { daemon, port, probe } = await started(t);
   assert.equal((await workersOf(daemon)).length, WORKERS);
@@ -100,10 +105,7 @@ test('counters keep what workers had counted that are no more', async t => {
     await store.put(Readable.from(['bytes']), 5);
     await store.close();
   };
-  const figure = async (name: string): Promise<number> => {
-    const lines = (await (await probe('/metrics')).text()).split('\n');
-    return Number(lines.find(line => line.startsWith(`${name} `))?.slice(name.length));
-  };
+  const figure = (name: string): Promise<number> => figureOf(probe, name);
   const counter = 'data_http_requests_total{method="PUT",status="201"}';
   const histogram = 'data_http_request_seconds_count{method="PUT"}';
   for (let i = 0; i < 2 * WORKERS; i += 1) await put();
@@ -124,12 +126,15 @@ test('counters keep what workers had counted that are no more', async t => {
 });
 
 test('at SIGTERM uploads in flight on every worker end, and all processes with them', async t => {
-  const { daemon, port } = await started(t);
+  const { daemon, port, probe } = await started(t);
   const workers = await workersOf(daemon);
   const uploads = Array.from({ length: 2 * WORKERS }, () => connectRaw(port));
   for (const upload of uploads)
     upload.write('PUT /DataFile HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfive.');
-  await sleep(300);
+  await eventually(
+    'all are under way',
+    async () => (await figureOf(probe, 'data_http_requests_in_flight')) === uploads.length,
+  );
   const stopped = daemon.kill('SIGTERM');
   await sleep(300);
   for (const upload of uploads) upload.write('five.');

@@ -8,7 +8,7 @@ import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { refused } from '../testing/expect-error.js';
 import { send, sign } from '../testing/raw-request.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
-import { storedBlobs } from '../testing/stored-blobs.js';
+import { storedBlobs, uploadHasBegun } from '../testing/stored-blobs.js';
 
 const Bucket = 'away';
 /** Far above what the front needs, below what a client would take for a hang. */
@@ -49,8 +49,13 @@ interface Upload {
   readonly status: () => Promise<number | undefined>;
 }
 
-/** Sends the head of an upload and `sent` bytes of its body, and gives the front time to pass them on. */
-async function startUpload({ url }: S3Stack, key: string, size: number, sent: number): Promise<Upload> {
+/** Sends the head of an upload and `sent` bytes of its body, and waits until the data module has some of it. */
+async function startUpload(
+  { url, folder }: S3Stack,
+  key: string,
+  size: number,
+  sent: number,
+): Promise<Upload> {
   const { headers, path } = await sign(url, {
     method: 'PUT',
     path: `/${Bucket}/${key}`,
@@ -65,7 +70,7 @@ async function startUpload({ url }: S3Stack, key: string, size: number, sent: nu
     });
   });
   request.write(Buffer.alloc(sent));
-  await sleep(300);
+  await uploadHasBegun(folder);
   return { request, status: () => withDeadline(answered, ANSWER_MS, 'an answer') };
 }
 
