@@ -91,11 +91,17 @@ for (const [what, late] of Object.entries(LATE)) {
 
 test('a former owner that still believes in its lease gives no answer from the data', { skip }, async t => {
   const place = await newPlace(t);
-  const former = newStore(place, { leaseMs: 60_000 });
+  let finds = 0;
+  const former = newStore(place, {
+    leaseMs: 60_000,
+    onClient: client =>
+      client.on('commandStarted', ({ commandName }) => (finds += Number(commandName === 'find'))),
+  });
   await openLevel(former);
   await writeBatches(former, { from: 0, last: 1 }, () => undefined);
-  while (await withLayout(place, ({ data }) => data.countDocuments({ applied: 0 }))) await sleep(20);
-  await sleep(50);
+  // Until it asks the server for what it wrote: then it knows that it is applied.
+  finds = 0;
+  while (finds === 0) await getValue(former, 'count').then(() => sleep(20));
   await withLayout(place, ({ state }) => state.updateMany({}, { $set: { released: true } }));
   await withStore(newStore(place), async next => {
     await writeBatches(next, { from: 1, last: 30 }, () => undefined);

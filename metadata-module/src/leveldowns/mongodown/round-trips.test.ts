@@ -23,11 +23,19 @@ interface Counted {
 
 async function counted(t: TestContext): Promise<Counted> {
   let seen: CommandStartedEvent[] = [];
+  const underWay = new Set<number>();
   const store = newStore(await newPlace(t), {
     leaseMs: 60_000,
     // What is not answered in half of it is sent again, which would count.
     timeoutMs: TIMEOUT_MS,
-    onClient: client => client.on('commandStarted', event => seen.push(event)),
+    onClient: client => {
+      client.on('commandStarted', event => {
+        seen.push(event);
+        underWay.add(event.requestId);
+      });
+      client.on('commandSucceeded', ({ requestId }) => underWay.delete(requestId));
+      client.on('commandFailed', ({ requestId }) => underWay.delete(requestId));
+    },
   });
   await openLevel(store);
   t.after(() => closeLevel(store));
@@ -39,7 +47,7 @@ async function counted(t: TestContext): Promise<Counted> {
   };
   const applied = async (): Promise<void> => {
     do await sleep(200);
-    while (commands().length > 0);
+    while (commands().length > 0 || underWay.size > 0);
   };
   return { store, commands, applied };
 }
