@@ -17,7 +17,7 @@ import { CREDENTIALS, type S3Stack, startStack } from '@zenko-modules/s3-front/t
 
 const MiB = 1024 * 1024;
 const PART = 5 * MiB;
-const KILLS = Number(process.env.CRASH_KILLS ?? 4);
+const KILLS = Number(process.env.CRASH_KILLS ?? 3);
 
 const cleanups: (() => unknown)[] = [];
 // Called here, while the file is loaded, it runs after the file's last test.

@@ -14,7 +14,7 @@ const Bucket = 'failures';
 const Key = 'k';
 const SHADOW = `mpuShadowBucket${Bucket}`;
 const MIN = 5 * 1024 * 1024;
-const CRASHES = Number(process.env.CRASH_KILLS ?? 6);
+const CRASHES = Number(process.env.CRASH_KILLS ?? 4);
 const WAIT_MS = 30_000;
 
 async function read({ s3 }: S3Stack): Promise<Buffer> {
