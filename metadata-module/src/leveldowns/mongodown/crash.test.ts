@@ -2,13 +2,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
-import {
-  mongodbMissing,
-  ownMongodbMissing,
-  startOwnMongodb,
-} from '@zenko-modules/common/testing/mongodb-server';
+import { mongodbMissing, ownMongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { seededRandom, type Random } from '@zenko-modules/common/testing/random';
 import { closeLevel, openLevel } from '../level-calls.js';
+import { onServerThatComesBack } from './testing/damaged-stand-in.js';
 import { contents, newPlace, newStore, withStore } from './testing/databases.js';
 import { checkState, writeBatches } from './testing/numbered-batches.js';
 import { startWriter } from './testing/writer-process.js';
@@ -47,34 +44,37 @@ test(
   'a process and its server that are killed, one after the other, come back with all that was acknowledged, and take writes',
   { skip: ownMongodbMissing },
   async t => {
-    const random = seededRandom(t);
-    const server = await startOwnMongodb(t);
-    const place = await newPlace(t, server.url);
-    let last = 0;
-    for (let round = 0; round < KILLS_OF_BOTH; round += 1) {
-      // Resolves when a batch was acknowledged.
-      const writer = await startWriter(t, place, { leaseMs: LEASE_MS, inUse: 'wait' }, atOnceOf(random));
-      await sleep(random.integer(0, 600));
-      const kills: (() => Promise<unknown>)[] = [
-        () => {
-          writer.signal('SIGKILL');
-          return writer.ended;
-        },
-        async () => {
-          await server.stop('SIGKILL');
+    await onServerThatComesBack(t, async ({ server, place, log }) => {
+      const random = seededRandom(t);
+      let last = 0;
+      for (let round = 0; round < KILLS_OF_BOTH; round += 1) {
+        // Resolves when a batch was acknowledged.
+        const writer = await startWriter(t, place, { leaseMs: LEASE_MS, inUse: 'wait' }, atOnceOf(random));
+        await sleep(random.integer(0, 600));
+        const kills: (() => Promise<unknown>)[] = [
+          () => {
+            writer.signal('SIGKILL');
+            return writer.ended;
+          },
+          async () => {
+            await server.stop('SIGKILL');
+            await sleep(random.integer(0, 300));
+            await server.start();
+          },
+        ];
+        if (random.integer(0, 1) === 1) kills.reverse();
+        for (const kill of kills) {
+          await kill();
           await sleep(random.integer(0, 300));
-          await server.start();
-        },
-      ];
-      if (random.integer(0, 1) === 1) kills.reverse();
-      for (const kill of kills) {
-        await kill();
-        await sleep(random.integer(0, 300));
+        }
+        await writer.ended;
+        last = checkState(
+          await withStore(newStore(place, { inUse: 'wait', log }), contents),
+          writer.acknowledged(),
+        );
       }
-      await writer.ended;
-      last = checkState(await withStore(newStore(place, { inUse: 'wait' }), contents), writer.acknowledged());
-    }
-    t.diagnostic(`${last} batches, ${KILLS_OF_BOTH} kills of both`);
+      t.diagnostic(`${last} batches, ${KILLS_OF_BOTH} kills of both`);
+    });
   },
 );
 
@@ -82,45 +82,47 @@ test(
   'a server that is killed again and again loses nothing, and the store comes back by itself',
   { skip: ownMongodbMissing },
   async t => {
-    const random = seededRandom(t);
-    const server = await startOwnMongodb(t);
-    const place = await newPlace(t, server.url);
-    const store = newStore(place, { leaseMs: 20_000 });
-    await openLevel(store);
-    const progress = { acknowledged: 0, failures: 0, stop: false };
-    const writing = (async () => {
-      while (!progress.stop) {
-        // What has failed did not happen: the same numbers are written again.
-        const failure = await writeBatches(
-          store,
-          { from: progress.acknowledged, atOnce: 1, last: progress.acknowledged + 100 },
-          number => {
-            progress.acknowledged = number;
-          },
-        );
-        if (failure !== undefined) progress.failures += 1;
+    await onServerThatComesBack(t, async ({ server, place, log, isDamaged }) => {
+      const random = seededRandom(t);
+      const store = newStore(place, { leaseMs: 20_000, log });
+      await openLevel(store);
+      const progress = { acknowledged: 0, failures: 0, stop: false };
+      const writing = (async () => {
+        while (!progress.stop) {
+          // What has failed did not happen: the same numbers are written again.
+          const failure = await writeBatches(
+            store,
+            { from: progress.acknowledged, atOnce: 1, last: progress.acknowledged + 100 },
+            number => {
+              progress.acknowledged = number;
+            },
+          );
+          if (failure !== undefined) progress.failures += 1;
+        }
+      })();
+      t.after(() => (progress.stop = true));
+      for (let kill = 0; kill < SERVER_KILLS; kill += 1) {
+        const before = progress.acknowledged;
+        const deadline = Date.now() + STANDSTILL_MS;
+        while (progress.acknowledged < before + 30) {
+          if (isDamaged() || Date.now() > deadline) {
+            progress.stop = true;
+            throw new Error(`the store stands still after ${kill} kills of the server`);
+          }
+          await sleep(10);
+        }
+        await sleep(random.integer(0, 200));
+        await server.stop('SIGKILL');
+        await sleep(random.integer(0, 500));
+        await server.start();
       }
-    })();
-    t.after(() => (progress.stop = true));
-    for (let kill = 0; kill < SERVER_KILLS; kill += 1) {
-      const before = progress.acknowledged;
-      const deadline = Date.now() + STANDSTILL_MS;
-      while (progress.acknowledged < before + 30) {
-        if (Date.now() > deadline)
-          throw new Error(`the store stands still after ${kill} kills of the server`);
-        await sleep(10);
-      }
-      await sleep(random.integer(0, 200));
-      await server.stop('SIGKILL');
-      await sleep(random.integer(0, 500));
-      await server.start();
-    }
-    progress.stop = true;
-    await writing;
-    assert.equal(checkState(await contents(store), progress.acknowledged), progress.acknowledged);
-    await closeLevel(store);
-    const count = checkState(await withStore(newStore(place), contents), progress.acknowledged);
-    assert.equal(count, progress.acknowledged);
-    t.diagnostic(`${count} batches, ${SERVER_KILLS} kills, ${progress.failures} calls failed meanwhile`);
+      progress.stop = true;
+      await writing;
+      assert.equal(checkState(await contents(store), progress.acknowledged), progress.acknowledged);
+      await closeLevel(store);
+      const count = checkState(await withStore(newStore(place), contents), progress.acknowledged);
+      assert.equal(count, progress.acknowledged);
+      t.diagnostic(`${count} batches, ${SERVER_KILLS} kills, ${progress.failures} calls failed meanwhile`);
+    });
   },
 );
