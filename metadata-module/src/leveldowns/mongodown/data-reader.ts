@@ -11,6 +11,8 @@ export interface ReadSource {
   readonly epoch: number;
   /** The number up to which every journal entry must be in the answer. */
   readonly floor: number;
+  /** The turn that must have been carried out there. */
+  readonly turn: number;
   /** True for a document that came late, and counts for nothing. */
   readonly isLate: (document: DataDocument) => boolean;
 }
@@ -95,8 +97,9 @@ export class DataReader {
     const preferences = new Set<ReadPreferenceMode>([this.#preference, 'primary']);
     for (const preference of preferences) {
       const { marker, result } = await read(preference);
-      if (isMarker(marker) && marker.epoch === source.epoch && (marker.applied ?? -1) >= source.floor)
-        return result;
+      if (!isMarker(marker) || marker.epoch !== source.epoch) continue;
+      const { applied = -1, turn = 0 } = marker;
+      if (applied >= source.floor && turn >= source.turn) return result;
     }
     throw new MarkersChanged('the markers are not there, or not as this owner left them');
   }

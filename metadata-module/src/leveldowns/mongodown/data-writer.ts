@@ -32,6 +32,11 @@ export class DataWriter {
     this.#turn = options.turn;
   }
 
+  /** The last turn that was taken. */
+  get turn(): number {
+    return this.#turn;
+  }
+
   /**
    * Writes the last operation on each key, and moves the markers to `applied` if it is given. Resolves with true
    * when a majority has all of it, with false once `signal` is aborted.

@@ -13,7 +13,7 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** A part of a batch, or the whole. */
 export type Part = Pick<SlotDocument, 'first' | 'parts' | 'ops'>;
-type Slot = Omit<SlotDocument, 'ops'>;
+export type Slot = Omit<SlotDocument, 'ops'>;
 
 /** What is in the journal and not in the data. */
 export interface Recovered {
@@ -99,7 +99,7 @@ export class Journal {
   /** What the data does not have: all complete batches behind `applied`, as one. */
   async recover(slots: readonly Slot[], applied: number): Promise<Recovered> {
     const last = Math.max(...slots.map(({ n }) => n));
-    const found = slots.filter(({ n }) => n > applied).sort((a, b) => a.n - b.n);
+    const found = slots.filter(slot => slot.n > applied && isInPlace(slot)).sort((a, b) => a.n - b.n);
     for (const [index, { n }] of found.entries()) {
       if (n !== applied + 1 + index) {
         throw corrupt(`the journal has no number ${applied + 1 + index}, and yet it has number ${n}`);
@@ -130,4 +130,17 @@ export class Journal {
     if (slot?.n !== n) throw overtaken();
     return slot.ops;
   }
+}
+
+/** The number behind which every number is in the slots. What an owner has applied, as far as it knew, is no less. */
+export function numberBehindSlots(slots: readonly Slot[]): number {
+  const numbers = new Set(slots.filter(isInPlace).map(({ n }) => n));
+  let number = Math.max(...slots.map(({ n }) => n));
+  while (number > 0 && numbers.has(number)) number -= 1;
+  return number;
+}
+
+/** False for a slot that was never written to. */
+function isInPlace({ _id, n }: Slot): boolean {
+  return n % SLOTS === _id;
 }

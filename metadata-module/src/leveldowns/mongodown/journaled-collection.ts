@@ -28,6 +28,8 @@ export class JournaledCollection {
   readonly #late: LatePuts;
   readonly #stopped = new AbortController();
   #failure: Error | undefined;
+  /** What was applied last has this turn. Its number may be one that a former owner left in the markers. */
+  #appliedTurn = 0;
 
   private constructor(options: StoreOptions, own: Takeover) {
     const { timeoutMs, log } = options;
@@ -42,9 +44,11 @@ export class JournaledCollection {
     this.#late = new LatePuts(layout.data, lease, own.late, log);
     const noteLate = (late: number): Promise<void> => this.#late.note(late);
     const onLost = (): void => this.#explainMarkers();
+    const dataWriter = new DataWriter({ layout, epoch, store, turn, noteLate, signal, onLost, log });
     this.#applier = new Applier({
-      writer: new DataWriter({ layout, epoch, store, turn, noteLate, signal, onLost, log }),
+      writer: dataWriter,
       onApplied: number => {
+        this.#appliedTurn = dataWriter.turn;
         this.#overlay.trim(number);
         this.#writer.resume(number);
       },
@@ -197,9 +201,10 @@ export class JournaledCollection {
     for (let again = false; ; again = true) {
       this.#assertUsable();
       const hold = this.#overlay.hold();
+      const turn = this.#appliedTurn;
       try {
         const isLate = (document: DataDocument): boolean => this.#late.isLate(document);
-        const found = await read({ data: layout.data, epoch: lease.epoch, floor: hold.floor, isLate });
+        const found = await read({ data: layout.data, epoch: lease.epoch, floor: hold.floor, turn, isLate });
         this.#assertUsable();
         if (hold.isValid) return merge(found);
         again = false;

@@ -3,9 +3,9 @@ import { withDeadline } from '@zenko-modules/common/deadline';
 import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import { claimStore, type Claim, type ClaimOptions } from './claim.js';
 import { createClient, type ConnectionOptions } from './connection.js';
-import { FORMAT, Layout, LOWER_MARKER, MARKERS } from './documents.js';
+import { FORMAT, Layout, LOWER_MARKER, MARKERS, UPPER_MARKER } from './documents.js';
 import { corrupt, overtaken, toLevelError } from './errors.js';
-import { Journal, type Recovered } from './journal.js';
+import { Journal, numberBehindSlots, type Recovered } from './journal.js';
 import { TurnSet } from './late-puts.js';
 import { Lease } from './lease.js';
 import { hedged, retryUnlessAway } from './retry.js';
@@ -88,8 +88,13 @@ async function takeData(
   await step(() => journal.fence());
   const slots = await step(() => journal.slots());
   const marker = await step(() => readMarker(layout, claim));
-  const recovered = await retryUnlessAway(timeoutMs, () => journal.recover(slots, marker.applied));
   const late = new TurnSet(claim.late);
+  // The former owner noted its turn, and did not learn that it had been carried out: what it put counts for nothing.
+  // No slot was used again for what was to be done once more.
+  const isUndone = late.has(marker.turn);
+  const applied = isUndone ? Math.min(marker.applied, numberBehindSlots(slots)) : marker.applied;
+  if (isUndone) await step(() => setBack(layout, claim, applied));
+  const recovered = await retryUnlessAway(timeoutMs, () => journal.recover(slots, applied));
   let turn = Math.max(marker.turn, late.last);
   if (!claim.settled) {
     // The former owner has sent one command at most that is neither done nor noted: that of the next turn.
@@ -99,7 +104,7 @@ async function takeData(
   }
   const replayed = recovered.entry?.operations.length ?? 0;
   log.info({ store: layout.place, epoch, next: recovered.next, replayed }, 'opened the store');
-  return { journal, applied: marker.applied, recovered, turn, late };
+  return { journal, applied, recovered, turn, late };
 }
 
 /** Makes the markers of a new store, and gives them this owner's epoch. */
@@ -117,6 +122,15 @@ async function claimMarkers(layout: Layout, claim: Claim): Promise<void> {
       await readMarker(layout, claim);
       throw corrupt(`${layout.data.namespace} lacks one of its markers`);
     }
+  }
+}
+
+/** Has the markers say no more than what is in the data: should this owner die half-way, the next one does all again. */
+async function setBack(layout: Layout, claim: Claim, applied: number): Promise<void> {
+  for (const _id of [LOWER_MARKER, UPPER_MARKER]) {
+    const change = { $set: { applied }, $inc: { touched: 1 } };
+    const { matchedCount } = await layout.data.updateOne({ _id, epoch: claim.epoch }, change);
+    if (matchedCount === 0) throw overtaken();
   }
 }
 
