@@ -51,7 +51,8 @@ export async function buildAndPush(transcript) {
   await buildServer('mongodb', ['mongodb-standin/lib', 'mongodb-standin/classes']);
   await buildServer('kafka', ['kafka/lib']);
   await buildServer('memcached', []);
-  transcript.say('OK  stand-ins for MongoDB, Kafka and memcached: built and pushed');
+  await buildServer('prometheus', []);
+  transcript.say('OK  stand-ins for MongoDB, Kafka, memcached and Prometheus: built and pushed');
 }
 
 /** Copies what Git has, or would add, for its owner alone: the checkout of a user with a strict umask. */

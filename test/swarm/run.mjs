@@ -16,6 +16,7 @@ import { cluster } from './cluster.mjs';
 import { MONGODB_URL, startMongodb } from './cluster-mongodb.mjs';
 import { DOWN, MANAGER, run, UP } from './docker.mjs';
 import { buildAndPush, inspectImages } from './images.mjs';
+import { monitor } from './monitoring.mjs';
 import { Bucket } from './s3.mjs';
 import * as scenarios from './scenarios.mjs';
 import {
@@ -103,6 +104,7 @@ async function minimal(transcript, bucket) {
   await transcript.step('one writer', () =>
     scenarios.noSecondWriter(transcript, ['data-module', 'metadata-module']),
   );
+  await transcript.step('watched', () => monitor(transcript, MINIMAL));
   await transcript.step('containers killed', async () =>
     scenarios.killEach(transcript, bucket, 'minimal stack', await names()),
   );
