@@ -189,3 +189,11 @@ test('a client reads members of a range of entries, and whole entries where they
     assert.equal(err?.type, 'InvalidArgument');
   }
 });
+
+test('a member whose name is the mark, written as an escape, makes no pattern', () => {
+  const read = membersReader(NAMES);
+  const entry = (value: string) => ({ key: 'k', value });
+  assert.deepEqual(read(entry(String.raw`{"\ue000":1,"size":5}`)), ['k', 5]);
+  const notJson = '{7:8,"size":}';
+  assert.deepEqual(read(entry(notJson)), entry(notJson));
+});

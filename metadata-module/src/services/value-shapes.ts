@@ -88,6 +88,8 @@ function shapeOf(
   });
   if (outline === '') return undefined;
   const [first = '', ...others] = outline.split(`"${MARK}"`).map(escapePattern);
+  // Then a name is one too.
+  if (others.length !== marked.length) return undefined;
   const pattern = new RegExp(`^${first}${others.map((text, at) => `${marked[at] ?? ''}${text}`).join('')}$`);
   const places = members.map((same, at) => ({
     group: groups.get(names[at] ?? '') ?? 0,
