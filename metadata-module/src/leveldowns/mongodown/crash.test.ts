@@ -49,7 +49,8 @@ test(
       let last = 0;
       for (let round = 0; round < KILLS_OF_BOTH; round += 1) {
         // Resolves when a batch was acknowledged.
-        const writer = await startWriter(t, place, { leaseMs: LEASE_MS, inUse: 'wait' }, atOnceOf(random));
+        const options = { leaseMs: LEASE_MS, inUse: 'wait' } as const;
+        const writer = await startWriter(t, place, options, atOnceOf(random), log);
         await sleep(random.integer(0, 600));
         const kills: (() => Promise<unknown>)[] = [
           () => {

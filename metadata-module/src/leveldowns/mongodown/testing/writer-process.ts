@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { withDeadline } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
 import type { MongoDownOptions } from '../mongodown.js';
 import type { Place } from './databases.js';
 
@@ -19,15 +20,26 @@ export interface WriterProcess {
   readonly ended: Promise<unknown>;
 }
 
-/** Resolves when the first batch is acknowledged. The process is killed when the test ends. */
+/** Resolves when the first batch is acknowledged. The process is killed when the test ends. What it logs comes to `log`. */
 export async function startWriter(
   t: Pick<TestContext, 'after'>,
   place: Place,
   options: Partial<MongoDownOptions>,
   atOnce = 4,
+  log?: Logger,
 ): Promise<WriterProcess> {
-  const args = [WRITER, JSON.stringify(place), JSON.stringify(options), String(atOnce)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [
+    WRITER,
+    JSON.stringify(place),
+    JSON.stringify(options),
+    String(atOnce),
+    log?.level ?? 'silent',
+  ];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (log === undefined) process.stderr.write(text);
+    else log.warn(text);
+  });
   const ended = once(child, 'close');
   t.after(async () => {
     child.kill('SIGKILL');
