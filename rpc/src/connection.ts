@@ -7,7 +7,7 @@ import { type IncomingCall, MAX_QUOTED, memberOf, readCall, unknownCall } from '
 import { RPC_LIMITS, type RpcLimits } from './limits.js';
 import { Outgoing } from './outgoing.js';
 import type { ServerState } from './server-state.js';
-import type { RpcCall, RpcHandler, RpcService, StreamResult } from './service.js';
+import type { RpcHandler, RpcService, StreamResult } from './service.js';
 import { discardStreams, withReferences } from './stream-results.js';
 import { StreamSender } from './stream-sender.js';
 import { type Manifest, toWireError } from './wire.js';
@@ -26,6 +26,14 @@ export interface ConnectionOptions {
   readonly observer?: RpcObserver;
 }
 
+interface CallUnderWay {
+  /** When it has taken too long, as `performance.now()` counts. */
+  readonly due: number;
+  readonly signal: { aborted: boolean };
+  readonly about: object;
+  readonly answer: Answer;
+}
+
 type Answer = (outcome: 'ok' | ErrorType, ...values: unknown[]) => void;
 
 export class RpcConnection {
@@ -37,8 +45,11 @@ export class RpcConnection {
   readonly #outgoing: Outgoing;
   readonly #handlers: ReadonlyMap<string, RpcHandler>;
   readonly #streams = new Map<string, StreamSender>();
-  /** Calls that a handler still works on, also when their client was told that they took too long. */
-  readonly #calls = new Set<Promise<void>>();
+  /** Calls that a handler still works on, also when their client was told that they took too long. In the order in which they came. */
+  readonly #calls = new Set<CallUnderWay>();
+  /** Looks after their deadlines: one for each would take more time than most of what is done for a call here. */
+  #deadlines: NodeJS.Timeout | undefined;
+  #onIdle: () => void = () => undefined;
   readonly #gone = new AbortController();
   #draining = false;
 
@@ -81,7 +92,7 @@ export class RpcConnection {
   async drain(): Promise<void> {
     this.#draining = true;
     this.#gone.abort();
-    await Promise.all(this.#calls);
+    if (this.#calls.size > 0) await new Promise<void>(resolve => (this.#onIdle = resolve));
     for (const stream of [...this.#streams.values()]) stream.fail(stopping());
   }
 
@@ -108,7 +119,7 @@ export class RpcConnection {
       if (typeof name !== 'string' || handler === undefined) throw unknownCall(name, this.#handlers.keys());
       const incoming = readCall(args);
       this.#admit(incoming);
-      this.#carryOut(name, handler, incoming, answer);
+      void this.#carryOut(name, handler, incoming, answer);
     } catch (err) {
       this.#refuse(err, answer, {});
     }
@@ -126,7 +137,8 @@ export class RpcConnection {
     }
   }
 
-  #carryOut(name: string, handler: RpcHandler, incoming: IncomingCall, given: Answer): void {
+  /** Never rejects. */
+  async #carryOut(name: string, handler: RpcHandler, incoming: IncomingCall, given: Answer): Promise<void> {
     const { args, subLevel, logName, reqUids, bytes } = incoming;
     const about = { call: name, reqUids };
     const tells = this.#options.log.isLevelEnabled('debug');
@@ -135,25 +147,42 @@ export class RpcConnection {
       : given;
     // Not an AbortSignal: one for each call takes more time than all else that is done for it here.
     const signal = { aborted: false, reqUids };
-    const { callMs } = this.#limits;
-    const deadline = setTimeout(() => {
-      signal.aborted = true;
-      const late = new CatalogueError('ServiceUnavailable', `the call took longer than ${callMs} ms`);
-      this.#refuse(late, answer, about);
-    }, callMs);
+    const call = { due: performance.now() + this.#limits.callMs, signal, about, answer };
+    this.#calls.add(call);
     this.#state.callBytes += bytes;
-    const work = invoke(handler, { args, subLevel, logName, signal, gone: this.#gone.signal })
-      .then(result => {
-        if (signal.aborted) discardStreams(result);
-        else this.#send(result, answer);
-      })
-      .catch((err: unknown) => this.#refuse(err, answer, about))
-      .finally(() => {
-        clearTimeout(deadline);
-        this.#state.callBytes -= bytes;
-        this.#calls.delete(work);
-      });
-    this.#calls.add(work);
+    if (this.#deadlines === undefined) this.#deadlines = this.#endLateAfter(this.#limits.callMs);
+    try {
+      const result = await handler({ args, subLevel, logName, signal, gone: this.#gone.signal });
+      if (signal.aborted) discardStreams(result);
+      else this.#send(result, answer);
+    } catch (err) {
+      this.#refuse(err, answer, about);
+    } finally {
+      this.#state.callBytes -= bytes;
+      this.#calls.delete(call);
+      if (this.#calls.size === 0) this.#onIdle();
+    }
+  }
+
+  #endLateAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#endLate(), ms).unref();
+  }
+
+  /** Answers the calls that have taken too long, and comes again when the next has. */
+  #endLate(): void {
+    this.#deadlines = undefined;
+    const now = performance.now();
+    for (const { due, signal, about, answer } of this.#calls) {
+      if (signal.aborted) continue;
+      if (due > now) {
+        // Timers count in whole milliseconds, and may be early by a part of one.
+        this.#deadlines = this.#endLateAfter(Math.ceil(due - now));
+        return;
+      }
+      signal.aborted = true;
+      const late = `the call took longer than ${this.#limits.callMs} ms`;
+      this.#refuse(new CatalogueError('ServiceUnavailable', late), answer, about);
+    }
   }
 
   /** Tells of each answer, for who follows a request. */
@@ -190,6 +219,10 @@ export class RpcConnection {
 
   /** Answers before it opens streams: a client must know a stream before its items come. */
   #send(result: unknown, answer: Answer): void {
+    if (typeof result === 'string') {
+      answer('ok', null, result);
+      return;
+    }
     const { sent, streams } = withReferences(result);
     const refusal = streams.length > 0 ? this.#streamRefusal(streams.length) : undefined;
     if (refusal) {
@@ -227,11 +260,6 @@ export class RpcConnection {
   #manifest(): Manifest {
     return { apiVersion: '1.0', api: [...this.#handlers.keys()].map(name => ({ name })) };
   }
-}
-
-/** A handler that throws at once is one that rejects. */
-async function invoke(handler: RpcHandler, call: RpcCall): Promise<unknown> {
-  return await handler(call);
 }
 
 function stopping(): CatalogueError {
