@@ -173,10 +173,47 @@ export function checkDatabase(value: unknown): Database {
   return database;
 }
 
-export const checkKey = (value: unknown): string => check('key', key, value);
+/** Three bytes for each unit at most. */
+const SHORT = MAX_KEY_BYTES / 3;
+
+/** Whether a value is a key that `key` takes, seen at once: the schema takes several times as long. */
+function isShortKey(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= SHORT &&
+    !value.includes('\0') &&
+    !LONE_SURROGATE.test(value)
+  );
+}
+
+export const checkKey = (value: unknown): string => (isShortKey(value) ? value : check('key', key, value));
 export const checkValue = (value: unknown): string => check('value', storedValue, value);
-export const checkPutOptions = (value: unknown): PutOptions => check('options', putOptions, value);
-export const checkGetOptions = (value: unknown): GetOptions => check('options', getOptions, value);
+
+const NO_PUT_OPTIONS: PutOptions = check('options', putOptions, {});
+const VERSIONED_PUT_OPTIONS: PutOptions = check('options', putOptions, { versioning: true });
+const NO_GET_OPTIONS: GetOptions = {};
+
+/** What nearly every put says is seen at once. */
+export function checkPutOptions(value: unknown): PutOptions {
+  if (isNothing(value)) return NO_PUT_OPTIONS;
+  return isVersioned(value) ? VERSIONED_PUT_OPTIONS : check('options', putOptions, value);
+}
+
+export function checkGetOptions(value: unknown): GetOptions {
+  return isNothing(value) ? NO_GET_OPTIONS : check('options', getOptions, value);
+}
+
+function isNothing(value: unknown): boolean {
+  if (typeof value !== 'object') return value === undefined;
+  return value === null || (!Array.isArray(value) && Object.keys(value).length === 0);
+}
+
+function isVersioned(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('versioning' in value)) return false;
+  return value.versioning === true && Object.keys(value).length === 1;
+}
+
 /** Each still to be checked, as the arguments of one `get`. */
 export const checkGets = (value: unknown): readonly (readonly unknown[])[] => check('gets', gets, value);
 export const checkDeleteOptions = (value: unknown): DeleteOptions => check('options', deleteOptions, value);

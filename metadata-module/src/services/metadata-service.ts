@@ -52,7 +52,7 @@ export function metadataService({ databases, uuid, diskUsage }: MetadataServiceO
           await databases.del(checkDatabase(subLevel), checkKey(key), checkDeleteOptions(options), signal),
         ),
 
-      get: async ({ subLevel, args: [key, options] }: RpcCall) =>
+      get: ({ subLevel, args: [key, options] }: RpcCall) =>
         databases.get(checkDatabase(subLevel), checkKey(key), checkGetOptions(options)),
 
       /** Ours: `([[subLevel, key, options], ...])` → the values, `null` for each that is not there, in one message. */

@@ -91,7 +91,10 @@ export class CommitQueue {
    * or may not have been applied.
    */
   commit(database: Database, operations: readonly KeyOperation[], signal?: Cancellation): Promise<void> {
-    const stored = operations.map(operation => ({ ...operation, key: database.keyOf(operation.key) }));
+    const stored = operations.map((operation): TextOperation => {
+      const key = database.keyOf(operation.key);
+      return operation.type === 'put' ? { type: 'put', key, value: operation.value } : { type: 'del', key };
+    });
     return this.#enqueue({ db: database.name, operations, reqUids: signal?.reqUids }, stored, signal);
   }
 
@@ -139,7 +142,7 @@ export class CommitQueue {
 
   async #attempt(batch: readonly Pending[]): Promise<void> {
     try {
-      await this.#recovery.certain();
+      if (!this.#recovery.isCertain) await this.#recovery.certain();
     } catch (err) {
       for (const { reject } of batch) reject(fromLevelError(err));
       return;

@@ -1,20 +1,17 @@
 /** Work on one key at a time; work on different keys runs concurrently. */
 export class KeyLock {
   /** The last work in line for each key. Keys without work are not here. */
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #last = new Map<string, Promise<void>>();
 
   /** Runs `work` when all that came before it on `key` has settled, and settles as it does. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key);
     const result = before === undefined ? work() : before.then(work);
-    const settled = result
-      .then(
-        () => undefined,
-        () => undefined, // the caller hears of it; who is next in line need not
-      )
-      .then(() => {
-        if (this.#last.get(key) === settled) this.#last.delete(key);
-      });
+    const onSettled = (): void => {
+      if (this.#last.get(key) === settled) this.#last.delete(key);
+    };
+    // The caller hears of a failure; who is next in line need not.
+    const settled: Promise<void> = result.then(onSettled, onSettled);
     this.#last.set(key, settled);
     return result;
   }

@@ -96,6 +96,11 @@ export class OpenLevel {
     return this.#status === 'open';
   }
 
+  /** The value under `key` if it is at hand, and nobody need wait for it. */
+  known(key: string): string | undefined {
+    return this.isOpen ? this.#cache?.get(key) : undefined;
+  }
+
   /** The value under `key`, or `undefined`. */
   async get(key: string): Promise<string | undefined> {
     this.#assertOpen();

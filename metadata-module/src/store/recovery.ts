@@ -58,13 +58,17 @@ export class Recovery {
     this.#mustReopen ||= code === undefined || code === LEVEL_ERRORS.corrupt;
   }
 
+  /** Nobody need wait for `certain`, nor for `readable`. */
+  get isCertain(): boolean {
+    return !this.#uncertain && this.#options.store.isOpen;
+  }
+
   /**
    * Resolves when it is certain what the store holds. Await it before reading what a commit depends on.
    * @throws CatalogueError ServiceUnavailable while the store cannot be read.
    */
   async certain(): Promise<void> {
-    const { store } = this.#options;
-    if (!this.#uncertain && store.isOpen) return;
+    if (this.isCertain) return;
     if (this.#stopping.signal.aborted) throw stopping();
     if (performance.now() < this.#retryAt) {
       throw new CatalogueError('ServiceUnavailable', 'the store failed a write and has not recovered yet');

@@ -71,6 +71,34 @@ test('it holds no more than its bytes, and of what is asked for again and again 
   assert.ok(known.length * 2 * value.length <= 100 * 1000, `it holds ${known.length}`);
 });
 
+test('what comes finds room, also when all that is there was asked for, was written, or is forgotten', () => {
+  const cache = new ValueCache(100 * 1000);
+  const value = 'v'.repeat(300);
+  let newest = 0;
+  const keyOf = (n: number): string => `key${String(n).padStart(6, '0')}`;
+  const keys = (): string[] => Array.from({ length: newest }, (_, n) => keyOf(n));
+  const known = (): number => keys().filter(key => cache.get(key) !== undefined).length;
+  const add = (count: number): void => {
+    for (; count > 0; count -= 1) {
+      const key = keyOf(newest++);
+      cache.end(key, cache.begin(key), value);
+      assert.equal(cache.get(key), value);
+    }
+  };
+  add(1000);
+  const full = known();
+  add(500);
+  assert.equal(known(), full, 'all were asked for');
+  cache.write(keys().slice(-full / 2))();
+  assert.ok(known() < full);
+  add(1000);
+  assert.equal(known(), full, 'half were written');
+  cache.clear();
+  assert.equal(known(), 0);
+  add(1000);
+  assert.equal(known(), full, 'all were forgotten');
+});
+
 test('a value that is large beside the cache is not kept', () => {
   assert.equal(knowing('x'.repeat(10_000), 100_000).get('k'), undefined);
 });

@@ -13,15 +13,25 @@ const UNIT_BYTES = 2;
 /** A value that takes more than this part of all is not kept: it would push out too many others. */
 const LARGEST_PART = 1 / 64;
 
+/** So many are spared for one that comes, however many were asked for: nobody waits for a look at all of them. */
+const MAX_SPARED = 16;
+
 /** A read of one key that is under way. */
 export type Reading = symbol;
 
+interface Entry {
+  readonly value: string;
+  /** It was asked for since it came to its place in the line. */
+  used: boolean;
+}
+
 export class ValueCache {
   readonly #maxBytes: number;
-  /** Two generations: what is asked for moves to the young one; when that is half of all, the old one is dropped. */
-  #young = new Map<string, string>();
-  #old = new Map<string, string>();
-  #youngBytes = 0;
+  /** In a line: the first is dropped when there is no room, unless it was asked for: then it goes to the end once more. */
+  readonly #entries = new Map<string, Entry>();
+  /** Goes along the line. One that begins anew each time would pass over all that was dropped before. */
+  #first: IterableIterator<[string, Entry]> | undefined;
+  #bytes = 0;
   /** The latest read of each key that nothing has been written to since it began. */
   readonly #readings = new Map<string, Reading>();
   /** The keys of each batch that is being written. */
@@ -33,11 +43,10 @@ export class ValueCache {
 
   /** The value that is known to be under `key`. */
   get(key: string): string | undefined {
-    const value = this.#young.get(key);
-    if (value !== undefined) return value;
-    const old = this.#old.get(key);
-    if (old !== undefined) this.#insert(key, old);
-    return old;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    entry.used = true;
+    return entry.value;
   }
 
   /** To be called before the store is asked. */
@@ -59,11 +68,7 @@ export class ValueCache {
     const written = new Set(keys);
     for (const key of written) {
       this.#readings.delete(key);
-      this.#old.delete(key);
-      const value = this.#young.get(key);
-      if (value === undefined) continue;
-      this.#young.delete(key);
-      this.#youngBytes -= bytesOf(key, value);
+      this.#delete(key);
     }
     this.#writing.add(written);
     return () => this.#writing.delete(written);
@@ -71,9 +76,8 @@ export class ValueCache {
 
   /** Forgets everything: the store may hold something else when it is asked again. */
   clear(): void {
-    this.#young.clear();
-    this.#old.clear();
-    this.#youngBytes = 0;
+    this.#entries.clear();
+    this.#bytes = 0;
     this.#readings.clear();
   }
 
@@ -83,13 +87,38 @@ export class ValueCache {
   }
 
   #insert(key: string, value: string): void {
-    this.#old.delete(key);
-    this.#young.set(key, value);
-    this.#youngBytes += bytesOf(key, value);
-    if (this.#youngBytes <= this.#maxBytes / 2) return;
-    this.#old = this.#young;
-    this.#young = new Map();
-    this.#youngBytes = 0;
+    this.#delete(key);
+    this.#insertLast(key, value);
+    for (let spared = 0; this.#bytes > this.#maxBytes;) {
+      if (this.#dropFirst(spared < MAX_SPARED)) spared += 1;
+    }
+  }
+
+  #insertLast(key: string, value: string): void {
+    this.#entries.set(key, { value, used: false });
+    this.#bytes += bytesOf(key, value);
+  }
+
+  /** @returns whether it was spared, as it was asked for. */
+  #dropFirst(maySpare: boolean): boolean {
+    this.#first ??= this.#entries.entries();
+    const step = this.#first.next();
+    if (step.done) {
+      this.#first = undefined;
+      return false;
+    }
+    const [key, { value, used }] = step.value;
+    const spared = used && maySpare;
+    this.#delete(key);
+    if (spared) this.#insertLast(key, value);
+    return spared;
+  }
+
+  #delete(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= bytesOf(key, entry.value);
   }
 }
 

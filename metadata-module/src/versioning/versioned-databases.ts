@@ -128,13 +128,17 @@ export class VersionedDatabases {
 
   /** The same; `undefined` when there is none. */
   async find(database: Database, key: string, { versionId }: GetOptions): Promise<string | undefined> {
-    await this.#recovery.readable();
     if (versionId !== undefined && versionId !== '') {
-      const wanted = versionId === 'null' ? nullKey(key) : versionKey(key, versionId);
-      return this.#store.get(database.keyOf(wanted));
+      return this.#read(database.keyOf(versionId === 'null' ? nullKey(key) : versionKey(key, versionId)));
     }
-    const master = await this.#store.get(database.keyOf(key));
+    const masterKey = database.keyOf(key);
+    const master = this.#store.known(masterKey) ?? (await this.#read(masterKey));
     return master !== undefined && isPlaceHolder(master) ? this.#getNewest(database, key) : master;
+  }
+
+  async #read(storeKey: string): Promise<string | undefined> {
+    await this.#recovery.readable();
+    return this.#store.get(storeKey);
   }
 
   /** The entries of a database as they are stored, masters and versions, in byte order. */
@@ -186,7 +190,7 @@ export class VersionedDatabases {
     const masterKey = database.keyOf(key);
     return this.#lock.run(masterKey, async () => {
       if (signal?.aborted) throw new CatalogueError('ServiceUnavailable', 'the call took too long');
-      await this.#recovery.certain();
+      if (!this.#recovery.isCertain) await this.#recovery.certain();
       const planned = plan(readsMaster ? await this.#store.get(masterKey) : undefined);
       if (planned.operations.length > 0) await this.#commits.commit(database, planned.operations, signal);
       return planned;
