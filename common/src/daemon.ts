@@ -7,7 +7,7 @@
  */
 import { DeadlineError, withDeadline } from './deadline.js';
 import { messageOf } from './errors.js';
-import { createLogger, type Logger } from './logger.js';
+import { createLogger, exitLogged, type Logger } from './logger.js';
 import {
   type Environment,
   readSettings,
@@ -72,7 +72,7 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
       running = await withDeadline(started, lifecycle.STOP_GRACE_MS, 'starting');
     }
   } catch (err) {
-    if (stopping.signal.aborted && !(err instanceof DeadlineError)) process.exit(0);
+    if (stopping.signal.aborted && !(err instanceof DeadlineError)) await exitLogged(0);
     failStart(options.name, err);
     return;
   }
@@ -91,11 +91,11 @@ export async function runDaemon<T extends SettingsTable>(options: DaemonOptions<
   try {
     await withDeadline(running.close(), lifecycle.STOP_GRACE_MS, 'stopping');
     log.info('stopped');
-    process.exit(code);
   } catch (err) {
     log.error({ err }, 'did not stop cleanly');
-    process.exit(1);
+    code = 1;
   }
+  await exitLogged(code);
 }
 
 /** One line for what a person can mend, the whole error for what only a developer can; then exit code 1. */

@@ -1,6 +1,6 @@
 /** A worker of the data module, forked by the first process. It ends when that tells it to, or is no more. */
 import { messageOf } from '@zenko-modules/common/errors';
-import { createLogger } from '@zenko-modules/common/logger';
+import { createLogger, exitLogged } from '@zenko-modules/common/logger';
 import { createRegistry } from '@zenko-modules/common/probe-server';
 import { readSettings, SettingsError } from '@zenko-modules/common/settings';
 import { LOG_SETTINGS } from '@zenko-modules/common/shared-settings';
@@ -33,10 +33,10 @@ try {
       void registry.getMetricsAsJSON().then(metrics => say({ tell: 'metrics', id, metrics: metrics }));
     } else {
       service.close().then(
-        () => process.exit(0),
+        () => exitLogged(0),
         (err: unknown) => {
           log.error({ err }, 'a worker did not stop cleanly');
-          process.exit(1);
+          return exitLogged(1);
         },
       );
     }
@@ -49,6 +49,6 @@ try {
     { tell: 'failed', line: isKnown ? messageOf(err) : undefined } satisfies FromWorker,
     undefined,
     {},
-    () => process.exit(1),
+    () => void exitLogged(1),
   );
 }
