@@ -148,6 +148,8 @@ test('a call that was told that it took too long is not begun, nor written when 
   let release: (() => void) | undefined;
   faulty.held = new Promise(resolve => (release = resolve));
   const first = store.databases.put(BUCKET, 'a', '1', PLAIN);
+  // Its batch is on its way, and what comes now waits for the next.
+  await new Promise(resolve => setImmediate(resolve));
   const controller = new AbortController();
   const late = ['a', 'b'].map(key => store.databases.put(BUCKET, key, '2', PLAIN, controller.signal));
   const refused = late.map(put => assert.rejects(put, err => isErrorType(err, 'ServiceUnavailable')));
