@@ -174,17 +174,19 @@ export class Journal {
 
   /** Never rejects: each that waits is told. */
   async #writeBatch(batch: readonly Entry[]): Promise<void> {
-    const blobs = batch.filter(({ kind }) => kind === 'blob');
-    const deletions = batch.filter(({ kind }) => kind === 'deletion');
-    // Nobody knows the keys of the blobs yet: their files may be there before they are in the journal. Deletions come after.
-    const [entered, made] = await Promise.allSettled([this.#enter(batch), this.#apply(blobs)]);
+    // Nobody knows the keys of blobs yet: their files may be there before they are in the journal. Deletions come after, and with
+    // them the blobs of their batch: what two messages to the thread cost is more than what the wait does.
+    const entering = this.#enter(batch);
+    const isEnteredFirst = batch.some(({ kind }) => kind === 'deletion');
+    const applying = isEnteredFirst ? entering.then(() => this.#apply(batch)) : this.#apply(batch);
+    const [entered, applied] = await Promise.allSettled([entering, applying]);
     if (entered.status === 'rejected') return this.#giveUp(batch, entered.reason);
-    if (made.status === 'rejected') return this.#giveUp(batch, made.reason);
-    tell(blobs, made.value);
-    try {
-      tell(deletions, await this.#apply(deletions));
-    } catch (err) {
-      return this.#giveUp(deletions, err);
+    if (applied.status === 'rejected') return this.#giveUp(batch, applied.reason);
+    for (const [index, { kind, resolve, reject }] of batch.entries()) {
+      const failure = applied.value[index];
+      if (failure === undefined) resolve(true);
+      else if (failure.code === 'ENOENT' && kind === 'deletion') reject(failure);
+      else resolve(false);
     }
     if ((this.#active?.bytes ?? 0) >= MAX_FILE_BYTES) this.#syncLater();
     this.#enterOwed();
@@ -198,11 +200,10 @@ export class Journal {
     await this.#active.append(batch.map(({ record }) => record));
   }
 
-  async #apply(entries: readonly Entry[]): Promise<Outcome> {
-    if (entries.length === 0) return [];
+  #apply(batch: readonly Entry[]): Promise<Outcome> {
     return this.#applier.apply(
-      entries.map(({ record }) => record),
-      () => this.#undo(entries),
+      batch.map(({ record }) => record),
+      () => this.#undo(batch),
     );
   }
 
@@ -309,14 +310,5 @@ export class Journal {
     } finally {
       this.#syncing = undefined;
     }
-  }
-}
-
-function tell(entries: readonly Entry[], outcome: Outcome): void {
-  for (const [index, { kind, resolve, reject }] of entries.entries()) {
-    const failure = outcome[index];
-    if (failure === undefined) resolve(true);
-    else if (failure.code === 'ENOENT' && kind === 'deletion') reject(failure);
-    else resolve(false);
   }
 }
