@@ -38,7 +38,13 @@ export async function monitor(transcript, stack) {
     const firing = rules.filter(({ state }) => state === 'firing').map(({ name }) => name);
     transcript.check('and no alert fires', firing.length === 0, firing.join(', '));
   } finally {
-    await docker(['service', 'rm', serviceName('prometheus'), serviceName('grafana')]);
+    const names = [serviceName('prometheus'), serviceName('grafana')];
+    await docker(['service', 'rm', ...names]);
+    // What follows looks at which containers of the stack come and go.
+    await until('both to be gone', DEADLINE_MS, async () => {
+      const left = await Promise.all(names.map(name => containersOf(name)));
+      return left.flat().length === 0;
+    });
     await until('the secret to be free', DEADLINE_MS, async () => {
       await docker(['secret', 'rm', PASSWORD]);
       return true;
