@@ -10,6 +10,8 @@ import {
 } from '@zenko-modules/common/testing/test-server';
 import { S3 } from '@aws-sdk/client-s3';
 
+/** The port of an S3 that is there already, which the shared one's tests take instead: `test/ceph/one-node.sh` starts a Ceph. */
+const OTHER_PORT = process.env.S3_TEST_SERVER;
 const PROGRAM = process.env.MOTO_SERVER || findInPath('moto_server');
 const REASON = 'needs MOTO_SERVER, or moto_server in PATH (pip install moto[server])';
 
@@ -32,7 +34,7 @@ export async function startMoto(t: Pick<TestContext, 'after'>, port?: number): P
   });
 }
 
-let shared: Promise<TestServer> | undefined;
+let shared: Promise<Pick<TestServer, 'port'>> | undefined;
 const cleanups: (() => unknown)[] = [];
 // Called here, while the file is loaded, it runs after the file's last test.
 after(async () => {
@@ -40,7 +42,8 @@ after(async () => {
 });
 
 /** The server of this test file, started by the first test that needs it. */
-export function sharedMoto(): Promise<TestServer> {
+export function sharedMoto(): Promise<Pick<TestServer, 'port'>> {
+  if (OTHER_PORT !== undefined) return Promise.resolve({ port: Number(OTHER_PORT) });
   return (shared ??= startMoto({ after: cleanup => void cleanups.push(cleanup as () => unknown) }));
 }
 
