@@ -236,7 +236,8 @@ test('objects are read back as they were written, and leave nothing when they go
   });
 
   await t.test('an object larger than the memory it takes', async () => {
-    const size = 128 * 1024 * 1024;
+    // V8 lets garbage of some 75 MiB gather in newer versions of Node.js, whatever the size.
+    const size = 256 * 1024 * 1024;
     const peakBefore = await peakMemory(front.pid);
     const block = randomBytes(1024 * 1024);
     const content = function* (): Generator<Buffer> {
