@@ -45,6 +45,7 @@ export class ActiveFile {
     try {
       this.#bytes += await writeAll(records, this.file);
     } catch (err) {
+      // What cannot be cut off is found by a start, under keys that were told to nobody.
       await this.file.truncate(this.#bytes).catch(() => undefined);
       throw err;
     }
