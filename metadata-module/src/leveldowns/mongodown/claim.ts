@@ -19,6 +19,8 @@ import { hedged } from './retry.js';
 
 const LOOKS_PER_LEASE = 12;
 const LONGEST_PAUSE_MS = 1000;
+/** Signs of life that show an owner to live: a single one may have been under way when its process died. */
+const BEATS_OF_LIFE = 2;
 
 export interface ClaimOptions {
   readonly leaseMs: number;
@@ -96,11 +98,11 @@ export async function claimStore(client: MongoClient, layout: Layout, options: C
 class Watch {
   #state: StateDocument | undefined;
   #since = 0;
-  #sawLife = false;
+  #beats = 0;
 
-  /** True when the owner gave a sign of life while it was watched. */
+  /** True when the owner gave signs of life while it was watched. */
   get sawLife(): boolean {
-    return this.#sawLife;
+    return this.#beats >= BEATS_OF_LIFE;
   }
 
   get leaseMs(): number | undefined {
@@ -111,7 +113,7 @@ class Watch {
   look(state: StateDocument): number {
     const last = this.#state;
     if (last?.owner.id !== state.owner.id || last.beat !== state.beat) {
-      this.#sawLife = last !== undefined;
+      this.#beats = last?.owner.id === state.owner.id ? this.#beats + 1 : 0;
       this.#state = state;
       this.#since = performance.now();
     }

@@ -5,9 +5,9 @@ import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { mongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
-import { LOWER_MARKER, SLOTS } from './documents.js';
+import { LOWER_MARKER, SLOTS, STATE_ID } from './documents.js';
 import { contents, newPlace, newStore, withLayout, withStore } from './testing/databases.js';
-import { startWireProxy } from './testing/wire-proxy.js';
+import { on, startWireProxy } from './testing/wire-proxy.js';
 
 const skip = mongodbMissing;
 const put = (key: string, value: string) => ({ type: 'put', key, value }) as const;
@@ -23,6 +23,35 @@ test('a second process is refused, and told who has the store and what to do', {
     await writeBatch(first, [put('a', '1')]);
   });
 });
+
+test(
+  'an owner that died is taken over from, also when its last sign of life arrives after that',
+  { skip },
+  async t => {
+    const place = await newPlace(t);
+    const proxy = await startWireProxy(t, place.url);
+    const dies = newStore({ ...place, url: proxy.url });
+    await openLevel(dies);
+    await writeBatch(dies, [put('a', '1')]);
+    proxy.judge = () => 'cut-before';
+
+    const looks = await startWireProxy(t, place.url);
+    const arrive = (): Promise<unknown> =>
+      withLayout(place, ({ state }) => state.updateOne({ _id: STATE_ID }, { $inc: { beat: 1 } }));
+    let count = 0;
+    looks.judge = command => {
+      if (!on('find', '.state')(command)) return 'pass';
+      count += 1;
+      return count === 2 ? { hold: arrive() } : 'pass';
+    };
+    const next = newStore({ ...place, url: looks.url });
+    await openLevel(next);
+    assert.deepEqual(await contents(next), { a: '1' });
+    await closeLevel(next);
+    proxy.judge = () => 'pass';
+    await closeLevel(dies);
+  },
+);
 
 test(
   'a stand-by waits in open, takes over when the owner closes, and may itself be closed while it waits',

@@ -13,7 +13,7 @@ import { checkState, stateAfter, writeBatches } from './testing/numbered-batches
 import { on, startWireProxy, type Verdict, type WireCommand } from './testing/wire-proxy.js';
 
 const skip = mongodbMissing;
-const LEASE_MS = 250;
+const LEASE_MS = 500;
 const OWNER_LEASE_MS = 4000;
 /** Longer than a freeze lasts: what is not answered in half of it is sent again. */
 const TIMEOUT_MS = 30_000;
