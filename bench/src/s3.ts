@@ -15,8 +15,8 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { MiB, Teardown } from './measure.js';
-import { compare, forSeconds, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
+import { MiB, type Teardown } from './measure.js';
+import { compare, forSeconds, type Row, type Side, startOf } from './versus/turns.js';
 import { wrk } from './versus/wrk.js';
 
 const SECONDS = 3;
@@ -157,12 +157,4 @@ const ROWS: readonly Row<FrontSide>[] = [
   },
 ];
 
-const args = versusArguments();
-const teardown = new Teardown();
-try {
-  const [one, other] = args.checkouts;
-  const sides = [await start(teardown, one), await start(teardown, other)] as const;
-  await compare(sides, ROWS, args);
-} finally {
-  await teardown.run();
-}
+await compare(start, ROWS);

@@ -5,8 +5,8 @@
  */
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { MiB, Teardown } from './measure.js';
-import { compare, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
+import { MiB, type Teardown } from './measure.js';
+import { compare, type Row, type Side, startOf } from './versus/turns.js';
 import { wrk } from './versus/wrk.js';
 
 const KiB = 1024;
@@ -22,7 +22,8 @@ interface DataSide extends Side {
   readonly targets: Map<number, string>;
 }
 
-async function start(teardown: Teardown, checkout: string, backend: string): Promise<DataSide> {
+async function start(teardown: Teardown, checkout: string, isOther: boolean): Promise<DataSide> {
+  const backend = isOther ? 'disk' : (process.env.BENCH_BACKEND ?? 'disk');
   let folder = '';
   const { pid, ports } = await startOf(teardown, checkout, 'data-module/dist/main.js', made => {
     folder = made;
@@ -102,15 +103,4 @@ const ROWS: readonly Row<DataSide>[] = [
   get('32 MiB', 32 * MiB, 4),
 ];
 
-const args = versusArguments();
-const teardown = new Teardown();
-try {
-  const [one, other] = args.checkouts;
-  const sides = [
-    await start(teardown, one, process.env.BENCH_BACKEND ?? 'disk'),
-    await start(teardown, other, 'disk'),
-  ] as const;
-  await compare(sides, ROWS, args);
-} finally {
-  await teardown.run();
-}
+await compare(start, ROWS);

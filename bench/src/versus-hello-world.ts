@@ -10,8 +10,8 @@ import path from 'node:path';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { listen } from '@zenko-modules/common/listen';
 import { EmbeddedQueue } from '@zenko-modules/extensions/framework/queue/embedded/embedded-queue';
-import { Teardown } from './measure.js';
-import { compare, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
+import type { Teardown } from './measure.js';
+import { compare, type Row, type Side, startOf } from './versus/turns.js';
 
 const TOPIC = 'backbeat-hello-world';
 const TAGS = 2000;
@@ -97,12 +97,4 @@ async function tag({ queue, s3 }: HelloWorldSide): Promise<number> {
 
 const ROWS: readonly Row<HelloWorldSide>[] = [{ name: 'helloWorld, tags', run: tag }];
 
-const args = versusArguments();
-const teardown = new Teardown();
-try {
-  const [one, other] = args.checkouts;
-  const sides = [await start(teardown, one), await start(teardown, other)] as const;
-  await compare(sides, ROWS, args);
-} finally {
-  await teardown.run();
-}
+await compare(start, ROWS);

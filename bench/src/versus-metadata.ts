@@ -4,8 +4,8 @@
  */
 import { RpcClient, type RpcStream } from '@zenko-modules/rpc/client';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
-import { Teardown } from './measure.js';
-import { compare, forSeconds, type Row, type Side, startOf, versusArguments } from './versus/turns.js';
+import type { Teardown } from './measure.js';
+import { compare, forSeconds, type Row, type Side, startOf } from './versus/turns.js';
 
 const VALUE = JSON.stringify({ 'content-length': 1, pad: 'x'.repeat(700) });
 const KEYS = 20_000;
@@ -75,12 +75,4 @@ const ROWS: readonly Row<MetadataSide>[] = [
   },
 ];
 
-const args = versusArguments();
-const teardown = new Teardown();
-try {
-  const [one, other] = args.checkouts;
-  const sides = [await start(teardown, one), await start(teardown, other)] as const;
-  await compare(sides, ROWS, args);
-} finally {
-  await teardown.run();
-}
+await compare(start, ROWS);

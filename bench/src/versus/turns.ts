@@ -12,7 +12,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DaemonProcess, startDaemon } from '@zenko-modules/common/testing/daemon-process';
-import type { Teardown } from '../measure.js';
+import { Teardown } from '../measure.js';
 
 const DEFAULT_TURNS = 5;
 const TICKS_PER_SECOND = 100;
@@ -101,8 +101,26 @@ interface Sample {
   readonly cpuMicros: number;
 }
 
-/** Runs the rows on both sides, `turns` times, and prints a line for each when all is done. */
+/**
+ * Starts what the command line names, runs the rows on both sides, and prints a line for each when all is done.
+ * @param start `isOther` is true for the checkout that is compared with
+ */
 export async function compare<S extends Side>(
+  start: (teardown: Teardown, checkout: string, isOther: boolean) => Promise<S>,
+  rows: readonly Row<S>[],
+): Promise<void> {
+  const args = versusArguments();
+  const [one, other] = args.checkouts;
+  const teardown = new Teardown();
+  try {
+    const sides = [await start(teardown, one, false), await start(teardown, other, true)] as const;
+    await runTurns(sides, rows, args);
+  } finally {
+    await teardown.run();
+  }
+}
+
+async function runTurns<S extends Side>(
   sides: readonly [S, S],
   allRows: readonly Row<S>[],
   { turns, only }: Pick<VersusArguments, 'turns' | 'only'>,
