@@ -8,6 +8,8 @@ import { LEVEL_ERRORS } from '../plugin.js';
 import { contents, newPlace, newStore, withStore } from './testing/databases.js';
 import { startWireProxy, type Verdict, type WireCommand } from './testing/wire-proxy.js';
 
+/** What fails is tried for so long; a slow machine must not take longer for what succeeds. */
+const TIMEOUT_MS = 2500;
 const put = (key: string, value: string) => ({ type: 'put', key, value }) as const;
 const WRITES: readonly string[] = ['insert', 'update', 'delete', 'findAndModify', 'bulkWrite'];
 const FULL = {
@@ -31,7 +33,7 @@ for (const [how, answer] of Object.entries(ANSWERS)) {
     async t => {
       const place = await newPlace(t);
       const proxy = await startWireProxy(t, place.url);
-      const store = newStore({ ...place, url: proxy.url }, { leaseMs: 60_000, timeoutMs: 1000 });
+      const store = newStore({ ...place, url: proxy.url }, { leaseMs: 60_000, timeoutMs: TIMEOUT_MS });
       await openLevel(store);
       await writeBatch(store, [put('a', '1'), put('b', '1')]);
       proxy.judge = full;
@@ -60,7 +62,7 @@ for (const [how, answer] of Object.entries(ANSWERS)) {
     async t => {
       const place = await newPlace(t);
       const proxy = await startWireProxy(t, place.url);
-      const store = newStore({ ...place, url: proxy.url }, { timeoutMs: 1000 });
+      const store = newStore({ ...place, url: proxy.url }, { timeoutMs: TIMEOUT_MS });
       await openLevel(store);
       await writeBatch(store, [put('a', '1')]);
       proxy.judge = full;
@@ -80,7 +82,7 @@ for (const [how, answer] of Object.entries(ANSWERS)) {
     async t => {
       const place = await newPlace(t);
       const proxy = await startWireProxy(t, place.url);
-      const store = newStore({ ...place, url: proxy.url }, { leaseMs: 600, timeoutMs: 1000 });
+      const store = newStore({ ...place, url: proxy.url }, { leaseMs: 600, timeoutMs: TIMEOUT_MS });
       await openLevel(store);
       // What is acknowledged finds no room on its way from the journal into the data.
       let acknowledged = false;

@@ -13,6 +13,7 @@ import { sharedKafka } from '../../../testing/shared-kafka.js';
 import { openQueue } from '../open-queue.js';
 import { failedTopicOf, type Queue } from '../queue.js';
 import { kafkaOptions } from './kafka-settings.js';
+import { untilKnown } from './kafka-topics.js';
 
 async function adminOf(t: TestContext): Promise<Admin> {
   const { hosts } = await sharedKafka();
@@ -145,12 +146,11 @@ test(
       Object.entries(values).map(([name, value]) => ({ name, value }));
     const large = { 'max.message.bytes': '20000000' };
     const week = { 'retention.ms': '604800000' };
-    await admin.createTopics({
-      topics: [
-        { topic, configEntries: entries({ ...large, ...week, 'cleanup.policy': 'compact' }) },
-        { topic: failedTopicOf(topic), configEntries: entries({ ...large, ...week }) },
-      ],
-    });
+    const topics = [
+      { topic, configEntries: entries({ ...large, ...week, 'cleanup.policy': 'compact' }) },
+      { topic: failedTopicOf(topic), configEntries: entries({ ...large, ...week }) },
+    ];
+    await untilKnown(() => admin.createTopics({ topics }));
     const lines: LogLine[] = [];
     const queue = await open(t, { KAFKA_TOPIC_REPLICATION: '3' }, recordingLogger(lines));
     await queue.consume({ topic, group: topic, concurrency: 1, handle: () => Promise.resolve() });

@@ -126,7 +126,7 @@ function differences(
 }
 
 /** Makes a topic, and waits while the broker says that it is there and does not know it yet. */
-async function untilKnown(make: () => Promise<boolean>): Promise<boolean> {
+export async function untilKnown(make: () => Promise<boolean>): Promise<boolean> {
   for (let left = UNKNOWN_TRIES; ; left -= 1) {
     try {
       return await make();
