@@ -6,7 +6,7 @@ import { HttpRequest } from '@smithy/protocol-http';
 import { getCanonicalHeaders, SignatureV4 } from '@smithy/signature-v4';
 import type { RequestTarget } from '../http/request-target.js';
 import { S3Error } from '../s3-errors.js';
-import { escapeUriPath } from './canonical-uri.js';
+import { canonicalUris } from './canonical-uri.js';
 import { ALGORITHM, readSignature, type SignatureParameters } from './signature-parameters.js';
 import { signingKey } from './signing-key.js';
 
@@ -49,7 +49,9 @@ export function authenticate(
   const sign = (text: string): string =>
     createHmac('sha256', signingKey(credentials.secretKey, parameters.scope)).update(text).digest('hex');
   const isSigned = (asSent: SignedRequest): boolean =>
-    sameText(sign(stringToSign(asSent, parameters)), parameters.signature);
+    canonicalUris(asSent.target.path).some(uri =>
+      sameText(sign(stringToSign(asSent, uri, parameters)), parameters.signature),
+    );
   const { authority } = request.target;
   // SDKs sign the Host that they send; a URL in the request line stands in its place, where a proxy changed that.
   if (!isSigned(request) && (authority === undefined || !isSigned(withHost(request, authority)))) {
@@ -104,12 +106,16 @@ class CanonicalForm extends SignatureV4 {
     });
   }
 
-  of({ method, target, rawHeaders }: SignedRequest, { signedHeaders, payload }: SignatureParameters): string {
+  of(
+    { method, target, rawHeaders }: SignedRequest,
+    uri: string,
+    { signedHeaders, payload }: SignatureParameters,
+  ): string {
     const signed = new Set(signedHeaders);
     const query = Object.fromEntries(target.query.entries().map(([name, values]) => [name, [...values]]));
     const headers = joinedHeaders(rawHeaders, signed);
     return this.createCanonicalRequest(
-      new HttpRequest({ method, path: escapeUriPath(target.path), query }),
+      new HttpRequest({ method, path: uri, query }),
       getCanonicalHeaders(new HttpRequest({ headers }), undefined, signed),
       payload,
     );
@@ -118,9 +124,11 @@ class CanonicalForm extends SignatureV4 {
 
 const CANONICAL_FORM = new CanonicalForm();
 
-function stringToSign(request: SignedRequest, parameters: SignatureParameters): string {
+function stringToSign(request: SignedRequest, uri: string, parameters: SignatureParameters): string {
   const { timestamp, scope } = parameters;
-  const digest = createHash('sha256').update(CANONICAL_FORM.of(request, parameters)).digest('hex');
+  const digest = createHash('sha256')
+    .update(CANONICAL_FORM.of(request, uri, parameters))
+    .digest('hex');
   return [ALGORITHM, timestamp, scope, digest].join('\n');
 }
 

@@ -1,10 +1,11 @@
 /** What a request line names: a bucket, a key, and parameters. Path-style only; nothing is normalised. */
 import { originForm } from '@zenko-modules/common/origin-form';
+import { unescapeUri } from '../auth/canonical-uri.js';
 import { checkKey } from '../object-key.js';
 import { S3Error } from '../s3-errors.js';
 
 export interface RequestTarget {
-  /** The path without percent-encoding. */
+  /** The path as it came. */
   readonly path: string;
   /** `undefined`: the service itself. */
   readonly bucket: string | undefined;
@@ -22,10 +23,11 @@ export function parseTarget(target: string): RequestTarget {
     throw new S3Error('InvalidURI', 'The request must name a path that begins with /, or a whole URL');
   }
   const mark = url.indexOf('?');
-  const path = decodePlus(mark < 0 ? url : url.slice(0, mark));
+  const path = mark < 0 ? url : url.slice(0, mark);
+  // A slash that came encoded is a part of the name that it stands in.
   const slash = path.indexOf('/', 1);
-  const bucket = slash < 0 ? path.slice(1) : path.slice(1, slash);
-  const key = slash < 0 ? '' : path.slice(slash + 1);
+  const bucket = unescapeUri(slash < 0 ? path.slice(1) : path.slice(1, slash));
+  const key = unescapeUri(slash < 0 ? '' : path.slice(slash + 1));
   checkKey(key);
   return {
     path,
@@ -45,8 +47,8 @@ export class Query {
     for (const part of text.split('&')) {
       if (part === '') continue;
       const equals = part.indexOf('=');
-      const name = decodePlus(equals < 0 ? part : part.slice(0, equals));
-      const value = decodePlus(equals < 0 ? '' : part.slice(equals + 1));
+      const name = unescapeUri(equals < 0 ? part : part.slice(0, equals));
+      const value = unescapeUri(equals < 0 ? '' : part.slice(equals + 1));
       const values = this.#values.get(name);
       if (values) values.push(value);
       else this.#values.set(name, [value]);
@@ -72,14 +74,5 @@ export class Query {
 
   entries(): readonly (readonly [string, readonly string[]])[] {
     return [...this.#values.entries()];
-  }
-}
-
-/** S3 reads a plus as a blank, in the path too. */
-function decodePlus(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', '%20'));
-  } catch (err) {
-    throw new S3Error('InvalidURI', 'The URI is not valid percent-encoded UTF-8', { cause: err });
   }
 }
