@@ -7,6 +7,7 @@ import { ExactSource } from '../stores/exact-source.js';
 import { lengthOf } from '../stores/open-blobs.js';
 import type { CompleteStore } from '../stores/store-layer.js';
 import type { TransferMemory } from '../transfer-memory.js';
+import { deleteKeys, MAX_LIST_BYTES, parseKeys } from './delete-keys.js';
 import type { Exchange } from './exchange.js';
 import { parseRange } from './range.js';
 import { contentLength, readSmallBody, sendContinue } from './request-body.js';
@@ -47,6 +48,7 @@ export class BlobRequests {
     target: Target | undefined,
   ): ((exchange: Exchange) => Promise<void>) | undefined {
     if (target?.kind === 'service') return method === 'PUT' ? this.#put : undefined;
+    if (target?.kind === 'delete') return method === 'POST' ? this.#deleteMany : undefined;
     if (target?.kind !== 'blob') return undefined;
     const { key } = target;
     if (method === 'GET') return exchange => this.#get(exchange, key);
@@ -115,6 +117,23 @@ export class BlobRequests {
     await this.#store.delete(key);
     res.writeHead(204).end();
   }
+
+  readonly #deleteMany = async ({ req, res }: Exchange): Promise<void> => {
+    const size = contentLength(req);
+    if (size > MAX_LIST_BYTES)
+      throw new CatalogueError(
+        'InvalidInput',
+        `a list of keys must not be larger than ${MAX_LIST_BYTES} bytes`,
+      );
+    if (!this.#memory.tryTake(size)) await this.#memory.take(size);
+    try {
+      sendContinue(req, res);
+      await deleteKeys(this.#store, parseKeys(await readSmallBody(req, size)));
+    } finally {
+      this.#memory.give(size);
+    }
+    res.writeHead(204).end();
+  };
 
   /** The client went away before it learned the key, so nobody would ever delete this blob. */
   async #removeUnclaimed(exchange: Exchange, key: string): Promise<void> {

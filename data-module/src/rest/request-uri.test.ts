@@ -8,6 +8,7 @@ test('the paths of the interface are told apart', () => {
   assert.deepEqual(parseTarget('/DataFile/'), { kind: 'service' });
   assert.deepEqual(parseTarget('/DataFile?diskUsage'), { kind: 'diskUsage' });
   assert.deepEqual(parseTarget('/DataFile/?diskUsage'), { kind: 'diskUsage' });
+  assert.deepEqual(parseTarget('/DataFile?delete'), { kind: 'delete' });
   assert.deepEqual(parseTarget('/DataFile/0af9'), { kind: 'blob', key: '0af9' });
 });
 
@@ -44,6 +45,8 @@ const REFUSED: Readonly<Record<string, ErrorType>> = {
   '/DataFile/ab?diskUsage': 'InvalidURI',
   '/DataFile?': 'InvalidURI',
   '/DataFile?diskUsage=1': 'InvalidURI',
+  '/DataFile?delete=': 'InvalidURI',
+  '/DataFile/ab?delete': 'InvalidURI',
   '/DataFile?foo': 'InvalidURI',
 };
 

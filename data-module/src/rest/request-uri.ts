@@ -1,4 +1,7 @@
-/** The paths of the interface: `/DataFile`, `/DataFile/<key>`, `/DataFile?diskUsage`, and ours: `/DataFile?keys` and `/DataFile/<key>?storedAt`. */
+/**
+ * The paths of the interface: `/DataFile`, `/DataFile/<key>`, `/DataFile?diskUsage`, and ours: `/DataFile?keys`,
+ * `/DataFile?delete` and `/DataFile/<key>?storedAt`.
+ */
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { originForm } from '@zenko-modules/common/origin-form';
 
@@ -7,6 +10,7 @@ export type Target =
   | { readonly kind: 'blob'; readonly key: string }
   | { readonly kind: 'diskUsage' }
   | { readonly kind: 'keys' }
+  | { readonly kind: 'delete' }
   | { readonly kind: 'storedAt'; readonly key: string };
 
 const SERVICE = 'DataFile';
@@ -24,10 +28,11 @@ export function parseTarget(url: string): Target {
   if (query !== undefined) {
     if (query === 'diskUsage' && key === '') return { kind: 'diskUsage' };
     if (query === 'keys' && key === '') return { kind: 'keys' };
+    if (query === 'delete' && key === '') return { kind: 'delete' };
     if (query === 'storedAt' && /^[0-9a-f]+$/.test(key)) return { kind: 'storedAt', key };
     throw new CatalogueError(
       'InvalidURI',
-      'the queries are ?diskUsage and ?keys without a key, ?storedAt with one',
+      'the queries are ?diskUsage, ?keys and, for POST, ?delete without a key, ?storedAt with one',
     );
   }
   if (!/^[0-9a-f]*$/.test(key)) throw new CatalogueError('InvalidURI', 'a key is made of 0 to 9 and a to f');

@@ -40,7 +40,7 @@ export function dataRoutes(store: CompleteStore): Router {
     const { kind } = parseTarget(req.url);
     if (req.method === 'PUT') throw new CatalogueError('InvalidURI', 'the server makes the keys');
     if (kind === 'service') throw new CatalogueError('MissingParameter', 'the path must name a key');
-    throw new CatalogueError('InvalidURI', 'the query is for GET only');
+    throw new CatalogueError('InvalidURI', 'the query is for another method');
   });
   return router;
 }

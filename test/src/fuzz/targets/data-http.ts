@@ -58,7 +58,7 @@ function validRequest(random: Random, keys: readonly string[]): Buffer {
   const key = pick(random, keys);
   const common = { host: '127.0.0.1', 'x-scal-request-uids': 'fuzz' };
   const body = randomBytes(random, pick(random, [0, 1, 100, 5000]));
-  switch (random.integer(0, 7)) {
+  switch (random.integer(0, 8)) {
     case 0:
       return requestBytes({
         method: 'PUT',
@@ -87,10 +87,22 @@ function validRequest(random: Random, keys: readonly string[]): Buffer {
         headers: common,
       });
     case 5: {
+      const absent = Array.from({ length: random.integer(0, 20) }, () =>
+        randomBytes(random, 20).toString('hex'),
+      );
+      const list = Buffer.from(absent.join('\n'));
+      return requestBytes({
+        method: 'POST',
+        path: '/DataFile?delete',
+        headers: { ...common, 'content-length': list.length },
+        body: list,
+      });
+    }
+    case 6: {
       const query = pick(random, ['?keys', '?diskUsage', '?storedAt', '']);
       return requestBytes({ method: 'GET', path: `/DataFile${query}`, headers: common });
     }
-    case 6:
+    case 7:
       return requestBytes({
         method: 'PUT',
         path: '/DataFile',
