@@ -39,7 +39,7 @@ test('nobody at the port is ServiceUnavailable', async () => {
   const client = new DataClient({ host: '127.0.0.1', port: 1, timeoutMs: TIMEOUT_MS });
   await fails(put(client), 'ServiceUnavailable');
   await fails(client.get(KEY, undefined, 5, 'test'), 'ServiceUnavailable');
-  await fails(client.delete(KEY, 'test'), 'ServiceUnavailable');
+  await fails(client.delete([KEY], 'test'), 'ServiceUnavailable');
   await fails(client.ping(), 'ServiceUnavailable');
 });
 
@@ -168,4 +168,45 @@ test('an error that comes while a body is sent ends the sending', async t => {
   const after = sent;
   await new Promise(resolve => setTimeout(resolve, 100));
   assert.ok(sent <= after + 2, 'the body is not read on');
+});
+
+test('many blobs are deleted with one request by a module that can', async t => {
+  const requests: string[] = [];
+  let answer: readonly [status: number, body: string] = [204, ''];
+  const server = http.createServer((message, response) => {
+    const parts: Buffer[] = [];
+    message.on('data', (part: Buffer) => parts.push(part));
+    message.on('end', () => {
+      requests.push(`${message.method} ${message.url} ${Buffer.concat(parts).toString()}`);
+      response.writeHead(message.method === 'POST' ? answer[0] : 204).end(answer[1]);
+    });
+  });
+  const client = await clientOf(t, server);
+  await client.delete([], 'test');
+  await client.delete(['ab', 'cd'], 'test');
+  assert.deepEqual(requests.splice(0), ['POST /DataFile?delete ab\ncd']);
+  await client.delete(
+    Array.from({ length: 2001 }, (_, n) => n.toString(16)),
+    'test',
+  );
+  assert.deepEqual(
+    requests.splice(0).map(request => request.split('\n').length),
+    [1000, 1000, 1],
+  );
+  for (const [status, type] of [
+    [503, 'SlowDown'],
+    [500, 'InternalError'],
+  ] as const) {
+    answer = [status, `{"errorType":"${type}","errorMessage":"x"}`];
+    await fails(client.delete(['ab', 'cd'], 'test'), type);
+    assert.equal(requests.splice(0).length, 1, 'it may be able to');
+  }
+  answer = [405, '{"errorType":"MethodNotAllowed","errorMessage":"x"}'];
+  await client.delete(['ab', 'cd'], 'test');
+  await client.delete(['ef', '01'], 'test');
+  assert.deepEqual(requests.slice(0, 1), ['POST /DataFile?delete ab\ncd']);
+  assert.deepEqual(
+    requests.slice(1).sort(),
+    ['ab', 'cd', 'ef', '01'].map(key => `DELETE /DataFile/${key} `).sort(),
+  );
 });

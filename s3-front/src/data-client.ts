@@ -1,33 +1,31 @@
 /** Blobs in the data module, over the REST interface that CloudServer uses. */
 import http from 'node:http';
 import https from 'node:https';
-import { Readable } from 'node:stream';
 import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, ERRORS, type ErrorType, messageOf } from '@zenko-modules/common/errors';
 import type { ModuleAddress } from '@zenko-modules/common/network/module-address';
 import { TlsAgent } from '@zenko-modules/common/network/tls-agent';
+import { atHand, type ByteRange, bytesOf, type ByteSource, wholeOf } from './byte-source.js';
 
 /** The module keeps idle connections for longer than this. */
 const IDLE_CONNECTION_MS = 55_000;
 /** Bytes per millisecond that storing a blob is granted at least, once the module has all of it. */
 const SLOWEST_SYNC = 5000;
+/** Keys that one call deletes at most, which is what the module takes. */
+export const MAX_DELETED_KEYS = 1000;
+/** Where the module deletes one blob a call. */
+const DELETES_AT_ONCE = 8;
+/** What deleting one of many blobs is granted at least. */
+const SLOWEST_DELETE_MS = 10;
+/** How long a module is taken to be one that deletes one blob a call. */
+const ONE_BY_ONE_MS = 60_000;
+/** Answers of a module that does not know the call. */
+const UNKNOWN_CALL = [400, 404, 405, 501];
 /** Bounds what is read of an error's body. */
 const MAX_ERROR_BYTES = 4096;
 
 /** A blob, or a range of one, up to this size is read as a whole before it is passed on. */
 const SMALL_BYTES = 64 * 1024;
-
-/** Bytes that can be read once. `close` lets go of them at any time, read or not. */
-export interface ByteSource extends AsyncIterable<Buffer> {
-  close(): void;
-  /** All of them, where they are at hand. */
-  readonly whole?: Buffer | undefined;
-}
-
-export interface ByteRange {
-  readonly first: number;
-  readonly last: number;
-}
 
 /**
  * Every method takes the ids of the request that caused it, and rejects with a `CatalogueError`:
@@ -39,6 +37,7 @@ export class DataClient {
   readonly #host: string;
   readonly #port: number;
   readonly #timeoutMs: number;
+  #oneByOneUntil = 0;
 
   constructor(options: ModuleAddress & { readonly timeoutMs: number }) {
     const kept = { keepAlive: true, timeout: IDLE_CONNECTION_MS };
@@ -116,8 +115,51 @@ export class DataClient {
     return response.statusCode === 200;
   }
 
-  /** Deletes a blob; one that is not there counts as deleted. */
-  async delete(key: string, reqUids: string): Promise<void> {
+  /**
+   * Deletes blobs; those that are not there count as deleted. After an error some of them may be there still.
+   * Several go with one request, where the module has that: CloudServer's own does not.
+   */
+  async delete(keys: readonly string[], reqUids: string): Promise<void> {
+    for (let at = 0; at < keys.length; at += MAX_DELETED_KEYS) {
+      const some = keys.slice(at, at + MAX_DELETED_KEYS);
+      if (!(await this.#deleteMany(some, reqUids))) await this.#deleteEach(some, reqUids);
+    }
+  }
+
+  /** Resolves with `false` when the module must be asked for each of them. */
+  async #deleteMany(keys: readonly string[], reqUids: string): Promise<boolean> {
+    if (keys.length === 1 || performance.now() < this.#oneByOneUntil) return false;
+    const list = Buffer.from(keys.join('\n'), 'latin1');
+    const request = this.#request('POST', '/DataFile?delete', reqUids, { 'content-length': list.length });
+    request.end(list);
+    const ms = this.#timeoutMs + keys.length * SLOWEST_DELETE_MS;
+    const response = await this.#inTime(answerTo(request), ms, request);
+    const { statusCode = 0 } = response;
+    if (statusCode !== 204 && !UNKNOWN_CALL.includes(statusCode)) throw await errorOf(response);
+    response.resume();
+    if (statusCode === 204) return true;
+    this.#oneByOneUntil = performance.now() + ONE_BY_ONE_MS;
+    return false;
+  }
+
+  async #deleteEach(keys: readonly string[], reqUids: string): Promise<void> {
+    let failed = false;
+    const waiting = keys.values();
+    const worker = async (): Promise<void> => {
+      for (const key of waiting) {
+        // The others would fail as well.
+        if (failed) return;
+        await this.#deleteOne(key, reqUids);
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, worker));
+    } finally {
+      failed = true;
+    }
+  }
+
+  async #deleteOne(key: string, reqUids: string): Promise<void> {
     const request = this.#request('DELETE', `/DataFile/${key}`, reqUids);
     request.end();
     const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
@@ -203,49 +245,6 @@ async function drained(request: http.ClientRequest, stallMs: number): Promise<vo
   } catch (err) {
     throw new CatalogueError('ServiceUnavailable', messageOf(err), { cause: err });
   }
-}
-
-/** The bytes of a response. The module must go on sending; how slowly they are taken here does not matter. */
-async function* bytesOf(
-  response: http.IncomingMessage,
-  stallMs: number,
-): AsyncGenerator<Buffer, void, undefined> {
-  const iterator = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  try {
-    for (;;) {
-      const next = await withDeadline(iterator.next(), stallMs, 'reading a blob');
-      if (next.done) return;
-      yield next.value;
-    }
-  } catch (err) {
-    throw cutOff(err);
-  } finally {
-    response.destroy();
-  }
-}
-
-/** The same as a whole. @param ms that the module has to send it */
-async function wholeOf(response: http.IncomingMessage, ms: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  const ended = new Promise<void>((resolve, reject) => {
-    response.on('data', (bytes: Buffer) => parts.push(bytes));
-    response.once('end', resolve).once('error', reject);
-  });
-  try {
-    await withDeadline(ended, ms, 'reading a blob');
-    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
-  } catch (err) {
-    response.destroy();
-    throw cutOff(err);
-  }
-}
-
-function cutOff(err: unknown): CatalogueError {
-  return new CatalogueError('ServiceUnavailable', `a blob was cut off: ${messageOf(err)}`, { cause: err });
-}
-
-function atHand(whole: Buffer): ByteSource {
-  return { [Symbol.asyncIterator]: () => Readable.from([whole]).iterator(), close: () => undefined, whole };
 }
 
 /** The error that an answer stands for. */

@@ -18,9 +18,12 @@ import { KeyedLocks } from './keyed-locks.js';
 import { MetadataClient } from './metadata-client.js';
 import { sweepUploads } from './multipart/sweep-uploads.js';
 import type { Front } from './operations/operation.js';
+import { ReplacedData } from './replaced-data.js';
 
-/** The part of the grace period that requests in flight get; the rest is for closing. */
+/** The part of the grace period that requests in flight get. */
 const REQUESTS_SHARE = 0.75;
+/** And what they have left to do then; the rest is for closing. */
+const REPLACED_SHARE = 0.15;
 const PREPARE_RETRY_MS = 1000;
 
 /**
@@ -34,6 +37,10 @@ export async function startFront(settings: FrontSettings, log: Logger): Promise<
   });
   const { METADATA_TLS_PORT, DATA_TLS_PORT } = settings;
   const tls = await openTlsClient(settings, { METADATA_TLS_PORT, DATA_TLS_PORT }, log);
+  const data = new DataClient({
+    ...moduleAddress(settings.DATA_HOST, settings.DATA_PORT, DATA_TLS_PORT, tls),
+    timeoutMs: settings.S3_MODULE_TIMEOUT_MS,
+  });
   const front: Front = {
     settings,
     keys,
@@ -42,10 +49,8 @@ export async function startFront(settings: FrontSettings, log: Logger): Promise<
       ...moduleAddress(settings.METADATA_HOST, settings.METADATA_PORT, METADATA_TLS_PORT, tls),
       callTimeoutMs: settings.S3_MODULE_TIMEOUT_MS,
     }),
-    data: new DataClient({
-      ...moduleAddress(settings.DATA_HOST, settings.DATA_PORT, DATA_TLS_PORT, tls),
-      timeoutMs: settings.S3_MODULE_TIMEOUT_MS,
-    }),
+    data,
+    replaced: new ReplacedData(data, log),
   };
   const closeClients = (): void => {
     front.metadata.close();
@@ -91,8 +96,10 @@ async function serve(front: Front, closeClients: () => void, log: Logger): Promi
     close: async () => {
       stop.abort();
       await server.close(settings.STOP_GRACE_MS * REQUESTS_SHARE);
+      const removed = front.replaced.close();
+      await Promise.race([removed, sleep(settings.STOP_GRACE_MS * REPLACED_SHARE)]);
       closeClients();
-      await Promise.all([prepared, swept]);
+      await Promise.all([prepared, swept, removed]);
       await probes.close();
     },
   };

@@ -7,7 +7,7 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { refused } from '../testing/expect-error.js';
 import { type Fate, type MetadataRelay, startMetadataRelay } from '../testing/metadata-relay.js';
 import { startStack } from '../testing/s3-stack.js';
-import { storedBlobs } from '../testing/stored-blobs.js';
+import { assertBlobs } from '../testing/stored-blobs.js';
 
 const Bucket = 'contended';
 const KEYS = ['a', 'b', 'c'];
@@ -29,7 +29,7 @@ test('writers at the same time', async t => {
   const clear = async (): Promise<void> => {
     const { Contents = [] } = await s3.listObjectsV2({ Bucket });
     for (const { Key } of Contents) await s3.deleteObject({ Bucket, Key });
-    assert.deepEqual(await storedBlobs(folder), []);
+    await assertBlobs(folder, []);
   };
   /** Holds the next `put` on the bucket back until it is released. */
   const holdPut = (): { reached: Promise<void>; release: () => void } => {
@@ -80,7 +80,7 @@ test('writers at the same time', async t => {
       referenced.push(...(value.location ?? []).map(location => location.key));
       assert.ok(written.has((await read(Key)) ?? ''));
     }
-    assert.deepEqual(new Set(await storedBlobs(folder)), new Set(referenced));
+    await assertBlobs(folder, referenced);
     await clear();
   });
 
@@ -93,7 +93,7 @@ test('writers at the same time', async t => {
     const winners = results.flatMap(({ status }, number) => (status === 'fulfilled' ? [number] : []));
     assert.equal(winners.length, 1);
     assert.equal(await read('first'), `writer ${winners[0] ?? ''}`);
-    assert.equal((await storedBlobs(folder)).length, 1, 'the data of the others is gone');
+    await assertBlobs(folder, 1, 'the data of the others is gone');
     await clear();
   });
 
@@ -108,7 +108,7 @@ test('writers at the same time', async t => {
     release();
     await Promise.all([tagged, replaced]);
     assert.equal(await read('k'), 'new');
-    assert.equal((await storedBlobs(folder)).length, 1);
+    await assertBlobs(folder, 1);
     await clear();
   });
 

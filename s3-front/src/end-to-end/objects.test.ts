@@ -10,7 +10,7 @@ import { DataClient } from '../data-client.js';
 import type { Location } from '../object-value.js';
 import { refused } from '../testing/expect-error.js';
 import { startStack } from '../testing/s3-stack.js';
-import { storedBlobs } from '../testing/stored-blobs.js';
+import { assertBlobs } from '../testing/stored-blobs.js';
 
 const Bucket = 'objects';
 
@@ -274,9 +274,9 @@ test('objects are read back as they were written, and leave nothing when they go
       const value = await metadata.getObject(Bucket, Key, {}, 'test');
       for (const { key } of value?.location ?? []) referenced.add(key);
     }
-    assert.deepEqual(new Set(await storedBlobs(folder)), referenced);
+    await assertBlobs(folder, referenced);
     for (const { Key = '' } of Contents) await s3.deleteObject({ Bucket, Key });
-    assert.deepEqual(await storedBlobs(folder), []);
+    await assertBlobs(folder, []);
     await s3.deleteBucket({ Bucket });
   });
 });

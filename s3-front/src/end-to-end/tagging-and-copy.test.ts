@@ -5,7 +5,7 @@ import type { Tag } from '@aws-sdk/client-s3';
 import { refused } from '../testing/expect-error.js';
 import { sendSigned } from '../testing/raw-request.js';
 import { startStack } from '../testing/s3-stack.js';
-import { storedBlobs } from '../testing/stored-blobs.js';
+import { assertBlobs } from '../testing/stored-blobs.js';
 
 const Bucket = 'copies';
 
@@ -168,7 +168,7 @@ test('tags and copies', async t => {
     const quiet = await s3.deleteObjects({ Bucket, Delete: { Objects: [{ Key: 'quiet' }], Quiet: true } });
     assert.deepEqual([quiet.Deleted, quiet.Errors], [undefined, undefined]);
     await s3.deleteObject({ Bucket: 'other-bucket', Key: 'same' });
-    assert.deepEqual(await storedBlobs(folder), []);
+    await assertBlobs(folder, []);
   });
 
   await t.test('a deletion that is not well-formed deletes nothing', async () => {

@@ -6,7 +6,7 @@ import type { ObjectValue } from '../object-value.js';
 import { BEFORE_VERSIONING } from '../operations/write-plan.js';
 import { refused } from '../testing/expect-error.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
-import { storedBlobs } from '../testing/stored-blobs.js';
+import { assertBlobs, storedBlobs } from '../testing/stored-blobs.js';
 
 /** What a database holds: values by key, version keys with `\0` shown as `|` and their ids left out but for the order. */
 async function contentOf({ metadata }: S3Stack, Bucket: string): Promise<[string, ObjectValue][]> {
@@ -41,7 +41,7 @@ test('a bucket with versioning keeps every version', async t => {
     const blobs = new Set<string>();
     for (const [, value] of await contentOf(stack, Bucket))
       for (const { key } of value.location ?? []) blobs.add(key);
-    assert.deepEqual(new Set(await storedBlobs(folder)), blobs);
+    await assertBlobs(folder, blobs);
   };
   await s3.createBucket({ Bucket });
   await put('pre', 'before versioning');
@@ -134,28 +134,27 @@ test('a bucket with versioning suspended replaces its null version and keeps the
   const put = (Key: string, Body: string) => s3.putObject({ Bucket, Key, Body });
   const read = async (Key: string): Promise<string | undefined> =>
     (await s3.getObject({ Bucket, Key })).Body?.transformToString();
-  const blobs = async (): Promise<number> => (await storedBlobs(folder)).length;
   await s3.createBucket({ Bucket });
   await put('pre', 'before');
   await setVersioning(stack, Bucket, 'Enabled');
   await put('pre', 'versioned');
   await put('k', 'versioned');
   await setVersioning(stack, Bucket, 'Suspended');
-  assert.equal(await blobs(), 3);
+  await assertBlobs(folder, 3);
 
   await put('k', 'null 1');
-  assert.equal(await blobs(), 4);
+  await assertBlobs(folder, 4);
   await put('k', 'null 2');
-  assert.equal(await blobs(), 4, 'the data of the null version that was replaced is gone');
+  await assertBlobs(folder, 4, 'the data of the null version that was replaced is gone');
   assert.equal(await read('k'), 'null 2');
 
   await put('pre', 'null 3');
-  assert.equal(await blobs(), 4, 'so is that of a null version kept as a version');
+  await assertBlobs(folder, 4, 'so is that of a null version kept as a version');
   assert.equal(await read('pre'), 'null 3');
 
   await setVersioning(stack, Bucket, 'Enabled');
   await put('k', 'versioned again');
-  assert.equal(await blobs(), 5);
+  await assertBlobs(folder, 5);
   const master = await metadata.getObject(Bucket, 'k', {}, 'test');
   const nullVersion = await metadata.getObject(
     Bucket,
@@ -168,7 +167,7 @@ test('a bucket with versioning suspended replaces its null version and keeps the
   await setVersioning(stack, Bucket, 'Suspended');
   await s3.deleteObject({ Bucket, Key: 'pre' });
   await refused(s3.getObject({ Bucket, Key: 'pre' }), 'NoSuchKey', 404);
-  assert.equal(await blobs(), 4, 'a null delete marker takes the place of the null version');
+  await assertBlobs(folder, 4, 'a null delete marker takes the place of the null version');
   const versions = (await contentOf(stack, Bucket)).filter(([key]) => key === 'pre|');
   assert.deepEqual(
     versions.map(([, value]) => value['content-length']),
@@ -177,5 +176,5 @@ test('a bucket with versioning suspended replaces its null version and keeps the
   const referenced = (await contentOf(stack, Bucket)).flatMap(([, { location }]) =>
     (location ?? []).map(({ key }) => key),
   );
-  assert.deepEqual(new Set(await storedBlobs(folder)), new Set(referenced));
+  await assertBlobs(folder, referenced);
 });

@@ -6,7 +6,7 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import { refused } from '../testing/expect-error.js';
 import { sendSigned } from '../testing/raw-request.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
-import { storedBlobs } from '../testing/stored-blobs.js';
+import { assertBlobs } from '../testing/stored-blobs.js';
 
 const Bucket = 'versions';
 
@@ -51,7 +51,7 @@ async function assertData({ metadata, folder }: S3Stack): Promise<void> {
     const { location } = JSON.parse(value) as { location?: { key: string }[] | null };
     for (const { key } of location ?? []) named.add(key);
   }
-  assert.deepEqual(new Set(await storedBlobs(folder)), named);
+  await assertBlobs(folder, named);
 }
 
 test('versions are read, copied, tagged and deleted by their ids', async t => {

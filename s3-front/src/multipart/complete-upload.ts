@@ -19,7 +19,6 @@ import {
   dropVersion,
   holdObject,
   putCurrent,
-  removeData,
   type Stored,
   versionHeader,
   versionIdOf,
@@ -157,7 +156,7 @@ async function storeObject(
     if (upload.completeInProgress === true) await dropTwins(front, request, name, stored);
     return stored;
   });
-  await removeData(front, request, freed);
+  await front.replaced.remove(freed);
   if (!value) throw new S3Error('InternalError');
   return { value, versionId };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ChecksumName, CHECKSUMS } from '../body/checksums.js';
 import type { BodyChecksum } from '../body/request-body.js';
-import type { ByteRange, ByteSource } from '../data-client.js';
+import type { ByteRange, ByteSource } from '../byte-source.js';
 import type { ObjectValue } from '../object-value.js';
 import { CHECKSUM_ELEMENTS } from '../operations/checksum-elements.js';
 import { checkCopySourceConditions } from '../operations/conditions.js';

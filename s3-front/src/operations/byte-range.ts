@@ -1,5 +1,5 @@
 /** The range that a client asks for, and where it lies in the blobs of an object. */
-import type { ByteRange } from '../data-client.js';
+import type { ByteRange } from '../byte-source.js';
 import type { Location } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 

@@ -20,7 +20,7 @@ import { copyData } from './copy-data.js';
 import { parseCopySource } from './copy-source.js';
 import type { ObjectName } from './find-object.js';
 import { parseTaggingHeader } from './tag-set.js';
-import { type Held, holdObject, putCurrent, removeData, versionHeader, withNewData } from './write-object.js';
+import { type Held, holdObject, putCurrent, versionHeader, withNewData } from './write-object.js';
 
 /** What the copy has in place of the source's own; `undefined`: as the source. */
 interface Replacements {
@@ -135,7 +135,7 @@ async function storeCopy(
       return value;
     });
   });
-  await removeData(front, request, freed);
+  await front.replaced.remove(freed);
   if (!value) throw new S3Error('InternalError');
   return { value, versionId };
 }

@@ -36,7 +36,9 @@ export const deleteObject: Operation = async (front, request) => {
   ) {
     throw new S3Error('NotImplemented', 'This endpoint deletes on the condition If-Match alone');
   }
-  const deleted = await deleteKey(front, request, { key, versionId, ifMatch: headers['if-match'] });
+  const deletion = { key, versionId, ifMatch: headers['if-match'] };
+  const { freed, ...deleted } = await deleteKey(front, request, deletion);
+  await removeData(front, request, freed);
   return {
     status: 204,
     headers: {
@@ -54,12 +56,16 @@ export interface Deletion {
 }
 
 /**
- * Deletes the object of a key, or one version of it, and its data once it is gone. Where the bucket has versioning
- * and no version is named, a delete marker is put over the object instead, and all versions stay.
+ * Deletes the object of a key, or one version of it, and resolves with the data that may go then. Where the bucket has
+ * versioning and no version is named, a delete marker is put over the object instead, and all versions stay.
  */
-export async function deleteKey(front: Front, request: S3Request, deletion: Deletion): Promise<Deleted> {
+export function deleteKey(
+  front: Front,
+  request: S3Request,
+  deletion: Deletion,
+): Promise<Deleted & { readonly freed: readonly Location[] }> {
   const { key, versionId, ifMatch } = deletion;
-  const { freed, ...deleted } = await holdObject(front, request, key, async held => {
+  return holdObject(front, request, key, async held => {
     const { bucket, current } = held;
     if (versionId !== undefined) return deleteVersion(front, request, { ...deletion, versionId }, held);
     checkDeleteCondition(ifMatch, existing(current));
@@ -71,8 +77,6 @@ export async function deleteKey(front: Front, request: S3Request, deletion: Dele
     if (current) await front.metadata.deleteObject(request.bucket, key, {}, request.reqUids);
     return { isMarker: false, versionId: undefined, freed: locations };
   });
-  await removeData(front, request, freed);
-  return deleted;
 }
 
 async function deleteVersion(

@@ -1,9 +1,11 @@
+import type { Location } from '../object-value.js';
 import { checkKey } from '../object-key.js';
 import { S3Error, toS3Error } from '../s3-errors.js';
 import { buildXml, childrenOf, parseXml, textOf, type XmlElement } from '../xml.js';
 import { deleteKey, type Deletion } from './delete-object.js';
 import { findWritableBucket } from './find-bucket.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
+import { removeData } from './write-object.js';
 
 const MAX_KEYS = 1000;
 /** A thousand keys of the longest kind with room for their elements. */
@@ -21,24 +23,33 @@ export const deleteObjects: Operation = async (front, request) => {
   const { keys, quiet } = parseDelete(await request.body().text(MAX_BODY_BYTES));
   await findWritableBucket(front, request);
   const results = new Array<XmlElement>(keys.length);
+  const freed: Location[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let at = next++; at < keys.length; at = next++) {
       const deletion = keys[at];
-      if (deletion) results[at] = await deleteOne(front, request, deletion);
+      if (deletion) results[at] = await deleteOne(front, request, deletion, freed);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  await removeData(front, request, freed);
   const failed = results.filter(result => 'Code' in result);
   const deleted = results.filter(result => !('Code' in result));
   return xmlResponse(buildXml('DeleteResult', { Deleted: quiet ? [] : deleted, Error: failed }));
 };
 
-async function deleteOne(front: Front, request: S3Request, deletion: Deletion): Promise<XmlElement> {
+/** @param freed is added to */
+async function deleteOne(
+  front: Front,
+  request: S3Request,
+  deletion: Deletion,
+  freed: Location[],
+): Promise<XmlElement> {
   const { key, versionId } = deletion;
   try {
     checkKey(key);
     const deleted = await deleteKey(front, request, deletion);
+    freed.push(...deleted.freed);
     return {
       Key: key,
       VersionId: versionId,

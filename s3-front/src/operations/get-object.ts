@@ -1,4 +1,4 @@
-import type { ByteRange } from '../data-client.js';
+import type { ByteRange } from '../byte-source.js';
 import { readPartNumber } from '../multipart/upload-request.js';
 import { checksumHeaders, type ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';

@@ -1,5 +1,5 @@
 /** The parts that an object was uploaded in, as its locations tell them. */
-import type { ByteRange } from '../data-client.js';
+import type { ByteRange } from '../byte-source.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 

@@ -6,11 +6,13 @@ import type { Authentication } from '../auth/authenticate.js';
 import type { Keys } from '../auth/keys.js';
 import type { ChecksumName } from '../body/checksums.js';
 import type { RequestBody } from '../body/request-body.js';
-import type { ByteSource, DataClient } from '../data-client.js';
+import type { ByteSource } from '../byte-source.js';
+import type { DataClient } from '../data-client.js';
 import type { FrontSettings } from '../front-settings.js';
 import type { Query } from '../http/request-target.js';
 import type { KeyedLocks } from '../keyed-locks.js';
 import type { MetadataClient } from '../metadata-client.js';
+import type { ReplacedData } from '../replaced-data.js';
 
 /** What all requests share. */
 export interface Front {
@@ -18,6 +20,7 @@ export interface Front {
   readonly keys: Keys;
   readonly metadata: MetadataClient;
   readonly data: DataClient;
+  readonly replaced: ReplacedData;
   /** `<bucket>`: shared by who writes objects, exclusive for who makes or deletes it; `<bucket>/<key>`: one writer. */
   readonly locks: KeyedLocks;
 }

@@ -19,7 +19,6 @@ import {
   type Held,
   holdObject,
   putCurrent,
-  removeData,
   type Stored,
   versionHeader,
   withNewData,
@@ -48,7 +47,7 @@ export const putObject: Operation = async (front, request) => {
   refuseLargeBody(front, body.size);
   const isSmall = body.size <= SMALL_BODY_BYTES && headers.expect === undefined;
   const { freed, versionId } = await (isSmall ? putSmall : putStream)(front, request, content);
-  await removeData(front, request, freed);
+  await front.replaced.remove(freed);
   return {
     status: 200,
     headers: {

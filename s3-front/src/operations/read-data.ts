@@ -1,6 +1,6 @@
 /** The bytes of an object, from all the blobs that hold them. */
 import { isErrorType } from '@zenko-modules/common/errors';
-import type { ByteRange, ByteSource } from '../data-client.js';
+import type { ByteRange, ByteSource } from '../byte-source.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { type Stretch, stretchesOf } from './byte-range.js';

@@ -12,9 +12,6 @@ import type { Front, S3Request } from './operation.js';
 import { encodeVersionId, NULL_VERSION } from '../version-id.js';
 import { planWrite, type WritePlan } from './write-plan.js';
 
-/** Blobs of one object that are deleted at once. */
-const DELETES_AT_ONCE = 8;
-
 /** The bucket and the current value of a key while its writer holds it. */
 export interface Held {
   readonly bucket: BucketAttributes;
@@ -161,26 +158,15 @@ function unreferenced(freed: readonly Location[], value: ObjectValue): Location[
 
 /** Removes data that nothing refers to. What cannot be removed is logged and costs space, no more. */
 export async function removeData(
-  { data }: Front,
+  { data }: Pick<Front, 'data'>,
   { reqUids, log }: Pick<S3Request, 'reqUids' | 'log'>,
   locations: readonly { readonly key: string }[],
 ): Promise<void> {
-  const left = new Set(locations.map(({ key }) => key));
-  let failed = false;
-  const waiting = left.values();
-  const worker = async (): Promise<void> => {
-    for (const key of waiting) {
-      // The others would fail as well, and the client waits.
-      if (failed) return;
-      await data.delete(key, reqUids);
-      left.delete(key);
-    }
-  };
+  const dataKeys = locations.map(({ key }) => key);
   try {
-    await Promise.all(Array.from({ length: DELETES_AT_ONCE }, worker));
+    await data.delete(dataKeys, reqUids);
   } catch (err) {
-    failed = true;
-    log.warn({ err, dataKeys: [...left] }, 'data that nothing refers to could not be deleted');
+    log.warn({ err, dataKeys }, 'data that nothing refers to could not be deleted');
   }
 }
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import type { CompletedPart, S3, UploadPartCommandInput } from '@aws-sdk/client-s3';
 import { type S3Stack, startStack } from './s3-stack.js';
-import { storedBlobs } from './stored-blobs.js';
+import { assertBlobs } from './stored-blobs.js';
 
 export const Bucket = 'multipart';
 /** The least that a part may have, but for the last. */
@@ -72,5 +72,5 @@ export async function assertClean(stack: S3Stack): Promise<void> {
     const { location } = JSON.parse(value) as { location: { key: string }[] | null };
     for (const { key } of location ?? []) named.add(key);
   }
-  assert.deepEqual(new Set(await storedBlobs(stack.folder)), named);
+  await assertBlobs(stack.folder, named);
 }
