@@ -7,7 +7,7 @@ import { toCatalogueError } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
 import { type DataClient, MAX_DELETED_KEYS } from './data-client.js';
 
-const MOMENT_MS = 20;
+const MOMENT_MS = 50;
 /** Who replaces more has to wait. */
 const MAX_WAITING = 10_000;
 /** A module that is started anew is there again before the last. */

@@ -35,6 +35,7 @@ export class RequestBody {
   readonly #md5 = startHash('md5');
   readonly #digests: readonly ExpectedDigest[];
   readonly #computed: { readonly name: ChecksumName; readonly running: RunningDigest } | undefined;
+  #received = 0;
   #contentMd5 = '';
   #checksum: BodyChecksum | undefined;
 
@@ -85,30 +86,12 @@ export class RequestBody {
   async *read(): AsyncGenerator<Buffer, void, undefined> {
     this.#options.onStart();
     let held: Buffer | undefined;
-    let received = 0;
     for await (const bytes of this.#decoded()) {
-      received += bytes.length;
-      if (received > this.size) throw new S3Error('InvalidRequest', 'The body is longer than announced');
-      this.#md5.update(bytes);
-      for (const { running } of this.#digests) running.update(bytes);
-      this.#computed?.running.update(bytes);
+      this.#take(bytes);
       if (held) yield held;
       held = bytes;
     }
-    if (received < this.size) throw new S3Error('IncompleteBody');
-    refuseHttpTrailers(this.#options.message);
-    this.#contentMd5 = (await this.#md5.digest()).toString('hex');
-    for (const digest of this.#digests) {
-      await checkDigest(digest);
-      const { checksum: name, expected } = digest;
-      if (name !== undefined) this.#checksum = { name, value: expected?.toString('base64') ?? '' };
-    }
-    if (this.#computed) {
-      const { name, running } = this.#computed;
-      this.#checksum = { name, value: (await running.digest()).toString('base64') };
-    }
-    // The client has done its part; storing may take longer than a client may be silent.
-    this.#options.message.socket.setTimeout(0);
+    await this.#end();
     if (held) yield held;
   }
 
@@ -123,8 +106,44 @@ export class RequestBody {
   /** All of it, for bodies that are known to be small. @throws the errors of `read` */
   async whole(): Promise<Buffer> {
     const parts: Buffer[] = [];
-    for await (const bytes of this.read()) parts.push(bytes);
+    if (this.#chunked !== undefined) {
+      for await (const bytes of this.read()) parts.push(bytes);
+    } else {
+      // For a body that comes in one piece, as most small ones do, iterators cost more than all else that is done with it.
+      this.#options.onStart();
+      await eachPiece(this.#options.message, bytes => {
+        this.#take(bytes);
+        parts.push(bytes);
+      });
+      await this.#end();
+    }
     return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+  }
+
+  #take(bytes: Buffer): void {
+    this.#received += bytes.length;
+    if (this.#received > this.size) throw new S3Error('InvalidRequest', 'The body is longer than announced');
+    this.#md5.update(bytes);
+    for (const { running } of this.#digests) running.update(bytes);
+    this.#computed?.running.update(bytes);
+  }
+
+  /** To be called when all has come, before the last of it is passed on. */
+  async #end(): Promise<void> {
+    if (this.#received < this.size) throw new S3Error('IncompleteBody');
+    refuseHttpTrailers(this.#options.message);
+    this.#contentMd5 = (await this.#md5.digest()).toString('hex');
+    for (const digest of this.#digests) {
+      await checkDigest(digest);
+      const { checksum: name, expected } = digest;
+      if (name !== undefined) this.#checksum = { name, value: expected?.toString('base64') ?? '' };
+    }
+    if (this.#computed) {
+      const { name, running } = this.#computed;
+      this.#checksum = { name, value: (await running.digest()).toString('base64') };
+    }
+    // The client has done its part; storing may take longer than a client may be silent.
+    this.#options.message.socket.setTimeout(0);
   }
 
   #decoded(): AsyncIterable<Buffer> {
@@ -145,8 +164,36 @@ async function* received(message: IncomingMessage): AsyncGenerator<Buffer, void,
   try {
     for await (const bytes of message.iterator({ destroyOnReturn: false })) yield bytes as Buffer;
   } catch (err) {
-    throw new S3Error('IncompleteBody', 'The connection ended before the body', { cause: err });
+    throw cutOff(err);
   }
+}
+
+/** Calls `take` with each piece of the message's body. Resolves at its end; rejects with what `take` throws. */
+function eachPiece(message: IncomingMessage, take: (bytes: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onGone = (err?: Error): void => reject(cutOff(err ?? message.errored));
+    if (message.destroyed) {
+      onGone();
+      return;
+    }
+    const onData = (bytes: Buffer): void => {
+      try {
+        take(bytes);
+      } catch (err) {
+        message.pause().off('data', onData);
+        reject(err instanceof Error ? err : cutOff(err));
+      }
+    };
+    message.on('data', onData).once('error', onGone).once('close', onGone);
+    message.once('end', () => {
+      message.off('close', onGone);
+      resolve();
+    });
+  });
+}
+
+function cutOff(cause: unknown): S3Error {
+  return new S3Error('IncompleteBody', 'The connection ended before the body', { cause });
 }
 
 /** Behind a chunked body of HTTP itself, where S3 has no checksums. */

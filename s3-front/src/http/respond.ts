@@ -1,4 +1,5 @@
 /** Writes answers, and leaves a connection in a state in which the client gets them. */
+import type http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { sleep } from '@zenko-modules/common/deadline';
@@ -42,7 +43,6 @@ export async function respondError(exchange: Exchange, error: S3Error, resource:
     response.destroy();
     return;
   }
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
   const body = error.status === 304 ? '' : errorXml(error, exchange.ids, resource);
   await respond(exchange, {
     status: error.status,
@@ -60,18 +60,18 @@ export function errorXml(error: S3Error, { id }: RequestIds, resource: string): 
   });
 }
 
-function writeHead(exchange: Exchange, { status, headers = {}, body = '' }: S3Response): void {
+function writeHead(exchange: Exchange, { status, headers, body = '' }: S3Response): void {
   const { response, ids } = exchange;
-  response.statusCode = status;
-  response.setHeader('server', 's3-front');
-  response.setHeader('x-amz-request-id', ids.id);
-  response.setHeader('x-amz-id-2', ids.id);
-  if (hasUnwantedBody(exchange)) response.setHeader('connection', 'close');
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  const all: http.OutgoingHttpHeaders = {
+    server: 's3-front',
+    'x-amz-request-id': ids.id,
+    'x-amz-id-2': ids.id,
+  };
+  if (hasUnwantedBody(exchange)) all.connection = 'close';
+  Object.assign(all, headers);
   const bodiless = status === 204 || status === 304;
-  if (typeof body === 'string' && !bodiless && !response.hasHeader('content-length')) {
-    response.setHeader('content-length', Buffer.byteLength(body));
-  }
+  if (typeof body === 'string' && !bodiless) all['content-length'] ??= Buffer.byteLength(body);
+  response.writeHead(status, all);
 }
 
 /**
