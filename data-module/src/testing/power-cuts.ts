@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { CuttableDisk, type DiskType } from '@zenko-modules/common/testing/cuttable-disk';
 import { sleep } from '@zenko-modules/common/deadline';
 import { startDaemon } from '@zenko-modules/common/testing/daemon-process';
-import { seededRandom } from '@zenko-modules/common/testing/random';
+import { type Random, seededRandom } from '@zenko-modules/common/testing/random';
 import { isErrorType } from '@zenko-modules/common/errors';
 import { digestOf, generatedBytes } from './generated-bytes.js';
 import { HttpStore } from './http-store.js';
@@ -16,6 +16,13 @@ const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const CLIENTS = 12;
 const ROUNDS = Number(process.env.POWER_CUTS ?? 2);
 const KiB = 1024;
+
+/** Mostly small ones; a few are written past the page cache. */
+function sizeOf(random: Random): number {
+  const kind = random.integer(0, 29);
+  if (kind === 0) return random.integer(1024 * KiB, 1300 * KiB);
+  return random.integer(0, kind > 3 ? 8 * KiB : 300 * KiB);
+}
 
 export interface PowerCutOptions {
   readonly type: DiskType;
@@ -54,7 +61,7 @@ export async function cutThePower(t: TestContext, { type, settings }: PowerCutOp
     const client = async (): Promise<void> => {
       while (!isOver()) {
         const seed = (body += 1);
-        const size = random.integer(0, random.integer(0, 9) > 0 ? 8 * KiB : 300 * KiB);
+        const size = sizeOf(random);
         const { sha256 } = await digestOf(generatedBytes(seed, size));
         try {
           there.set(await store.put(generatedBytes(seed, size), size), sha256);

@@ -7,7 +7,7 @@ import { type DiskStore, openDiskStore } from './disk-store.js';
 
 testStoreContract({
   name: 'disk',
-  boundaries: [256 * 1024, 1024 * 1024],
+  boundaries: [256 * 1024, 1024 * 1024, 1536 * 1024],
   largeBytes: 160 * 1024 * 1024,
   open: async t => {
     const volume = await temporaryFolder(t);

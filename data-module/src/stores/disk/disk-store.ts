@@ -27,6 +27,7 @@ import type { StorePlugin, WorkerPlace } from '../plugin.js';
 import { blobKeys } from './blob-keys.js';
 import { CachedReads } from './cached-reads.js';
 import { BlobChecksums, type ChecksumOptions } from './checksums/blob-checksums.js';
+import { DirectWrites } from './direct-writes.js';
 import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
@@ -50,6 +51,7 @@ const CHECK_ROOM_FROM_BYTES = 16 * 1024 * 1024;
 const ONE_SYNC_BYTES = 16 * 1024 * 1024;
 
 const DEFAULT_TIMEOUT_MS = Number(DISK_SETTINGS.DISK_TIMEOUT_MS.default);
+const DEFAULT_DIRECT_FROM_BYTES = Number(DISK_SETTINGS.DISK_DIRECT_FROM_BYTES.default);
 const ALONE: WorkerPlace = { index: 0, count: 1 };
 
 export const diskStore: StorePlugin<typeof DISK_SETTINGS> = {
@@ -61,11 +63,12 @@ export const diskStore: StorePlugin<typeof DISK_SETTINGS> = {
   transferMemoryBytes: () => TRANSFER_MEMORY_BYTES,
   async open({ settings, openFolder, log, worker, registry }) {
     const { DATA_PATH, DISK_TIMEOUT_MS: timeoutMs, DISK_ALLOW_EMPTY: allowEmpty } = settings;
+    const { DISK_DIRECT_FROM_BYTES: directFromBytes } = settings;
     const volume = DATA_PATH === undefined ? await openFolder('data') : path.resolve(DATA_PATH);
     if (DATA_PATH !== undefined) await checkFolder('DATA_PATH', volume);
     createVolumeMetrics(registry, volume);
     const used = worker.index > 0 ? undefined : await usedVolumes(openFolder, log);
-    return openDiskStore(volume, log, { worker, timeoutMs, used, allowEmpty });
+    return openDiskStore(volume, log, { worker, timeoutMs, used, allowEmpty, directFromBytes });
   },
 };
 
@@ -98,6 +101,8 @@ export interface DiskStoreOptions {
   readonly checksums?: ChecksumOptions;
   /** Whether small blobs and deletions go through a journal, where the file system allows it. */
   readonly hasJournal?: boolean;
+  /** As the setting. */
+  readonly directFromBytes?: number;
 }
 
 /**
@@ -117,6 +122,7 @@ export async function openDiskStore(
     fileSystem,
     checksums,
     hasJournal = true,
+    directFromBytes = DEFAULT_DIRECT_FROM_BYTES,
   }: DiskStoreOptions = {},
 ): Promise<DiskStore> {
   const { isLocal, syncsNames } = fileSystem ?? (await fileSystemOf(folder, log));
@@ -138,7 +144,10 @@ export async function openDiskStore(
     // What it leaves out of account is the journal's, where the file system enters things in order.
     const journal = syncsNames && hasJournal ? await Journal.open({ ...parts, worker }) : undefined;
     const writes = new SyncedWrites(parts);
-    return new DiskStore({ ...parts, fileSystem: { isLocal, syncsNames }, writes, journal });
+    // Over a network each of such writes waits for the other side.
+    const isDirect = isLocal && directFromBytes > 0;
+    const direct = isDirect ? new DirectWrites({ calls, fromBytes: directFromBytes, log }) : undefined;
+    return new DiskStore({ ...parts, fileSystem: { isLocal, syncsNames }, writes, direct, journal });
   } catch (err) {
     calls.stop();
     if (err instanceof StartError) throw err;
@@ -160,6 +169,7 @@ interface Parts {
   readonly fileSystem: FileSystem;
   readonly checksums: BlobChecksums;
   readonly writes: SyncedWrites;
+  readonly direct: DirectWrites | undefined;
   readonly journal: Journal | undefined;
 }
 
@@ -170,15 +180,17 @@ export class DiskStore implements MovableStore {
   readonly #cached: CachedReads;
   readonly #checksums: BlobChecksums;
   readonly #writes: SyncedWrites;
+  readonly #direct: DirectWrites | undefined;
   readonly #journal: Journal | undefined;
 
-  constructor({ volume, calls, fileSystem, checksums, writes, journal }: Parts) {
+  constructor({ volume, calls, fileSystem, checksums, writes, direct, journal }: Parts) {
     this.#volume = volume;
     this.#calls = calls;
     this.#syncsNames = fileSystem.syncsNames;
     this.#cached = new CachedReads(fileSystem.isLocal);
     this.#checksums = checksums;
     this.#writes = writes;
+    this.#direct = direct;
     this.#journal = journal;
   }
 
@@ -216,8 +228,9 @@ export class DiskStore implements MovableStore {
 
   async #putStream(key: string, source: Readable, size: number): Promise<void> {
     await this.#checkRoom(size);
-    await this.#writes.store(key, async (file, entry) => {
-      entry.write(await writeStream(source, file));
+    const direct = this.#direct?.takes(size) ? this.#direct : undefined;
+    await this.#writes.store(key, async (file, entry, place) => {
+      entry.write(await (direct?.write(source, file, place) ?? writeStream(source, file)));
       if (!this.#syncsNames || size > ONE_SYNC_BYTES) await file.datasync();
     });
   }

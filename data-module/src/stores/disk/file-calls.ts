@@ -8,6 +8,7 @@
  */
 import fs, { constants } from 'node:fs';
 import { CatalogueError } from '@zenko-modules/common/errors';
+import type { Lease } from './aligned-buffers.js';
 
 /** For `open`: makes a file to be written, and fails where there is one. */
 export const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -193,6 +194,19 @@ export class OpenFile {
         ? fs.write(this.#fd, first, 0, first.length, null, done)
         : fs.writev(this.#fd, buffers, done),
     );
+  }
+
+  /** Writes some of `bytes`, which lie in what is lent, at `position`; resolves with how many. */
+  writeAt(bytes: Buffer, position: number, lease: Lease): Promise<number> {
+    this.#isDirty = true;
+    return this.#call<number>(done => {
+      // The system reads them until it answers, even if the call is given up before.
+      lease.hold();
+      fs.write(this.#fd, bytes, 0, bytes.length, position, (err, count) => {
+        lease.release();
+        done(err, count);
+      });
+    });
   }
 
   datasync(): Promise<void> {

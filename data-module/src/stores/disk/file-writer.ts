@@ -14,32 +14,54 @@ const BATCH_BYTES = 256 * 1024;
  */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
-/** What an upload holds at most: a batch that is written, one that is read, and as much again on the way there. A download holds less. */
-export const TRANSFER_MEMORY_BYTES = 4 * BATCH_BYTES;
+/**
+ * What an upload holds at most: a batch that is written, one that is read, and as much again on the way there; or two buffers
+ * for writes past the page cache, which are twice as large, and what is on the way. A download holds less.
+ */
+export const TRANSFER_MEMORY_BYTES = 5 * BATCH_BYTES;
 
 type Appendable = Pick<OpenFile, 'write' | 'datasync'>;
 
 /** Writes all of `source`. Resolves, with what came in, when the system has taken every byte; sync the file then. */
 export async function writeStream(source: Readable, file: Appendable): Promise<BlobChecksum> {
   const batches = new Batches(source);
-  let unsynced = 0;
+  const syncs = new SyncsBeside(file);
   let [length, checksum] = [0, 0];
-  let syncing: Promise<void> = Promise.resolve();
   for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) {
     for (const buffer of batch) checksum = crc32c(buffer, checksum);
     const written = await writeAll(batch, file);
     length += written;
-    unsynced += written;
-    if (unsynced < SYNC_EVERY_BYTES) continue;
-    unsynced = 0;
-    await syncing;
-    syncing = file.datasync();
-    // It is waited for later, or, when the upload fails before that, by nobody.
-    syncing.catch(() => undefined);
+    await syncs.wrote(written);
   }
-  // The system tells of a failed sync once only: the one that comes at the end would not fail again.
-  await syncing;
+  await syncs.end();
   return { length, checksum };
+}
+
+/** Syncs a file while it is written. */
+export class SyncsBeside {
+  readonly #file: Pick<OpenFile, 'datasync'>;
+  #unsynced = 0;
+  #syncing: Promise<void> = Promise.resolve();
+
+  constructor(file: Pick<OpenFile, 'datasync'>) {
+    this.#file = file;
+  }
+
+  /** So many bytes more are in the page cache. Resolves when the next may follow, rejects when a sync has failed. */
+  async wrote(bytes: number): Promise<void> {
+    this.#unsynced += bytes;
+    if (this.#unsynced < SYNC_EVERY_BYTES) return;
+    this.#unsynced = 0;
+    await this.#syncing;
+    this.#syncing = this.#file.datasync();
+    // It is waited for later, or, when the upload fails before that, by nobody.
+    this.#syncing.catch(() => undefined);
+  }
+
+  /** The system tells of a failed sync once only: the one that comes after all writes would not fail again. */
+  end(): Promise<void> {
+    return this.#syncing;
+  }
 }
 
 /** Writes all of `buffers`: the system may take fewer at once. Resolves with the number of bytes. */

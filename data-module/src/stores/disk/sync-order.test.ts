@@ -9,7 +9,7 @@ import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder'
 import { driverOf } from './file-system.js';
 
 const STORE = new URL('disk-store.js', import.meta.url).href;
-const SIZES = { small: 1000, empty: 0, medium: 3 * 1024 * 1024, large: 17 * 1024 * 1024 };
+const SIZES = { small: 1000, empty: 0, medium: 3 * 1024 * 1024 + 5, large: 17 * 1024 * 1024 };
 
 /** A call to the system: the lines of the trace in which it began and ended. */
 interface Call {
@@ -63,7 +63,7 @@ for (const syncsNames of [true, false]) {
       '-f',
       '-y',
       '-e',
-      'trace=openat,rename,unlink,fsync,fdatasync,write,writev,execve',
+      'trace=openat,rename,unlink,fsync,fdatasync,write,writev,pwrite64,execve',
       '-s',
       '100',
       '-o',
@@ -90,7 +90,7 @@ for (const syncsNames of [true, false]) {
       const [told] = find(new RegExp(`"told ${key}"`));
       // The first may have met a folder that was missing.
       const renamed = find(new RegExp(`^rename\\(.*/${key}"`)).at(-1);
-      const write = find(new RegExp(`^write\\(.*${key}.*>, "x`)).at(-1);
+      const write = find(new RegExp(`^p?write(64)?\\(.*${key}.*>, "x`)).at(-1);
       assert.ok(told && renamed, key);
       const isInJournal =
         syncsNames && inJournal.some(({ begin, end }) => begin > before && end < told.begin);

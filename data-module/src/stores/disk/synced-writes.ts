@@ -39,16 +39,19 @@ export class SyncedWrites {
   }
 
   /**
-   * `write` gives a new file its bytes, and tells their checksum; this makes it a blob. It syncs them where the sync of a
+   * `write` gives a new file, at a path of its own, its bytes, and tells their checksum; this makes it a blob. It syncs them where the sync of a
    * name would not. The checksum is on its way to the disk meanwhile.
    */
-  async store(key: string, write: (file: OpenFile, entry: PendingEntry) => Promise<void>): Promise<void> {
+  async store(
+    key: string,
+    write: (file: OpenFile, entry: PendingEntry, path: string) => Promise<void>,
+  ): Promise<void> {
     const temporary = this.#uploadPrefix + key;
     const entry = this.#checksums.begin(key);
     try {
       const file = await this.#create(temporary);
       try {
-        await write(file, entry);
+        await write(file, entry, temporary);
         await this.#rename(temporary, key);
         await this.#makeDurable(file, entry, key);
       } finally {

@@ -5,6 +5,7 @@ const MiB = 1024 * 1024;
 
 export const PACKED_SETTINGS = {
   DISK_TIMEOUT_MS: DISK_SETTINGS.DISK_TIMEOUT_MS,
+  DISK_DIRECT_FROM_BYTES: DISK_SETTINGS.DISK_DIRECT_FROM_BYTES,
   PACKED_PATH: optional(text, 'folder of the packed store; none: `<DATA_DIR>/data-packed`'),
   PACKED_MAX_BLOB_BYTES: setting(
     integer(0, 4 * MiB, 'bytes'),

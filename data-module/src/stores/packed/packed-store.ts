@@ -105,6 +105,7 @@ export async function openPackedStore(
       timeoutMs: options.DISK_TIMEOUT_MS,
       folders: 'as needed',
       hasJournal: false,
+      directFromBytes: options.DISK_DIRECT_FROM_BYTES,
     });
     return new PackedStore({
       calls,

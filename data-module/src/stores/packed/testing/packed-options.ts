@@ -4,6 +4,7 @@ import type { PackedOptions } from '../packed-store.js';
 export function packedOptions(changed: Partial<PackedOptions> = {}): PackedOptions {
   return {
     DISK_TIMEOUT_MS: 30_000,
+    DISK_DIRECT_FROM_BYTES: 1024 * 1024,
     PACKED_MAX_BLOB_BYTES: 256 * 1024,
     PACKED_SEGMENT_BYTES: 256 * 1024 * 1024,
     PACKED_RESERVE_BYTES: 0,
