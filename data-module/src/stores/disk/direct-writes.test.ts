@@ -91,7 +91,11 @@ function watchWrites(t: TestContext, answer: Answer = () => undefined): Watched 
       const answered = answer(position, length, isDirect);
       if (answered instanceof Error) return setImmediate(done, answered, 0);
       (isDirect ? watched.direct : watched.cached).push(position);
-      write(fd, bytes, offset, answered ?? length, position, done);
+      const count = answered ?? length;
+      // What is beyond the last whole block of a count that ends within one may be on the disk or not.
+      const written = isDirect ? count - (count % 4096) : count;
+      if (written === 0) setImmediate(done, null, count);
+      else write(fd, bytes, offset, written, position, err => done(err, count));
     },
   );
   return watched;
@@ -194,7 +198,7 @@ test('what the system does not take at once is written by the next calls', async
     watchWrites(t, (_, length, isDirect) => {
       calls += 1;
       // A few are enough, where one call takes a byte.
-      return isDirect || calls < 50 ? Math.min(length, isDirect ? most - (most % 512) : most) : undefined;
+      return isDirect || calls < 50 ? Math.min(length, most) : undefined;
     });
     await comesBack(opened, most, 2 * MiB + 5000);
     t.mock.restoreAll();

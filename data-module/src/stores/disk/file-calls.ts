@@ -66,7 +66,8 @@ export class FileCalls {
     const fd = await this.call<number>(done => fs.open(path, flags, 0o666, done), {
       undo: late => fs.close(late),
     });
-    return new OpenFile(this, fd, this.#closesAtOnce);
+    const isCached = typeof flags === 'string' || (flags & constants.O_DIRECT) === 0;
+    return new OpenFile(this, fd, this.#closesAtOnce, isCached);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -161,14 +162,16 @@ export class OpenFile {
   readonly #calls: FileCalls;
   readonly #fd: number;
   readonly #closesAtOnce: boolean;
+  readonly #isCached: boolean;
   #running = 0;
   #isClosing = false;
   #isDirty = false;
 
-  constructor(calls: FileCalls, fd: number, closesAtOnce: boolean) {
+  constructor(calls: FileCalls, fd: number, closesAtOnce: boolean, isCached: boolean) {
     this.#calls = calls;
     this.#fd = fd;
     this.#closesAtOnce = closesAtOnce;
+    this.#isCached = isCached;
   }
 
   /** Its number, which is its own until it is closed. */
@@ -198,7 +201,7 @@ export class OpenFile {
 
   /** Writes some of `bytes`, which lie in what is lent, at `position`; resolves with how many. */
   writeAt(bytes: Buffer, position: number, lease: Lease): Promise<number> {
-    this.#isDirty = true;
+    this.#isDirty = this.#isCached;
     return this.#call<number>(done => {
       // The system reads them until it answers, even if the call is given up before.
       lease.hold();
