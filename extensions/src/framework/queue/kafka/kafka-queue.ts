@@ -36,9 +36,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const PUBLISH_DEADLINE_MS = 60_000;
 const LEAVE_DEADLINE_MS = 2000;
 const METADATA_MAX_AGE_MS = 30_000;
-/** A group's coordinator is chosen, or moves, for some seconds after a broker has started. */
-const COORDINATOR_RETRY = { retries: 30, minTimeout: 250, maxTimeout: 2000, maxRetryTime: 30_000 };
-const COORDINATOR_ERRORS = [
+/** For some seconds after a broker has started a group's coordinator is chosen, or moves; so are leaders of a topic that was just made. */
+const SETTLING_RETRY = { retries: 30, minTimeout: 250, maxTimeout: 2000, maxRetryTime: 30_000 };
+const SETTLING_ERRORS = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
   'NOT_COORDINATOR_FOR_GROUP',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
   'GROUP_LOAD_IN_PROGRESS',
@@ -117,16 +120,16 @@ export class KafkaQueue implements Queue {
   }
 
   async #offsets(topic: string, group: string): Promise<readonly PartitionOffsets[]> {
-    await this.#topics.ensure(topic);
-    try {
-      return await pRetry(() => this.#askOffsets(topic, group), {
-        ...COORDINATOR_RETRY,
-        shouldRetry: hasNoCoordinator,
-      });
-    } catch (err) {
-      this.#topics.forget(topic);
-      throw err;
-    }
+    const ask = async (): Promise<readonly PartitionOffsets[]> => {
+      await this.#topics.ensure(topic);
+      try {
+        return await this.#askOffsets(topic, group);
+      } catch (err) {
+        this.#topics.forget(topic);
+        throw err;
+      }
+    };
+    return pRetry(ask, { ...SETTLING_RETRY, shouldRetry: isSettling });
   }
 
   #askOffsets(topic: string, group: string): Promise<readonly PartitionOffsets[]> {
@@ -253,10 +256,10 @@ function tooLarge(what: string, cause?: unknown): QueueError {
   return new QueueError('MESSAGE_TOO_LARGE', `${what} is larger than Kafka takes`, { cause });
 }
 
-function hasNoCoordinator(err: unknown): boolean {
+function isSettling(err: unknown): boolean {
   if (!(err instanceof Error)) return false;
-  const isIt = 'type' in err && typeof err.type === 'string' && COORDINATOR_ERRORS.includes(err.type);
-  return isIt || hasNoCoordinator(err.cause);
+  const isIt = 'type' in err && typeof err.type === 'string' && SETTLING_ERRORS.includes(err.type);
+  return isIt || isSettling(err.cause);
 }
 
 function isTooLarge(err: unknown): boolean {

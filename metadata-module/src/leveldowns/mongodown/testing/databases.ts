@@ -36,11 +36,11 @@ export async function newPlace(t: Pick<TestContext, 'after'>, at?: string): Prom
 }
 
 /**
- * A store with a lease as short as tests like it. If a test leaves it open, it is closed at the end of the
+ * A store with a lease as short as tests like it, and the patience that a busy machine needs. If a test leaves it open, it is closed at the end of the
  * file.
  */
 export function newStore(place: Place, options: Partial<MongoDownOptions> = {}): MongoDown {
-  const store = new MongoDown({ leaseMs: 600, ...place, ...options });
+  const store = new MongoDown({ leaseMs: 600, timeoutMs: 20_000, ...place, ...options });
   cleanups.push(() => (store.status === 'open' ? closeLevel(store) : undefined));
   return store;
 }
