@@ -35,7 +35,7 @@ async function startAll(): Promise<void> {
   const ports: Record<string, number> = {};
   for (const part of partsOf(settings)) {
     if (stopping) return;
-    const { isFurtherProcessor = false, name, entry, args } = part;
+    const { isFurtherProcessor = false, name, entry, args, nodeOptions } = part;
     const own = isFurtherProcessor && {
       PROCESSOR_PROBE_PORT: furtherProbePort(process.env.PROCESSOR_PROBE_PORT, ports),
     };
@@ -43,6 +43,7 @@ async function startAll(): Promise<void> {
       name,
       entry,
       args,
+      ...(nodeOptions && { nodeOptions }),
       env: { ...env, ...own, ...withoutForeignTls(part, settings) },
       stopGraceMs: settings.STOP_GRACE_MS,
       say,

@@ -33,6 +33,8 @@ export interface Part {
   readonly name: string;
   readonly entry: URL;
   readonly args: readonly string[];
+  /** Those that its npm script and its image have, too. */
+  readonly nodeOptions?: readonly string[];
   /** The ports for TLS that it opens or connects to. */
   readonly tlsPorts?: readonly ('DATA_TLS_PORT' | 'METADATA_TLS_PORT')[];
   /** Set for a processor after the first: all have one setting for the port of their probes. */
@@ -49,7 +51,13 @@ export function startedExtensions({ EXTENSIONS = [] }: Pick<StartSettings, 'EXTE
 
 export function partsOf(settings: Pick<StartSettings, 'EXTENSIONS'>): readonly Part[] {
   return [
-    { name: 'data-module', entry: program('data-module/main'), args: [], tlsPorts: ['DATA_TLS_PORT'] },
+    {
+      name: 'data-module',
+      entry: program('data-module/main'),
+      args: [],
+      nodeOptions: ['--initial-old-space-size=64'],
+      tlsPorts: ['DATA_TLS_PORT'],
+    },
     {
       name: 'metadata-module',
       entry: program('metadata-module/main'),

@@ -14,6 +14,7 @@ export interface PartSpec {
   readonly name: string;
   readonly entry: URL;
   readonly args: readonly string[];
+  readonly nodeOptions?: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stopGraceMs: number;
   /** Called with a line for the person at the terminal. */
@@ -82,7 +83,9 @@ export class SupervisedProcess {
 
   #fork(): ChildProcess {
     const ports = Object.fromEntries(Object.entries(this.#ports).map(([name, port]) => [name, String(port)]));
-    return fork(this.#spec.entry, [...this.#spec.args], {
+    const { entry, args, nodeOptions = [] } = this.#spec;
+    return fork(entry, [...args], {
+      execArgv: [...process.execArgv, ...nodeOptions],
       env: { ...this.#spec.env, ...ports },
       detached: process.platform !== 'win32',
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
