@@ -1,7 +1,6 @@
 /** Names in every encoding that a client may choose: each is read as AWS reads it, and its signature found right. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Sha256 } from '@aws-crypto/sha256-js';
 import {
   GetObjectCommand,
   HeadBucketCommand,
@@ -10,10 +9,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { HttpRequest } from '@smithy/protocol-http';
-import { SignatureV4 } from '@smithy/signature-v4';
 import { refused } from '../testing/expect-error.js';
-import { type RawAnswer, send } from '../testing/raw-request.js';
-import { CREDENTIALS, type S3Stack, startStack } from '../testing/s3-stack.js';
+import { type RawAnswer, send, SIGNER } from '../testing/raw-request.js';
+import { type S3Stack, startStack } from '../testing/s3-stack.js';
 
 const Bucket = 'encoded';
 
@@ -65,14 +63,6 @@ interface Raw {
 
 type Send = (stack: S3Stack, request: Raw) => Promise<RawAnswer>;
 
-const signer = new SignatureV4({
-  service: 's3',
-  region: 'us-east-1',
-  sha256: Sha256,
-  uriEscapePath: false,
-  credentials: CREDENTIALS,
-});
-
 function requestOf({ url }: S3Stack, { signed, method = 'GET' }: Raw): HttpRequest {
   const headers = { host: new URL(url).host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
   return new HttpRequest({ method, path: signed, headers });
@@ -80,11 +70,11 @@ function requestOf({ url }: S3Stack, { signed, method = 'GET' }: Raw): HttpReque
 
 const SIGNED: Readonly<Record<string, Send>> = {
   'in its header': async (stack, raw) => {
-    const { headers } = await signer.sign(requestOf(stack, raw));
+    const { headers } = await SIGNER.sign(requestOf(stack, raw));
     return send(stack.url, { ...raw, path: raw.wire, headers });
   },
   'in its query': async (stack, raw) => {
-    const { headers, query = {} } = await signer.presign(requestOf(stack, raw), { expiresIn: 600 });
+    const { headers, query = {} } = await SIGNER.presign(requestOf(stack, raw), { expiresIn: 600 });
     const search = new URLSearchParams(query as Record<string, string>).toString();
     return send(stack.url, { ...raw, path: `${raw.wire}?${search}`, headers });
   },

@@ -6,6 +6,15 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { escapeUriPath } from '../auth/canonical-uri.js';
 import { CREDENTIALS } from './s3-stack.js';
 
+/** Signs paths as they are given. */
+export const SIGNER = new SignatureV4({
+  service: 's3',
+  region: 'us-east-1',
+  sha256: Sha256,
+  uriEscapePath: false,
+  credentials: CREDENTIALS,
+});
+
 export interface RawRequest {
   readonly method?: string;
   /** Not encoded. */
@@ -34,14 +43,7 @@ export async function sign(
   url: string,
   { method = 'GET', path, query = {}, headers = {} }: RawRequest,
 ): Promise<{ headers: Record<string, string>; path: string }> {
-  const signer = new SignatureV4({
-    service: 's3',
-    region: 'us-east-1',
-    sha256: Sha256,
-    uriEscapePath: false,
-    credentials: CREDENTIALS,
-  });
-  const signed = await signer.sign(
+  const signed = await SIGNER.sign(
     new HttpRequest({
       method,
       path: escapeUriPath(path),

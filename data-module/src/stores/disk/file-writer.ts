@@ -1,9 +1,9 @@
 /** Writing an upload into a file, and bringing it to the disk as it goes. */
 import type { Readable } from 'node:stream';
 import { crc32c } from '@node-rs/crc32';
-import { CatalogueError } from '@zenko-modules/common/errors';
 import type { BlobChecksum } from '../../data-store.js';
 import type { OpenFile } from './file-calls.js';
+import { PacedSource } from './paced-source.js';
 
 /** What one call to the system writes, about; as much is read meanwhile. */
 const BATCH_BYTES = 256 * 1024;
@@ -88,48 +88,26 @@ function without(buffers: readonly Buffer[], count: number): Buffer[] {
 
 /** A stream in batches of about `BATCH_BYTES`, one of them read ahead. */
 class Batches {
-  readonly #source: Readable;
+  readonly #source: PacedSource;
   #chunks: Buffer[] = [];
   #held = 0;
-  #hasEnded = false;
-  #failure: Error | undefined;
-  #wake: () => void = () => undefined;
 
   constructor(source: Readable) {
-    this.#source = source;
-    source.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       this.#chunks.push(chunk);
       this.#held += chunk.length;
-      if (this.#held < BATCH_BYTES) return;
-      source.pause();
-      this.#wake();
-    });
-    source.once('end', () => {
-      this.#hasEnded = true;
-      this.#wake();
-    });
-    source.on('error', err => this.#fail(err));
-    source.once('close', () => {
-      if (!this.#hasEnded) this.#fail(new CatalogueError('IncompleteBody'));
-    });
-    if (source.destroyed) this.#fail(source.errored ?? new CatalogueError('IncompleteBody'));
+    };
+    this.#source = new PacedSource(source, take, () => this.#held >= BATCH_BYTES);
   }
 
   /** Resolves with the next batch, `undefined` at the end. */
   async next(): Promise<readonly Buffer[] | undefined> {
-    while (this.#held < BATCH_BYTES && !this.#hasEnded && this.#failure === undefined)
-      await new Promise<void>(resolve => (this.#wake = resolve));
-    if (this.#failure !== undefined) throw this.#failure;
+    await this.#source.enough();
     if (this.#held === 0) return undefined;
     const batch = this.#chunks;
     this.#chunks = [];
     this.#held = 0;
     this.#source.resume();
     return batch;
-  }
-
-  #fail(err: Error): void {
-    this.#failure ??= err;
-    this.#wake();
   }
 }

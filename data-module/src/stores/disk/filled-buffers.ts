@@ -1,13 +1,13 @@
 /** An upload in buffers that are full but the last, one of them read ahead. */
 import type { Readable } from 'node:stream';
 import { crc32c } from '@node-rs/crc32';
-import { CatalogueError } from '@zenko-modules/common/errors';
 import type { AlignedBuffers, Lease } from './aligned-buffers.js';
+import { PacedSource } from './paced-source.js';
 
 const NOTHING = Buffer.alloc(0);
 
 export class FilledBuffers {
-  readonly #source: Readable;
+  readonly #source: PacedSource;
   readonly #buffers: AlignedBuffers;
   /** What was given out, and what is being filled. */
   #given: Lease | undefined;
@@ -16,23 +16,14 @@ export class FilledBuffers {
   /** Of a chunk: what came when the buffer was full. */
   #rest: Buffer = NOTHING;
   #checksum = 0;
-  #hasEnded = false;
-  #failure: Error | undefined;
-  #wake: () => void = () => undefined;
 
   constructor(source: Readable, buffers: AlignedBuffers) {
-    this.#source = source;
     this.#buffers = buffers;
-    source.on('data', this.#onData);
-    source.once('end', () => {
-      this.#hasEnded = true;
-      this.#wake();
-    });
-    source.on('error', err => this.#fail(err));
-    source.once('close', () => {
-      if (!this.#hasEnded) this.#fail(new CatalogueError('IncompleteBody'));
-    });
-    if (source.destroyed) this.#fail(source.errored ?? new CatalogueError('IncompleteBody'));
+    const take = (chunk: Buffer): void => {
+      this.#checksum = crc32c(chunk, this.#checksum);
+      this.#fill(chunk);
+    };
+    this.#source = new PacedSource(source, take, () => this.#isFull());
   }
 
   /** Of all that came. */
@@ -43,34 +34,24 @@ export class FilledBuffers {
   /** Resolves with the next bytes, `undefined` at the end. They are valid until the next ones are asked for. */
   async next(): Promise<{ readonly lease: Lease; readonly bytes: Buffer } | undefined> {
     this.#giveBack();
-    while (!this.#isFull() && !this.#hasEnded && this.#failure === undefined)
-      await new Promise<void>(resolve => (this.#wake = resolve));
-    if (this.#failure !== undefined) throw this.#failure;
+    await this.#source.enough();
     if (this.#filling === undefined) return undefined;
     const lease = (this.#given = this.#filling);
     const bytes = lease.bytes.subarray(0, this.#filled);
     this.#filling = undefined;
     this.#filled = 0;
     this.#fill(this.#rest);
-    if (!this.#isFull()) this.#source.resume();
+    this.#source.resume();
     return { lease, bytes };
   }
 
   /** Takes nothing more. */
   close(): void {
-    this.#source.off('data', this.#onData);
+    this.#source.close();
     this.#giveBack();
     this.#filling?.release();
     this.#filling = undefined;
   }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#checksum = crc32c(chunk, this.#checksum);
-    this.#fill(chunk);
-    if (!this.#isFull()) return;
-    this.#source.pause();
-    this.#wake();
-  };
 
   #fill(chunk: Buffer): void {
     this.#rest = NOTHING;
@@ -90,10 +71,5 @@ export class FilledBuffers {
   #giveBack(): void {
     this.#given?.release();
     this.#given = undefined;
-  }
-
-  #fail(err: Error): void {
-    this.#failure ??= err;
-    this.#wake();
   }
 }
