@@ -38,6 +38,7 @@ export class BrowserPage {
     this.#ended = once(child, 'close').then(() => {
       throw new Error('the browser has ended');
     });
+    // Whoever waits for an answer is told; that nobody does is no fault.
     this.#ended.catch(() => undefined);
     const [, , , input, output] = child.stdio;
     this.#input = input as Writable;

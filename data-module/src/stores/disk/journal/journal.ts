@@ -143,6 +143,7 @@ export class Journal {
 
   /** Brings all that was done until now to stable storage in its place. */
   async sync(): Promise<void> {
+    // Who asked for that one is told.
     await this.#syncing?.catch(() => undefined);
     await (this.#syncing ??= this.#syncNow());
   }
