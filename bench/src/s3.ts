@@ -9,23 +9,19 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
-  type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MiB, type Teardown } from './measure.js';
+import { AT_ONCE, Bucket, connection, get, PAGE, page, put } from './s3-operations.js';
 import { compare, forSeconds, type Row, type Side, startOf } from './versus/turns.js';
 import { wrk } from './versus/wrk.js';
 
 const SECONDS = 3;
-const AT_ONCE = 16;
-const PAGE = 1000;
 /** How long a presigned URL holds. */
 const LONG = { expiresIn: 6 * 3600 };
-const Bucket = 'bench';
-const KIB = Buffer.alloc(1024, 'x');
 const LARGE = Buffer.alloc(64 * MiB, 'x');
 
 interface FrontSide extends Side {
@@ -89,20 +85,6 @@ async function start(teardown: Teardown, checkout: string): Promise<FrontSide> {
   };
 }
 
-function connection(endpoint: string): S3ClientConfig {
-  return {
-    endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: { accessKeyId: 'accessKey1', secretAccessKey: 'verySecretKey1' },
-    maxAttempts: 1,
-  };
-}
-
-async function put(s3: S3Client, Key: string): Promise<void> {
-  await s3.send(new PutObjectCommand({ Bucket, Key, Body: KIB }));
-}
-
 async function upload(client: S3Client): Promise<void> {
   await new Upload({ client, params: { Bucket, Key: 'large', Body: LARGE } }).done();
 }
@@ -118,11 +100,6 @@ async function canUploadInParts(client: S3Client): Promise<boolean> {
   }
 }
 
-async function page(s3: S3Client): Promise<void> {
-  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'page/' }));
-  if (Contents.length !== PAGE) throw new Error(`the page has ${Contents.length} keys`);
-}
-
 const ROWS: readonly Row<FrontSide>[] = [
   {
     name: `1 KiB PUT, ${AT_ONCE} at once`,
@@ -131,11 +108,7 @@ const ROWS: readonly Row<FrontSide>[] = [
   {
     name: `1 KiB GET, ${AT_ONCE} at once`,
     run: ({ s3 }) =>
-      forSeconds(SECONDS, AT_ONCE, async n => {
-        const Key = `page/${n % PAGE}`;
-        const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-        await Body?.transformToByteArray();
-      }),
+      forSeconds(SECONDS, AT_ONCE, n => get(s3, n)),
   },
   { name: `page of ${PAGE}`, run: ({ s3 }) => forSeconds(SECONDS, 1, () => page(s3)) },
   {

@@ -49,11 +49,14 @@ function get({ client }: MetadataSide, n: number): Promise<unknown> {
   return client.call('get', { rpcArgs: [keyOf((n * 7919) % KEYS), {}], subLevel: ['read'] });
 }
 
-/** As CloudServer does it: all that follows a key, until there is enough. */
+/** As CloudServer does it: all that follows a key, each item looked at when its message comes, until there is enough. */
 async function list({ client }: MetadataSide, range: object, wanted: number): Promise<number> {
   let count = 0;
   const stream = await client.call('createReadStream', { rpcArgs: [range], subLevel: ['read'] });
-  for await (const item of stream as RpcStream) if (item !== null && ++count === wanted) break;
+  for await (const items of (stream as RpcStream).messages()) {
+    for (const item of items) if (item !== null) count += 1;
+    if (count >= wanted) break;
+  }
   return count;
 }
 
