@@ -107,8 +107,7 @@ const ROWS: readonly Row<FrontSide>[] = [
   },
   {
     name: `1 KiB GET, ${AT_ONCE} at once`,
-    run: ({ s3 }) =>
-      forSeconds(SECONDS, AT_ONCE, n => get(s3, n)),
+    run: ({ s3 }) => forSeconds(SECONDS, AT_ONCE, n => get(s3, n)),
   },
   { name: `page of ${PAGE}`, run: ({ s3 }) => forSeconds(SECONDS, 1, () => page(s3)) },
   {

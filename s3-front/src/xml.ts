@@ -88,7 +88,7 @@ function isList(value: XmlValue): value is readonly XmlElement[] {
 }
 
 /** Control characters become references, so that a key with a carriage return comes back as it was. */
-function escapeText(text: string): string {
+export function escapeText(text: string): string {
   let escaped = '';
   let from = 0;
   for (let at = 0; at < text.length; at += 1) {

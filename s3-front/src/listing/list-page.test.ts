@@ -5,7 +5,9 @@ import { seededRandom } from '@zenko-modules/common/testing/random';
 import type { KeyRange, StoredItem } from '../metadata-client.js';
 import { decodeToken, encodeToken } from './continuation-token.js';
 import { afterPrefix } from './key-bounds.js';
-import { listPage, type Page, type PageRequest } from './list-page.js';
+import type { ListedObject } from './current-objects.js';
+import { listPage as listPageOf, type Page as PageOf, type PageRequest } from './list-page.js';
+import type { ReadRange } from './skipping-reader.js';
 
 /** A database in memory that counts what is read of it. */
 class Database {
@@ -44,6 +46,17 @@ class Database {
       this.open -= 1;
     }
   }
+}
+
+interface Page extends Omit<PageOf<unknown>, 'parts' | 'objects'> {
+  readonly objects: readonly ListedObject[];
+}
+
+async function listPage(read: ReadRange, request: PageRequest): Promise<Page> {
+  const page = await listPageOf(read, request, objects => objects);
+  const objects = page.parts.flat();
+  assert.equal(page.objects, objects.length);
+  return { ...page, objects };
 }
 
 function compare(a: string, b: string): number {

@@ -14,31 +14,49 @@ export interface PageRequest {
   readonly maxKeys: number;
 }
 
-export interface Page {
-  readonly objects: readonly ListedObject[];
+export interface Page<T> {
+  /** What was made of the objects, in order: for as many together as came together. */
+  readonly parts: readonly T[];
+  readonly objects: number;
   readonly commonPrefixes: readonly string[];
   /** The last that the page holds, when more follow: `after` of the next page. */
   readonly next: string | undefined;
 }
 
-export async function listPage(read: ReadRange, request: PageRequest): Promise<Page> {
+/** @param take makes of objects what the page holds of them, while others are on their way from the module */
+export async function listPage<T>(
+  read: ReadRange,
+  request: PageRequest,
+  take: (objects: readonly ListedObject[]) => T,
+): Promise<Page<T>> {
   const { prefix, delimiter, maxKeys } = request;
-  const objects: ListedObject[] = [];
-  const commonPrefixes: string[] = [];
   const range = rangeOf(request);
-  if (!range || maxKeys === 0) return { objects, commonPrefixes, next: undefined };
+  if (!range || maxKeys === 0) return { parts: [], objects: 0, commonPrefixes: [], next: undefined };
 
+  const parts: T[] = [];
+  let taken = 0;
+  let atHand: ListedObject[] = [];
+  const takeAll = (): void => {
+    if (atHand.length === 0) return;
+    parts.push(take(atHand));
+    taken += atHand.length;
+    atHand = [];
+  };
+  const commonPrefixes: string[] = [];
   const found = new CurrentObjects(read, range);
   let last = '';
+  let hasMore = false;
   try {
     for (;;) {
       const next = found.next();
+      if (next instanceof Promise) takeAll();
       const object = next instanceof Promise ? await next : next;
       if (!object) break;
-      if (objects.length + commonPrefixes.length === maxKeys) return { objects, commonPrefixes, next: last };
+      hasMore = taken + atHand.length + commonPrefixes.length === maxKeys;
+      if (hasMore) break;
       const common = commonPrefixOf(object.key, prefix, delimiter);
       if (common === undefined) {
-        objects.push(object);
+        atHand.push(object);
         last = object.key;
       } else {
         commonPrefixes.push(common);
@@ -46,10 +64,11 @@ export async function listPage(read: ReadRange, request: PageRequest): Promise<P
         found.skipPrefix(common);
       }
     }
-    return { objects, commonPrefixes, next: undefined };
   } finally {
     await found.close();
   }
+  takeAll();
+  return { parts, objects: taken, commonPrefixes, next: hasMore ? last : undefined };
 }
 
 /** What of `key`, up to the first delimiter behind `prefix`, stands for it in a listing. */

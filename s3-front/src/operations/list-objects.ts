@@ -3,7 +3,7 @@ import { listPage } from '../listing/list-page.js';
 import { decodeToken, encodeToken } from '../listing/continuation-token.js';
 import type { ListedObject } from '../listing/current-objects.js';
 import { S3Error } from '../s3-errors.js';
-import { buildXml, WrittenXml, writeElements, type XmlElement } from '../xml.js';
+import { buildXml, escapeText, WrittenXml, writeElements, type XmlElement } from '../xml.js';
 import { etagOf } from './conditions.js';
 import { findBucket } from './find-bucket.js';
 import { writeOwner } from './list-owner.js';
@@ -24,7 +24,7 @@ export const listObjectsV1: Operation = async (front, request) => {
       Marker: list.encode(marker),
       // As in S3, a client without delimiter takes the last key for the next marker.
       NextMarker: page.next === undefined || list.delimiter === '' ? undefined : list.encode(page.next),
-      ...commonElements(list, page, true),
+      ...commonElements(list, page),
     }),
   );
 };
@@ -45,8 +45,8 @@ export const listObjectsV2: Operation = async (front, request) => {
       StartAfter: startAfter === undefined ? undefined : list.encode(startAfter),
       ContinuationToken: token,
       NextContinuationToken: page.next === undefined ? undefined : encodeToken(page.next),
-      KeyCount: page.objects.length + page.commonPrefixes.length,
-      ...commonElements(list, page, withOwner),
+      KeyCount: page.objects + page.commonPrefixes.length,
+      ...commonElements(list, page),
     }),
   );
 };
@@ -57,26 +57,30 @@ function readPage(
   list: ListRequest,
   after: string,
   withOwner: boolean,
-): Promise<Page> {
-  return listPage(range => metadata.readListed(bucket, range, reqUids, { withOwner }), { ...list, after });
+): Promise<Page<string>> {
+  return listPage(
+    range => metadata.readListed(bucket, range, reqUids, { withOwner }),
+    { ...list, after },
+    objects => objects.map(object => contents(object, list, withOwner)).join(''),
+  );
 }
 
-function commonElements(list: ListRequest, page: Page, withOwner: boolean): XmlElement {
+function commonElements(list: ListRequest, page: Page<string>): XmlElement {
   return {
     MaxKeys: list.maxKeys,
     Delimiter: list.delimiter === '' ? undefined : list.encode(list.delimiter),
     ...list.encoding,
     IsTruncated: page.next !== undefined,
-    Contents: new WrittenXml(page.objects.map(object => contents(object, list, withOwner)).join('')),
+    Contents: new WrittenXml(page.parts.join('')),
     CommonPrefixes: page.commonPrefixes.map(prefix => ({ Prefix: list.encode(prefix) })),
   };
 }
 
 function contents({ key, value }: ListedObject, list: ListRequest, withOwner: boolean): string {
   return (
-    `<Contents>${writeElements('Key', list.encode(key))}` +
-    writeElements('LastModified', value['last-modified']) +
-    writeElements('ETag', etagOf(value)) +
+    `<Contents><Key>${escapeText(list.encode(key))}</Key>` +
+    `<LastModified>${escapeText(value['last-modified'])}</LastModified>` +
+    `<ETag>${escapeText(etagOf(value))}</ETag>` +
     writeElements('Size', value['content-length']) +
     (withOwner ? writeOwner(value) : '') +
     '<StorageClass>STANDARD</StorageClass></Contents>'
