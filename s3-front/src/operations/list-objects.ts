@@ -79,7 +79,7 @@ function commonElements(list: ListRequest, page: Page<string>): XmlElement {
 function contents({ key, value }: ListedObject, list: ListRequest, withOwner: boolean): string {
   return (
     `<Contents><Key>${escapeText(list.encode(key))}</Key>` +
-    `<LastModified>${escapeText(value['last-modified'])}</LastModified>` +
+    writeElements('LastModified', value['last-modified']) +
     `<ETag>${escapeText(etagOf(value))}</ETag>` +
     writeElements('Size', value['content-length']) +
     (withOwner ? writeOwner(value) : '') +
