@@ -53,9 +53,9 @@ interface Page extends Omit<PageOf<unknown>, 'parts' | 'objects'> {
 }
 
 async function listPage(read: ReadRange, request: PageRequest): Promise<Page> {
-  const page = await listPageOf(read, request, objects => objects);
-  const objects = page.parts.flat();
-  assert.equal(page.objects, objects.length);
+  const { parts, objects: count, ...page } = await listPageOf(read, request, together => together);
+  const objects = parts.flat();
+  assert.equal(count, objects.length);
   return { ...page, objects };
 }
 
