@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import type { ChooseRange, DataStore, OpenBlob } from '../../data-store.js';
+import { digestOf, generatedBytes } from '../../testing/generated-bytes.js';
 import { openFilesUnder } from '../../testing/open-files.js';
-import { CachedReads } from './cached-reads.js';
+import { CachedReads as Reads } from './cached-reads.js';
 import { blobFile } from './disk-layout.js';
 import { openDiskStore } from './disk-store.js';
+import { OpenFile } from './file-calls.js';
+import { PIECE_BYTES, readSmallFile } from './file-reader.js';
 
 const all = (): undefined => undefined;
+
+class CachedReads extends Reads {
+  read(key: string, file: string, choose: ChooseRange): OpenBlob | undefined {
+    return this.atOnce(key, () => readSmallFile(file, choose));
+  }
+}
 
 test('only what was noted a moment ago is read at once, and over a network nothing is', async t => {
   let now = 0;
@@ -77,4 +87,69 @@ test('a blob that is in memory and deleted, or asked for wrongly, is an error th
   await assert.rejects(store.open(key, all), err => isErrorType(err, 'ObjNotFound'));
   assert.deepEqual(await openFilesUnder(volume), []);
   await store.close();
+});
+
+const LARGE_BYTES = 4 * 1024 * 1024 + 5;
+
+/** A store of one large blob, and how many of its pieces were read at once since the last look. */
+async function largeBlob(t: TestContext): Promise<{
+  readonly store: DataStore;
+  readonly volume: string;
+  readonly key: string;
+  readonly sha256: string;
+  readonly readsAtOnce: () => number;
+}> {
+  const volume = await temporaryFolder(t);
+  const fileSystem = { isLocal: true, syncsNames: false };
+  const store = await openDiskStore(volume, silentLogger(), { folders: 'as needed', fileSystem });
+  t.after(() => store.close());
+  const key = await store.put(generatedBytes(1, LARGE_BYTES), LARGE_BYTES);
+  const { sha256 } = await digestOf(generatedBytes(1, LARGE_BYTES));
+  const calls = t.mock.method(OpenFile.prototype, 'readNow').mock;
+  const readsAtOnce = (): number => {
+    const count = calls.callCount();
+    calls.resetCalls();
+    return count;
+  };
+  return { store, volume, key, sha256, readsAtOnce };
+}
+
+test('a large blob of which all was read a moment ago is read at once, but not much of it', async t => {
+  const { store, volume, key, sha256, readsAtOnce } = await largeBlob(t);
+  await digestOf(await store.get(key, { start: 0, end: LARGE_BYTES - 2 }));
+  assert.equal((await digestOf(await store.get(key))).sha256, sha256);
+  assert.equal(readsAtOnce(), 0, 'a part of it is not all');
+  assert.equal((await digestOf(await store.get(key))).sha256, sha256);
+  const pieces = Math.ceil(LARGE_BYTES / PIECE_BYTES);
+  const count = readsAtOnce();
+  assert.ok(count > pieces / 2 && count < pieces, `${count} of ${pieces}: others are served in between`);
+  const end = await digestOf(await store.get(key, { start: 70_000, end: LARGE_BYTES - 1 }));
+  assert.equal(end.size, LARGE_BYTES - 70_000);
+  assert.ok(readsAtOnce() > 0);
+  assert.deepEqual(await openFilesUnder(volume), []);
+});
+
+test('a large blob that ends early, is closed, or has gone, is the same error at once', async t => {
+  const { store, volume, key, readsAtOnce } = await largeBlob(t);
+  await digestOf(await store.get(key));
+  const left = await store.open?.(key, all);
+  assert.ok(left);
+  await left.next();
+  await left.next();
+  left.close();
+  await assert.rejects(left.next(), err => isErrorType(err, 'InternalError'));
+  const shortened = await store.open?.(key, all);
+  assert.ok(shortened);
+  await truncate(blobFile(volume, key), 1024 * 1024);
+  await assert.rejects(
+    (async () => {
+      while ((await shortened.next()) !== undefined);
+    })(),
+    /ended \d+ bytes early/,
+  );
+  shortened.close();
+  assert.ok(readsAtOnce() > 0);
+  await rm(blobFile(volume, key));
+  await assert.rejects(store.get(key), err => isErrorType(err, 'ObjNotFound'));
+  assert.deepEqual(await openFilesUnder(volume), []);
 });

@@ -1,9 +1,8 @@
 /**
- * Small blobs that were written or read a moment ago are still in the memory of the system: reading them waits for
- * nothing, so they are read at once. A thread costs several times what such a read does.
+ * Blobs that were written or read a moment ago are still in the memory of the system: reading them waits for
+ * nothing, so they are read at once. A thread costs several times what such a read of a few bytes does.
  */
-import type { ChooseRange, OpenBlob } from '../../data-store.js';
-import { readSmallFile } from './file-reader.js';
+import type { BlobMemory } from './file-reader.js';
 
 /** Far below the time after which a system that is short of memory drops what was used. A key is known for one to two of these. */
 const SPAN_MS = 5_000;
@@ -25,23 +24,28 @@ export class CachedReads {
     this.#isLocal = isLocal;
   }
 
-  /** A small blob was written or read just now. */
+  /** A blob was written or read just now, all of it. */
   note(key: string): void {
     if (!this.#isLocal) return;
     this.#turn(performance.now());
     this.#recent.add(key);
   }
 
-  /** The blob in `file`, or `undefined` when it may not be in memory. Throws what the system says, and what `choose` throws. */
-  read(key: string, file: string, choose: ChooseRange): OpenBlob | undefined {
+  /** What `read` gives, which reads some of the blob and waits for it; `undefined` when that may not be in memory. Throws what `read` throws. */
+  atOnce<T>(key: string, read: () => T): T | undefined {
     const started = performance.now();
     this.#turn(started);
     if (started < this.#pausedUntil || !(this.#recent.has(key) || this.#older.has(key))) return undefined;
-    const blob = readSmallFile(file, choose);
+    const found = read();
     const ended = performance.now();
     if (ended - started > SLOW_MS) this.#pausedUntil = ended + SLOW_PAUSE_MS;
     this.#recent.add(key);
-    return blob;
+    return found;
+  }
+
+  /** The same for one blob. */
+  of(key: string): BlobMemory {
+    return { atOnce: read => this.atOnce(key, read), note: () => this.note(key) };
   }
 
   #turn(now: number): void {

@@ -32,7 +32,7 @@ import { nameDiskError } from './disk-errors.js';
 import { blobFile, blobFolder, UPLOADS_FOLDER } from './disk-layout.js';
 import { DISK_SETTINGS } from './disk-settings.js';
 import { FileCalls } from './file-calls.js';
-import { openBlobFile } from './file-reader.js';
+import { openBlobFile, readSmallFile } from './file-reader.js';
 import { type FileSystem, fileSystemOf } from './file-system.js';
 import { TRANSFER_MEMORY_BYTES, writeAll, writeStream } from './file-writer.js';
 import { Journal } from './journal/journal.js';
@@ -177,7 +177,10 @@ export class DiskStore implements MovableStore {
   readonly #volume: Volume;
   readonly #calls: FileCalls;
   readonly #syncsNames: boolean;
+  /** Small blobs, … */
   readonly #cached: CachedReads;
+  /** … and large ones, of which not all is read at once. */
+  readonly #largeCached: CachedReads;
   readonly #checksums: BlobChecksums;
   readonly #writes: SyncedWrites;
   readonly #direct: DirectWrites | undefined;
@@ -188,6 +191,7 @@ export class DiskStore implements MovableStore {
     this.#calls = calls;
     this.#syncsNames = fileSystem.syncsNames;
     this.#cached = new CachedReads(fileSystem.isLocal);
+    this.#largeCached = new CachedReads(fileSystem.isLocal);
     this.#checksums = checksums;
     this.#writes = writes;
     this.#direct = direct;
@@ -259,9 +263,13 @@ export class DiskStore implements MovableStore {
   open(key: string, choose: ChooseRange): Promise<OpenBlob> {
     return this.#find(async () => {
       const file = blobFile(this.#volume.path, key);
-      const cached = this.#cached.read(key, file, choose);
+      const cached = this.#cached.atOnce(key, () => readSmallFile(file, choose));
       if (cached !== undefined) return cached;
-      const blob = await openBlobFile(await this.#calls.open(file, constants.O_RDONLY), choose);
+      const blob = await openBlobFile(
+        await this.#calls.open(file, constants.O_RDONLY),
+        choose,
+        this.#largeCached.of(key),
+      );
       if (blob.size <= SMALL_BYTES) this.#cached.note(key);
       return blob;
     });

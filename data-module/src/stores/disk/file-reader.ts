@@ -11,6 +11,20 @@ export const PIECE_BYTES = 256 * 1024;
 
 const POOLED_BYTES = 8 * 1024 * 1024;
 
+/** So many pieces are read at once before one is waited for, in which time others are served. */
+const PIECES_AT_ONCE = 4;
+
+/** Of a larger blob it is not likely that all of it is still in memory. */
+const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
+
+/** What is known of a blob being in the memory of the system. */
+export interface BlobMemory {
+  /** See `CachedReads`. */
+  atOnce<T>(read: () => T): T | undefined;
+  /** All of the blob was read just now. */
+  note(): void;
+}
+
 /** One byte more than a small blob has: whoever has so many is none. */
 const FIRST_READ_BYTES = SMALL_BYTES + 1;
 
@@ -20,11 +34,17 @@ const pieces = new BufferPool(PIECE_BYTES, POOLED_BYTES);
  * Opens what `choose` wants of the blob in `file`, which is closed with it. The first read tells the size of a small
  * blob: one that gives fewer bytes than it asks for has met the end of the file.
  */
-export async function openBlobFile(file: OpenFile, choose: ChooseRange): Promise<OpenBlob> {
+export async function openBlobFile(
+  file: OpenFile,
+  choose: ChooseRange,
+  memory?: BlobMemory,
+): Promise<OpenBlob> {
   try {
     const buffer = pieces.take();
-    const read = await file.read(buffer, FIRST_READ_BYTES, 0);
-    if (read === FIRST_READ_BYTES) return await openLargeFile(file, choose, buffer);
+    const read =
+      memory?.atOnce(() => file.readNow(buffer, FIRST_READ_BYTES, 0)) ??
+      (await file.read(buffer, FIRST_READ_BYTES, 0));
+    if (read === FIRST_READ_BYTES) return await openLargeFile(file, choose, buffer, memory);
     file.close();
     return takeOut(buffer, read, choose);
   } catch (err) {
@@ -62,11 +82,16 @@ function takeOut(buffer: Buffer, size: number, choose: ChooseRange): OpenBlob {
 }
 
 /** @param first holds the first bytes of the file */
-async function openLargeFile(file: OpenFile, choose: ChooseRange, first: Buffer): Promise<OpenBlob> {
+async function openLargeFile(
+  file: OpenFile,
+  choose: ChooseRange,
+  first: Buffer,
+  memory: BlobMemory | undefined,
+): Promise<OpenBlob> {
   const size = await file.size();
   const range = choose(size);
   const length = lengthOf(range, size);
-  if (length > SMALL_BYTES) return new LargeBlob(file, size, range, first);
+  if (length > SMALL_BYTES) return new LargeBlob(file, size, range, first, memory);
   pieces.give(first);
   const bytes = Buffer.allocUnsafe(length);
   const read = length === 0 ? 0 : await file.read(bytes, length, range?.start ?? 0);
@@ -80,16 +105,25 @@ class LargeBlob implements OpenBlob {
   readonly range: ByteRange | undefined;
   readonly bytes = undefined;
   readonly #file: OpenFile;
+  readonly #memory: BlobMemory | undefined;
   #position: number;
   #left: number;
   #buffer: Buffer;
   /** Bytes that `buffer` holds and that are to be given next. */
   #atHand: number;
   #isReading = false;
+  #atOnce = 0;
   #isClosed = false;
 
-  constructor(file: OpenFile, size: number, range: ByteRange | undefined, first: Buffer) {
+  constructor(
+    file: OpenFile,
+    size: number,
+    range: ByteRange | undefined,
+    first: Buffer,
+    memory: BlobMemory | undefined,
+  ) {
     this.#file = file;
+    this.#memory = size <= MAX_KNOWN_BYTES ? memory : undefined;
     this.size = size;
     this.range = range;
     this.#position = range?.start ?? 0;
@@ -106,12 +140,21 @@ class LargeBlob implements OpenBlob {
     if (count === 0) throw truncated(this.#left);
     this.#position += count;
     this.#left -= count;
+    if (this.#left === 0 && this.range === undefined) this.#memory?.note();
     return this.#buffer.subarray(0, count);
   }
 
   async #read(): Promise<number> {
-    this.#isReading = true;
     const length = Math.min(this.#buffer.length, this.#left);
+    if (this.#atOnce < PIECES_AT_ONCE) {
+      const count = this.#memory?.atOnce(() => this.#file.readNow(this.#buffer, length, this.#position));
+      if (count !== undefined) {
+        this.#atOnce += 1;
+        return count;
+      }
+    }
+    this.#atOnce = 0;
+    this.#isReading = true;
     const count = await this.#file.read(this.#buffer, length, this.#position);
     this.#isReading = false;
     if (!this.#isClosed) return count;
