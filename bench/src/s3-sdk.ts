@@ -45,15 +45,18 @@ async function measure(): Promise<void> {
     [`1 KiB GET, ${AT_ONCE} at once`]: () => forSeconds(SECONDS, AT_ONCE, n => get(s3, n)),
     [`page of ${PAGE}`]: () => forSeconds(SECONDS, 1, () => page(s3)),
   };
-  for (const run of Object.values(rows)) await run();
-  for (const [name, run] of Object.entries(rows)) {
-    const started = performance.now();
-    const operations = await run();
-    const perSecond = (operations * 1000) / (performance.now() - started);
-    console.log(`${name.padEnd(30)} | ${perSecond.toFixed(0)}/s at most`);
+  try {
+    for (const run of Object.values(rows)) await run();
+    for (const [name, run] of Object.entries(rows)) {
+      const started = performance.now();
+      const operations = await run();
+      const perSecond = (operations * 1000) / (performance.now() - started);
+      console.log(`${name.padEnd(30)} | ${perSecond.toFixed(0)}/s at most`);
+    }
+  } finally {
+    s3.destroy();
+    await worker.terminate();
   }
-  s3.destroy();
-  await worker.terminate();
 }
 
 await (isMainThread ? measure() : serve());

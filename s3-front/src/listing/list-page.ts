@@ -34,14 +34,13 @@ export async function listPage<T>(
   if (!range || maxKeys === 0) return { parts: [], objects: 0, commonPrefixes: [], next: undefined };
 
   const parts: T[] = [];
-  let taken = 0;
   let atHand: ListedObject[] = [];
   const takeAll = (): void => {
     if (atHand.length === 0) return;
     parts.push(take(atHand));
-    taken += atHand.length;
     atHand = [];
   };
+  let objects = 0;
   const commonPrefixes: string[] = [];
   const found = new CurrentObjects(read, range);
   let last = '';
@@ -52,11 +51,12 @@ export async function listPage<T>(
       if (next instanceof Promise) takeAll();
       const object = next instanceof Promise ? await next : next;
       if (!object) break;
-      hasMore = taken + atHand.length + commonPrefixes.length === maxKeys;
+      hasMore = objects + commonPrefixes.length === maxKeys;
       if (hasMore) break;
       const common = commonPrefixOf(object.key, prefix, delimiter);
       if (common === undefined) {
         atHand.push(object);
+        objects += 1;
         last = object.key;
       } else {
         commonPrefixes.push(common);
@@ -68,7 +68,7 @@ export async function listPage<T>(
     await found.close();
   }
   takeAll();
-  return { parts, objects: taken, commonPrefixes, next: hasMore ? last : undefined };
+  return { parts, objects, commonPrefixes, next: hasMore ? last : undefined };
 }
 
 /** What of `key`, up to the first delimiter behind `prefix`, stands for it in a listing. */

@@ -186,6 +186,7 @@ export class OpenFile {
 
   /** The same at once: everything waits for it. */
   readNow(buffer: Buffer, length: number, position: number): number {
+    if (this.#isClosing) throw closed();
     return fs.readSync(this.#fd, buffer, 0, length, position);
   }
 
@@ -243,7 +244,7 @@ export class OpenFile {
   }
 
   #call<T>(start: (done: Done<T>) => void): Promise<T> {
-    if (this.#isClosing) return Promise.reject(new CatalogueError('InternalError', 'the file is closed'));
+    if (this.#isClosing) return Promise.reject(closed());
     this.#running += 1;
     return this.#calls.call<T>(done =>
       start((err, value) => {
@@ -253,4 +254,9 @@ export class OpenFile {
       }),
     );
   }
+}
+
+/** Its number may be that of another file by now. */
+function closed(): CatalogueError {
+  return new CatalogueError('InternalError', 'the file is closed');
 }

@@ -112,6 +112,7 @@ class LargeBlob implements OpenBlob {
   /** Bytes that `buffer` holds and that are to be given next. */
   #atHand: number;
   #isReading = false;
+  /** Pieces since the last one that was waited for. */
   #atOnce = 0;
   #isClosed = false;
 
