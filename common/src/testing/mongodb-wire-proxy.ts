@@ -26,7 +26,7 @@ export interface WireCommand {
 /**
  * What becomes of a command. `cut-before`: the server never sees it; `cut-after`: the server carries it out,
  * and the connection breaks instead of the answer. `mute-before`, `mute-after`: the same, but the connection stays,
- * and no answer ever comes. `answer`: in the server's place. `change`: of the server's
+ * and no answer ever comes. `end-after`: the answer comes, and the end of the connection right behind it. `answer`: in the server's place. `change`: of the server's
  * answer. `hold`: it reaches the server when the promise resolves, even if the client has given up long
  * before. `holdAnswer`: the server carries it out at once, and the client hears of it when the promise
  * resolves.
@@ -37,6 +37,7 @@ export type Verdict =
   | 'cut-after'
   | 'mute-before'
   | 'mute-after'
+  | 'end-after'
   | { readonly answer: Document }
   | { readonly change: (answer: Document) => Document }
   | { readonly hold: Promise<unknown> }
@@ -153,6 +154,9 @@ class Passage {
       return;
     } else if (verdict === 'mute-after') {
       this.#onAnswer = () => undefined;
+      this.#upstream.write(message);
+    } else if (verdict === 'end-after') {
+      this.#onAnswer = answer => this.#client.end(answer);
       this.#upstream.write(message);
     } else if (verdict === 'pass') {
       this.#upstream.write(message);

@@ -1,5 +1,6 @@
 import { DeadlineError } from '@zenko-modules/common/deadline';
 import { CatalogueError, messageOf, toCatalogueError } from '@zenko-modules/common/errors';
+import { isNetworkError } from '@zenko-modules/common/network/network-errors';
 import { MongoError, MongoServerError, MongoWriteConcernError } from 'mongodb';
 
 /** Credentials that are wrong or not enough. */
@@ -15,6 +16,8 @@ export function nameMongoError(err: unknown): CatalogueError {
   const unavailable = (message: string): CatalogueError =>
     new CatalogueError('ServiceUnavailable', message, { cause: err });
   if (err instanceof DeadlineError) return unavailable('MongoDB does not answer in time');
+  // The driver hands on what its socket said, of a connection that ends while a command is written to it.
+  if (isNetworkError(err)) return unavailable('MongoDB cannot be reached');
   if (!(err instanceof MongoError)) return toCatalogueError(err);
   if (!(err instanceof MongoServerError)) return unavailable('MongoDB cannot be reached');
   if (FULL.has(err.code) || SAYS_FULL.test(err.message)) return unavailable('MongoDB is full');

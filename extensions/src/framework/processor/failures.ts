@@ -14,6 +14,7 @@
  * | `timeout` | an attempt that took longer than PROCESSOR_ATTEMPT_TIMEOUT_MS | parked after PROCESSOR_MAX_ATTEMPTS; not ready until then |
  * | `other` | anything else | parked after PROCESSOR_MAX_ATTEMPTS |
  */
+import { isNetworkError } from '@zenko-modules/common/network/network-errors';
 import type { S3State } from '../s3/ask-s3.js';
 
 export const FAILURE_KINDS = [
@@ -125,25 +126,8 @@ const KIND_OF_NAME: Readonly<Record<string, FailureKind>> = {
 /** The names of errors of which S3, in an answer without a body, said the status only. */
 const NAMELESS = /^(Unknown(Error)?|Error|[45]\d\d|BadRequest|Unauthorized|Forbidden)$/;
 
-const NETWORK_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-]);
-
 interface ErrorParts {
   readonly name?: unknown;
-  readonly code?: unknown;
   readonly cause?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
@@ -151,7 +135,7 @@ interface ErrorParts {
 /** The kind of anything that an extension rejected with. */
 export function failureKind(err: unknown): FailureKind {
   if (typeof err !== 'object' || err === null) return 'other';
-  const { name, code, cause, $metadata } = err as ErrorParts;
+  const { name, cause, $metadata } = err as ErrorParts;
   const byName =
     typeof name === 'string' && Object.hasOwn(KIND_OF_NAME, name) ? KIND_OF_NAME[name] : undefined;
   if (byName) return byName;
@@ -164,6 +148,6 @@ export function failureKind(err: unknown): FailureKind {
     if (status !== 400) return 'denied';
   }
   if (status >= 500) return 'unavailable';
-  if (typeof code === 'string' && NETWORK_CODES.has(code)) return 'unavailable';
+  if (isNetworkError(err)) return 'unavailable';
   return cause === undefined ? 'other' : failureKind(cause);
 }

@@ -29,8 +29,8 @@ export interface ClaimOptions {
   readonly inUse: 'refuse' | 'wait';
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
-  /** Owner ids that this process had and gave up: no need to wait for their lease. */
-  readonly formerIds: ReadonlySet<string>;
+  /** Owner ids that this process had and gave up: no need to wait for their lease. One that fails to open is added. */
+  readonly formerIds: Set<string>;
   /** Where this process will serve as the owner. */
   readonly address?: string | undefined;
   readonly watcher?: OwnerWatcher | undefined;

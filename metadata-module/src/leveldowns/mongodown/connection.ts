@@ -1,6 +1,10 @@
 /** The driver's client, set up for what mongodown relies on. */
+import { withDeadline } from '@zenko-modules/common/deadline';
+import type { Logger } from '@zenko-modules/common/logger';
 import { MongoClient, MongoParseError } from 'mongodb';
 
+/** The driver has cursors to end at servers that may not answer. */
+const CLOSE_MS = 2000;
 /** How often the driver looks after its servers: a silent one is found out within this and the timeout. */
 const HEARTBEAT_MS = 2000;
 
@@ -34,6 +38,15 @@ export function createClient({ url, timeoutMs, socketTimeoutMs, onClient }: Conn
   });
   onClient?.(client);
   return client;
+}
+
+/** Ends all connections, also those with a command under way. Never rejects, and resolves within seconds. */
+export async function closeClient(client: MongoClient, log: Logger): Promise<void> {
+  try {
+    await withDeadline(client.close(true), CLOSE_MS, 'closing the connections');
+  } catch (err) {
+    log.warn({ err }, 'the connections to MongoDB could not be closed');
+  }
 }
 
 /** Why the driver does not take this URL, or `undefined` when it does. Never contains the URL. */

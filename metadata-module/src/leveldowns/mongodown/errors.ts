@@ -12,6 +12,7 @@ import {
 } from 'mongodb';
 import { DeadlineError } from '@zenko-modules/common/deadline';
 import { messageOf } from '@zenko-modules/common/errors';
+import { isNetworkError } from '@zenko-modules/common/network/network-errors';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 
 const DUPLICATE_KEY = 11000;
@@ -56,7 +57,9 @@ export function isTransient(err: unknown): boolean {
     err instanceof MongoNotConnectedError ||
     err instanceof MongoTopologyClosedError ||
     err instanceof MongoClientClosedError ||
-    err instanceof DeadlineError
+    err instanceof DeadlineError ||
+    // The driver hands on what its socket said, of a connection that ends while a command is written to it.
+    isNetworkError(err)
   ) {
     return true;
   }

@@ -12,6 +12,7 @@ import { LatePuts } from './late-puts.js';
 import { mergePage, type MergedPage } from './merged-page.js';
 import { Overlay } from './overlay.js';
 import { retryFor } from './retry.js';
+import { closeClient } from './connection.js';
 import { takeOver, type StoreOptions, type Takeover } from './takeover.js';
 
 /** Time for the last words to the server, once nothing is under way. */
@@ -144,7 +145,7 @@ export class JournaledCollection {
     } catch (err) {
       log.warn({ err }, 'closing with work under way');
     }
-    const isOwner = this.#failure === undefined;
+    const isOwner = !isFenced(this.#failure);
     this.#fail(unavailable('the store is closed'));
     try {
       if (isOwner) await withDeadline(lease.release(settled), GOODBYE_MS, 'giving the store up');
@@ -152,7 +153,7 @@ export class JournaledCollection {
     } catch (err) {
       log.warn({ err }, 'the store could not be given up: others must wait for the lease to end');
     }
-    await client.close(true);
+    await closeClient(client, log);
     return released;
   }
 

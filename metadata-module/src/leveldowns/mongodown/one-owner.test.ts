@@ -7,7 +7,7 @@ import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
 import { LOWER_MARKER, SLOTS, STATE_ID } from './documents.js';
 import { contents, newPlace, newStore, withLayout, withStore } from './testing/databases.js';
-import { on, startWireProxy } from './testing/wire-proxy.js';
+import { arm, on, startWireProxy } from './testing/wire-proxy.js';
 
 const skip = mongodbMissing;
 const put = (key: string, value: string) => ({ type: 'put', key, value }) as const;
@@ -52,6 +52,19 @@ test(
     await closeLevel(dies);
   },
 );
+
+test('an open that fails when it has claimed the store does not hold up the next one', { skip }, async t => {
+  const place = await newPlace(t);
+  await withStore(newStore(place), store => writeBatch(store, [put('a', '1')]));
+  const proxy = await startWireProxy(t, place.url);
+  const store = newStore({ ...place, url: proxy.url }, { leaseMs: 600_000, timeoutMs: 1000 });
+  arm(proxy, { at: on('update', '.state'), verdict: 'pass', afterwards: 'cut-before' });
+  await assert.rejects(openLevel(store), { code: LEVEL_ERRORS.unavailable });
+  proxy.judge = () => 'pass';
+  await withDeadline(openLevel(store), 60_000, 'opening it again');
+  assert.deepEqual(await contents(store), { a: '1' });
+  await closeLevel(store);
+});
 
 test(
   'a stand-by waits in open, takes over when the owner closes, and may itself be closed while it waits',

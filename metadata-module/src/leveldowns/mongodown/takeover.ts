@@ -2,7 +2,7 @@
 import { withDeadline } from '@zenko-modules/common/deadline';
 import type { MongoClient, ReadPreferenceMode } from 'mongodb';
 import { claimStore, type Claim, type ClaimOptions } from './claim.js';
-import { createClient, type ConnectionOptions } from './connection.js';
+import { closeClient, createClient, type ConnectionOptions } from './connection.js';
 import { FORMAT, Layout, LOWER_MARKER, MARKERS, UPPER_MARKER } from './documents.js';
 import { corrupt, overtaken, toLevelError } from './errors.js';
 import { Journal, numberBehindSlots, type Recovered } from './journal.js';
@@ -50,21 +50,23 @@ export async function takeOver(options: StoreOptions, onLost: (err: Error) => vo
       const { store } = claim;
       return { client, layout, lease, store, ...(await takeData(layout, lease, claim, options)) };
     } catch (err) {
-      await giveUp(lease, options);
+      if (!(await giveUp(lease, options))) options.formerIds.add(lease.id);
       throw err;
     }
   } catch (err) {
-    await client.close(true);
+    await closeClient(client, options.log);
     throw toLevelError(err);
   }
 }
 
-/** Lets others try at once, if the server hears it. */
-async function giveUp(lease: Lease, { log }: StoreOptions): Promise<void> {
+/** Lets others try at once; resolves with whether the server has heard it. */
+async function giveUp(lease: Lease, { log }: StoreOptions): Promise<boolean> {
   try {
     await withDeadline(lease.release(false), GIVE_UP_MS, 'giving the store up');
+    return true;
   } catch (err) {
     log.warn({ err }, 'the store could not be given up: others must wait for the lease to end');
+    return false;
   }
 }
 
