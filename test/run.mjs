@@ -9,6 +9,8 @@ const project = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(project);
 /** Most tests wait most of their time, for servers and deadlines: so many files at once keep two cores busy. */
 const FILES_AT_ONCE = 6;
+/** Many times what any file takes: one that hangs fails by name, and the others are still told of. */
+const FILE_MS = 15 * 60_000;
 /** The files that take longest. */
 const LONG =
   /away|crash|-failures|freeze|harmed-|hello-world|kafka-|-limits|lost-answers|orphans|over-front|packages|populator\.|tls|uploads/;
@@ -37,7 +39,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-run({ files: inOrder(files), concurrency: FILES_AT_ONCE })
+run({ files: inOrder(files), concurrency: FILES_AT_ONCE, timeout: FILE_MS })
   .on('test:fail', ({ todo }) => {
     if (!todo) process.exitCode = 1;
   })

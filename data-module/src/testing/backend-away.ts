@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { isErrorType } from '@zenko-modules/common/errors';
+import { type Logger, silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startTcpProxy } from '@zenko-modules/common/testing/tcp-proxy';
 import { digestOf, generatedBytes } from './generated-bytes.js';
@@ -25,6 +26,12 @@ export interface Backend {
   readonly env: (port: number) => Readonly<Record<string, string>>;
 }
 
+/** Does what a test does, again if it has to begin anew; the modules log to `log`. */
+export type Around = (
+  t: TestContext,
+  run: (watch: { readonly log: Logger }) => Promise<void>,
+) => Promise<void>;
+
 export interface BackendAwayOptions {
   readonly name: string;
   readonly skip: string | false;
@@ -33,16 +40,20 @@ export interface BackendAwayOptions {
   /** More than that deadline. */
   readonly longerThanDeadlineMs: number;
   readonly start: (t: TestContext) => Promise<Backend>;
+  /** For a backend that may not come back whole. Once by default. */
+  readonly around?: Around;
 }
 
+const asItIs: Around = (_, run) => run({ log: silentLogger() });
+
 export function testBackendAway(options: BackendAwayOptions): void {
-  const { name, skip, uploadBytes, longerThanDeadlineMs } = options;
-  const started = async (t: TestContext) => {
+  const { name, skip, uploadBytes, longerThanDeadlineMs, around = asItIs } = options;
+  const started = async (t: TestContext, log?: Logger) => {
     const backend = await options.start(t);
     const proxy = await startTcpProxy(t, backend.port);
     const open = async () => {
       const env = { ...backend.env(proxy.port), DATA_DIR: await temporaryFolder(t) };
-      const module = await startTestModule(t, env);
+      const module = await startTestModule(t, env, log);
       const store = new HttpStore(module.port);
       t.after(() => store.close());
       return { ...module, store };
@@ -73,22 +84,24 @@ export function testBackendAway(options: BackendAwayOptions): void {
     `${name}: the module starts without its backend, says so, and recovers by itself`,
     { skip },
     async t => {
-      const { backend, open } = await started(t);
-      await backend.kill();
-      const module = await open();
-      const { store } = module;
-      for (const call of [
-        () => store.put(generatedBytes(1, MiB), MiB),
-        () => store.put(generatedBytes(1, 0), 0),
-        () => store.get('ab'),
-        () => store.delete('ab'),
-        () => store.diskUsage(),
-      ])
-        await unavailable(call());
-      assert.equal(await readiness(module), 503);
-      await backend.restart();
-      await eventually('it is ready again', async () => (await readiness(module)) === 200);
-      await serves(store);
+      await around(t, async ({ log }) => {
+        const { backend, open } = await started(t, log);
+        await backend.kill();
+        const module = await open();
+        const { store } = module;
+        for (const call of [
+          () => store.put(generatedBytes(1, MiB), MiB),
+          () => store.put(generatedBytes(1, 0), 0),
+          () => store.get('ab'),
+          () => store.delete('ab'),
+          () => store.diskUsage(),
+        ])
+          await unavailable(call());
+        assert.equal(await readiness(module), 503);
+        await backend.restart();
+        await eventually('it is ready again', async () => (await readiness(module)) === 200);
+        await serves(store);
+      });
     },
   );
 
@@ -96,16 +109,18 @@ export function testBackendAway(options: BackendAwayOptions): void {
     `${name}: a backend that is killed in the midst of an upload fails it, and serves the next`,
     { skip },
     async t => {
-      const { backend, open } = await started(t);
-      const module = await open();
-      await serves(module.store);
-      const { put, finish } = begun(module.store);
-      await sleep(300);
-      await backend.kill();
-      finish();
-      await unavailable(put);
-      await backend.restart();
-      await eventually('it serves again', async () => serves(module.store).then(() => true));
+      await around(t, async ({ log }) => {
+        const { backend, open } = await started(t, log);
+        const module = await open();
+        await serves(module.store);
+        const { put, finish } = begun(module.store);
+        await sleep(300);
+        await backend.kill();
+        finish();
+        await unavailable(put);
+        await backend.restart();
+        await eventually('it serves again', async () => serves(module.store).then(() => true));
+      });
     },
   );
 

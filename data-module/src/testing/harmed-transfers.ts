@@ -113,8 +113,14 @@ async function isWhole(store: DataStore, key: string, { seed, size }: Blob): Pro
 /** Until `holds`, or a minute has passed. */
 export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 60_000;
-  while (!(await holds().catch(() => false))) {
-    assert.ok(Date.now() < deadline, `${what}, within a minute`);
+  let failure: unknown;
+  const isSo = (): Promise<boolean> =>
+    holds().catch((err: unknown) => {
+      failure = err;
+      return false;
+    });
+  while (!(await isSo())) {
+    if (Date.now() >= deadline) throw new Error(`not within a minute: ${what}`, { cause: failure });
     await sleep(50);
   }
 }

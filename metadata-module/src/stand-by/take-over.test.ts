@@ -11,10 +11,9 @@ import test, { type TestContext } from 'node:test';
 import { RECORD_LOG_NAMESPACE } from '@zenko-modules/rpc/wire';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { sleep } from '@zenko-modules/common/deadline';
-import { isErrorType } from '@zenko-modules/common/errors';
 import { mongodbMissing as skip } from '@zenko-modules/common/testing/mongodb-server';
 import { newPlace } from '../leveldowns/mongodown/testing/databases.js';
-import { Load, readBucket, replay, Writer } from '../testing/load.js';
+import { insist, Load, readBucket, replay, Writer } from '../testing/load.js';
 import { checkHistory } from './testing/history.js';
 import { Module, ownerOf } from './testing/modules.js';
 
@@ -126,19 +125,6 @@ async function takeOver(
     `${name}: first write after ${Math.round(first - began)} ms, through every other module after ${Math.round(all - began)} ms, ` +
       `longest time without ${Math.round(gap)} ms`,
   );
-}
-
-/** Reads again what an owner broke off which lost the store, as one does on a slow machine. */
-async function insist(read: () => Promise<void>): Promise<void> {
-  for (let left = 20; ; left -= 1) {
-    try {
-      await read();
-      return;
-    } catch (err) {
-      if (left === 0 || !isErrorType(err, 'ServiceUnavailable')) throw err;
-      await sleep(250);
-    }
-  }
 }
 
 test(

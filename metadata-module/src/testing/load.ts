@@ -13,6 +13,9 @@ const BUCKET = 'bucket';
 const KEYS_PER_WRITER = 3;
 /** After a call that failed. */
 const PAUSE_MS = 20;
+/** See `insist`. */
+const MOST_READS = 40;
+const READ_PAUSE_MS = 250;
 
 /** Work that goes on until it is told to end, through the errors that it has to expect. */
 export class Load {
@@ -24,7 +27,7 @@ export class Load {
     this.#expected = expected;
   }
 
-  /** Resolves with how often the work succeeded. */
+  /** Resolves with how often the work succeeded. An error that is not expected ends all the work. */
   async repeat(work: () => Promise<unknown>): Promise<number> {
     let successes = 0;
     while (this.going) {
@@ -32,7 +35,10 @@ export class Load {
         await work();
         successes += 1;
       } catch (err) {
-        if (!isErrorType(err, ...this.#expected)) throw err;
+        if (!isErrorType(err, ...this.#expected)) {
+          this.going = false;
+          throw err;
+        }
         this.failures += 1;
         await sleep(PAUSE_MS);
       }
@@ -125,4 +131,17 @@ function numberIn(value: string | undefined): number {
 
 export function clientOf(daemon: DaemonProcess, namespace: string): RpcClient {
   return new RpcClient({ url: `http://127.0.0.1:${daemon.ports['METADATA_PORT']}`, namespace });
+}
+
+/** Reads again what was broken off, as by an owner that loses its store for a moment on a slow machine. */
+export async function insist(read: () => Promise<void>): Promise<void> {
+  for (let left = MOST_READS; ; left -= 1) {
+    try {
+      await read();
+      return;
+    } catch (err) {
+      if (left === 0 || !isErrorType(err, 'ServiceUnavailable')) throw err;
+      await sleep(READ_PAUSE_MS);
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import { untilServerComesBack } from '@zenko-modules/common/testing/mongodb-damage';
 import { ownMongodbMissing, startOwnMongodb } from '@zenko-modules/common/testing/mongodb-server';
 import { testBackendAway } from '../../testing/backend-away.js';
 
@@ -8,6 +9,7 @@ testBackendAway({
   skip: ownMongodbMissing,
   uploadBytes: 4 * MiB,
   longerThanDeadlineMs: 2500,
+  around: untilServerComesBack,
   start: async t => {
     const server = await startOwnMongodb(t);
     return {

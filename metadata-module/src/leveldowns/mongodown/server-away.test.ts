@@ -12,6 +12,7 @@ import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
 import { MONGODB_SETTINGS } from './mongodown-settings.js';
 import type { MongoDown } from './mongodown.js';
+import { onServerThatComesBack } from './testing/damaged-stand-in.js';
 import { contents, newPlace, newStore, serverUrl } from './testing/databases.js';
 import { startWireProxy } from './testing/wire-proxy.js';
 
@@ -65,26 +66,26 @@ test(
   'while the server is gone calls fail in time, and afterwards all goes on',
   { skip: ownMongodbMissing },
   async t => {
-    const server = await startOwnMongodb(t);
-    const place = await newPlace(t, server.url);
-    // With a lease that ends meanwhile.
-    const store = newStore(place, { leaseMs: 1000, timeoutMs });
-    await openLevel(store);
-    await writeBatch(store, [put('a', 'before')]);
-    await server.stop('SIGKILL');
-    await failsInTime(t, callsOf(store));
-    await server.start();
-    await comesBack(store);
+    await onServerThatComesBack(t, async ({ server, place, log }) => {
+      // With a lease that ends meanwhile.
+      const store = newStore(place, { leaseMs: 1000, timeoutMs, log });
+      await openLevel(store);
+      await writeBatch(store, [put('a', 'before')]);
+      await server.stop('SIGKILL');
+      await failsInTime(t, callsOf(store));
+      await server.start();
+      await comesBack(store);
 
-    // Stopped, it takes connections and does not answer.
-    server.signal('SIGSTOP');
-    await writeBatch(store, [put('b', 'lost')]).catch((err: unknown) =>
-      assert.equal((err as { code?: string }).code, code),
-    );
-    await failsInTime(t, callsOf(store));
-    server.signal('SIGCONT');
-    await comesBack(store);
-    await closeLevel(store);
+      // Stopped, it takes connections and does not answer.
+      server.signal('SIGSTOP');
+      await writeBatch(store, [put('b', 'lost')]).catch((err: unknown) =>
+        assert.equal((err as { code?: string }).code, code),
+      );
+      await failsInTime(t, callsOf(store));
+      server.signal('SIGCONT');
+      await comesBack(store);
+      await closeLevel(store);
+    });
   },
 );
 

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
 import { sleep } from '@zenko-modules/common/deadline';
+import { type DamageWatch, untilServerComesBack } from '@zenko-modules/common/testing/mongodb-damage';
 import {
   losablePrimaryMissing as skip,
   type LosablePrimary,
@@ -25,22 +26,29 @@ const SCRIPTS = 2;
 /** A call outlasts the time without a primary, also on a busy machine: it succeeds, and only once. */
 const PATIENT = { timeoutMs: 60_000, leaseMs: 120_000 } as const;
 
-/** Loses the primary until it is stopped, with pauses in which work goes on. */
+/** Loses the primary until it is stopped, with pauses in which work goes on. Both calls tell when that has failed. */
 function losing(
   { lose }: LosablePrimary,
+  { isDamaged }: DamageWatch,
   random: Random,
 ): { count: () => number; stop: () => Promise<void> } {
   let [count, stopped] = [0, false];
+  let failure: unknown;
   const ended = (async () => {
-    while (!stopped) {
+    while (!stopped && !isDamaged()) {
       await sleep(random.integer(200, 1500));
       await lose();
       count += 1;
     }
   })();
-  ended.catch(() => undefined); // `stop` tells
+  ended.catch((err: unknown) => {
+    failure = err;
+  });
   return {
-    count: () => count,
+    count: () => {
+      if (failure !== undefined) throw new Error('the primary could not be lost', { cause: failure });
+      return count;
+    },
     stop: async () => {
       stopped = true;
       await ended;
@@ -53,57 +61,61 @@ test(
   { skip },
   async t => {
     const random = seededRandom(t);
-    const primary = await startLosablePrimary(t);
-    const place = { url: primary.url, database: `test-${randomUUID()}`, collection: 'metadata' };
-    const store = newStore(place, { leaseMs: 60_000 });
-    await openLevel(store);
-    const progress = { acknowledged: 0, failures: 0 };
-    const loss = losing(primary, random);
-    while (loss.count() < STEP_DOWNS) {
-      // What has failed did not happen, or did as a whole: the same numbers are written again.
-      const failure = await writeBatches(
-        store,
-        { from: progress.acknowledged, atOnce: 4, last: progress.acknowledged + 40 },
-        number => {
-          progress.acknowledged = number;
-        },
+    await untilServerComesBack(t, async watch => {
+      const primary = await startLosablePrimary(t);
+      const place = { url: primary.url, database: `test-${randomUUID()}`, collection: 'metadata' };
+      const store = newStore(place, { leaseMs: 60_000, log: watch.log });
+      await openLevel(store);
+      const progress = { acknowledged: 0, failures: 0 };
+      const loss = losing(primary, watch, random);
+      while (loss.count() < STEP_DOWNS) {
+        // What has failed did not happen, or did as a whole: the same numbers are written again.
+        const failure = await writeBatches(
+          store,
+          { from: progress.acknowledged, atOnce: 4, last: progress.acknowledged + 40 },
+          number => {
+            progress.acknowledged = number;
+          },
+        );
+        if (failure !== undefined) progress.failures += 1;
+      }
+      await loss.stop();
+      await writeBatches(store, { from: progress.acknowledged, last: progress.acknowledged + 4 }, number => {
+        progress.acknowledged = number;
+      });
+      assert.equal(checkState(await contents(store), progress.acknowledged), progress.acknowledged);
+      await closeLevel(store);
+      assert.equal(
+        checkState(await withStore(newStore(place), contents), progress.acknowledged),
+        progress.acknowledged,
       );
-      if (failure !== undefined) progress.failures += 1;
-    }
-    await loss.stop();
-    await writeBatches(store, { from: progress.acknowledged, last: progress.acknowledged + 4 }, number => {
-      progress.acknowledged = number;
+      t.diagnostic(
+        `${progress.acknowledged} batches, ${loss.count()} times ${primary.kind}, ${progress.failures} calls failed`,
+      );
     });
-    assert.equal(checkState(await contents(store), progress.acknowledged), progress.acknowledged);
-    await closeLevel(store);
-    assert.equal(
-      checkState(await withStore(newStore(place), contents), progress.acknowledged),
-      progress.acknowledged,
-    );
-    t.diagnostic(
-      `${progress.acknowledged} batches, ${loss.count()} times ${primary.kind}, ${progress.failures} calls failed`,
-    );
   },
 );
 
 test('random calls do what the rules say while the primary is lost again and again', { skip }, async t => {
   const random = seededRandom(t);
-  const primary = await startLosablePrimary(t);
-  const loss = losing(primary, random);
-  let run = 0;
-  try {
-    while (loss.count() < STEP_DOWNS) {
-      const property = fc.asyncProperty(scripts(4), async script => {
-        const place = await newPlace(t, primary.url);
-        run += 1;
-        await runScript({ level: () => newStore(place, PATIENT) }, script);
-      });
-      await fc.assert(property, { ...propertyOptions(t, SCRIPTS), endOnFailure: true });
+  await untilServerComesBack(t, async watch => {
+    const primary = await startLosablePrimary(t);
+    const loss = losing(primary, watch, random);
+    let run = 0;
+    try {
+      while (loss.count() < STEP_DOWNS) {
+        const property = fc.asyncProperty(scripts(4), async script => {
+          const place = await newPlace(t, primary.url);
+          run += 1;
+          await runScript({ level: () => newStore(place, { ...PATIENT, log: watch.log }) }, script);
+        });
+        await fc.assert(property, { ...propertyOptions(t, SCRIPTS), endOnFailure: true });
+      }
+    } finally {
+      await loss.stop();
     }
-  } finally {
-    await loss.stop();
-  }
-  t.diagnostic(`${run} scripts, ${loss.count()} times ${primary.kind}`);
+    t.diagnostic(`${run} scripts, ${loss.count()} times ${primary.kind}`);
+  });
 });
 
 if (skip === false) {
@@ -111,6 +123,7 @@ if (skip === false) {
   testCrash({
     name: 'mongodown, whose primary is lost as well',
     kills: STEP_DOWNS,
+    around: untilServerComesBack,
     env: async t => {
       primary = await startLosablePrimary(t);
       const { url, database } = await newPlace(t, primary.url);
