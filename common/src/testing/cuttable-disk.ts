@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { sleep } from '../deadline.js';
+import { skipReason } from './test-server.js';
 
 export type DiskType = 'ext4' | 'xfs';
 
@@ -28,7 +29,8 @@ export function cuttableDiskMissing(type: DiskType): string | false {
   if (process.getuid?.() !== 0) return 'needs root, to mount a disk whose power is cut';
   const [make = ''] = MAKE[type];
   for (const command of [make, 'perl', 'losetup'])
-    if (spawnSync('which', [command]).status !== 0) return `needs ${command}, for a disk whose power is cut`;
+    if (spawnSync('which', [command]).status !== 0)
+      return skipReason(false, `needs ${command}, for a disk whose power is cut`);
   return spawnSync('losetup', ['--find']).status === 0
     ? false
     : 'needs a loop device, for a disk whose power is cut';
