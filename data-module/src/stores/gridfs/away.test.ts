@@ -8,7 +8,7 @@ testBackendAway({
   name: 'gridfs',
   skip: ownMongodbMissing,
   uploadBytes: 4 * MiB,
-  longerThanDeadlineMs: 2500,
+  longerThanDeadlineMs: 4500,
   around: untilServerComesBack,
   start: async t => {
     const server = await startOwnMongodb(t);
@@ -19,8 +19,8 @@ testBackendAway({
       env: at => ({
         DATA_BACKEND: 'gridfs',
         MONGODB_URL: `mongodb://127.0.0.1:${at}/?directConnection=true`,
-        MONGODB_TIMEOUT_MS: '2000',
-        MONGODB_SOCKET_TIMEOUT_MS: '3000',
+        MONGODB_TIMEOUT_MS: '4000',
+        MONGODB_SOCKET_TIMEOUT_MS: '6000',
       }),
     };
   },

@@ -16,7 +16,7 @@ testHarmedTransfers({
     const place = await newPlace(t, server.url);
     const proxy = await startTcpProxy(t, server.port);
     const url = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`;
-    const more = { chunkBytes: CHUNK, timeoutMs: 700, socketTimeoutMs: 1000 };
+    const more = { chunkBytes: CHUNK, timeoutMs: 1500, socketTimeoutMs: 2000 };
     const store = new StoreLayer(new GridFsStore(gridFsOptions({ ...place, url }, more)));
     t.after(() => store.close());
     return {
