@@ -26,10 +26,10 @@ export interface WireCommand {
 /**
  * What becomes of a command. `cut-before`: the server never sees it; `cut-after`: the server carries it out,
  * and the connection breaks instead of the answer. `mute-before`, `mute-after`: the same, but the connection stays,
- * and no answer ever comes. `end-after`: the answer comes, and the end of the connection right behind it. `answer`: in the server's place. `change`: of the server's
- * answer. `hold`: it reaches the server when the promise resolves, even if the client has given up long
- * before. `holdAnswer`: the server carries it out at once, and the client hears of it when the promise
- * resolves.
+ * and no answer ever comes. `end-after`: the answer comes, and the end of the connection right behind it. `answer`: in
+ * the server's place. `change`: of the server's answer. `hold`: it reaches the server when the promise resolves, even if
+ * the client has given up long before. `holdAnswer`: the server carries it out at once, and the client hears of it when
+ * the promise resolves.
  */
 export type Verdict =
   | 'pass'

@@ -5,9 +5,9 @@ import { sleep } from '@zenko-modules/common/deadline';
 import { mongodbMissing, ownMongodbMissing } from '@zenko-modules/common/testing/mongodb-server';
 import { seededRandom, type Random } from '@zenko-modules/common/testing/random';
 import { closeLevel, openLevel } from '../level-calls.js';
-import { onServerThatComesBack } from './testing/damaged-stand-in.js';
+import { onServerThatComesBack } from './testing/server-that-comes-back.js';
 import { contents, newPlace, newStore, withStore } from './testing/databases.js';
-import { checkState, writeBatches } from './testing/numbered-batches.js';
+import { checkState, writeMore } from './testing/numbered-batches.js';
 import { startWriter } from './testing/writer-process.js';
 
 const LEASE_MS = 300;
@@ -90,15 +90,7 @@ test(
       const progress = { acknowledged: 0, failures: 0, stop: false };
       const writing = (async () => {
         while (!progress.stop) {
-          // What has failed did not happen: the same numbers are written again.
-          const failure = await writeBatches(
-            store,
-            { from: progress.acknowledged, atOnce: 1, last: progress.acknowledged + 100 },
-            number => {
-              progress.acknowledged = number;
-            },
-          );
-          if (failure !== undefined) progress.failures += 1;
+          await writeMore(store, progress, { count: 100, atOnce: 1 });
         }
       })();
       t.after(() => (progress.stop = true));

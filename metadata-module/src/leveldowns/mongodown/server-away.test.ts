@@ -12,7 +12,7 @@ import { closeLevel, getValue, openLevel, writeBatch } from '../level-calls.js';
 import { LEVEL_ERRORS } from '../plugin.js';
 import { MONGODB_SETTINGS } from './mongodown-settings.js';
 import type { MongoDown } from './mongodown.js';
-import { onServerThatComesBack } from './testing/damaged-stand-in.js';
+import { onServerThatComesBack } from './testing/server-that-comes-back.js';
 import { contents, newPlace, newStore, serverUrl } from './testing/databases.js';
 import { startWireProxy } from './testing/wire-proxy.js';
 

@@ -17,7 +17,7 @@ import { scripts } from '../../testing/model/scripts.js';
 import { propertyOptions } from '../../testing/seed.js';
 import { closeLevel, openLevel } from '../level-calls.js';
 import { contents, newPlace, newStore, withStore } from './testing/databases.js';
-import { checkState, writeBatches } from './testing/numbered-batches.js';
+import { checkState, writeMore } from './testing/numbered-batches.js';
 
 /** How often the primary is lost in each test; `STEP_DOWNS=50 npm test -- mongodown/step-down` for a longer run by hand. */
 const STEP_DOWNS = Number(process.env.STEP_DOWNS ?? 2);
@@ -69,20 +69,10 @@ test(
       const progress = { acknowledged: 0, failures: 0 };
       const loss = losing(primary, watch, random);
       while (loss.count() < STEP_DOWNS) {
-        // What has failed did not happen, or did as a whole: the same numbers are written again.
-        const failure = await writeBatches(
-          store,
-          { from: progress.acknowledged, atOnce: 4, last: progress.acknowledged + 40 },
-          number => {
-            progress.acknowledged = number;
-          },
-        );
-        if (failure !== undefined) progress.failures += 1;
+        await writeMore(store, progress, { count: 40 });
       }
       await loss.stop();
-      await writeBatches(store, { from: progress.acknowledged, last: progress.acknowledged + 4 }, number => {
-        progress.acknowledged = number;
-      });
+      await writeMore(store, progress, { count: 4 });
       assert.equal(checkState(await contents(store), progress.acknowledged), progress.acknowledged);
       await closeLevel(store);
       assert.equal(

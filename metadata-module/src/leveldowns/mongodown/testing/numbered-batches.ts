@@ -70,6 +70,30 @@ export async function writeBatches(
   return undefined;
 }
 
+/** How far a test has come. */
+export interface Progress {
+  acknowledged: number;
+  /** Calls of `writeMore` that ended early. */
+  failures: number;
+}
+
+/** Writes the next `count` batches, or fewer: what has failed did not happen, and its numbers are written again. */
+export async function writeMore(
+  store: LevelDown,
+  progress: Progress,
+  { count, atOnce }: { readonly count: number; readonly atOnce?: number },
+): Promise<void> {
+  const from = progress.acknowledged;
+  const failure = await writeBatches(
+    store,
+    { from, last: from + count, ...(atOnce && { atOnce }) },
+    number => {
+      progress.acknowledged = number;
+    },
+  );
+  if (failure !== undefined) progress.failures += 1;
+}
+
 function keyOf(number: number): string {
   return `k${String(number % KEYS).padStart(2, '0')}`;
 }
