@@ -27,7 +27,12 @@ const ANSWERS: Readonly<Record<string, MemcachedErrorCode>> = {
 };
 const DENIED = /authentication/i;
 
-export type Command<T> = (client: Client, done: (err: Error | null, result: T) => void) => void;
+/** @param server of the client, to which the command goes */
+export type Command<T> = (
+  client: Client,
+  done: (err: Error | null, result: T) => void,
+  server: FramedServer,
+) => void;
 
 export interface ConnectionOptions {
   readonly server: HostAndPort;
@@ -86,7 +91,7 @@ export class Connection {
       };
       const timer = setTimeout(() => this.retire(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
       this.#outstanding.add(fail);
-      command(this.#client, (err, result) => {
+      const done = (err: Error | null, result: T): void => {
         if (!this.#outstanding.has(fail)) return;
         if (err === null) {
           settle();
@@ -100,7 +105,8 @@ export class Connection {
         }
         settle();
         reject(new MemcachedError(code, `memcached ${this.#name}: ${textOf(err)}`, { cause: err }));
-      });
+      };
+      command(this.#client, done, this.#server);
     });
   }
 

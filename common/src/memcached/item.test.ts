@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test from 'node:test';
-import { ITEM_HEADER_BYTES, openItem, sealItem } from './item.js';
+import { ITEM_HEADER_BYTES, type ItemValue, openItem, sealItem } from './item.js';
+
+function sealed(key: string, value: ItemValue): Buffer {
+  return Buffer.concat(sealItem(key, value));
+}
 
 test('a sealed value opens under its key, whatever its size', () => {
   for (const size of [0, 1, 7, 8, 65_536]) {
     const value = randomBytes(size);
-    const item = sealItem('key', value);
+    const item = sealed('key', value);
     assert.equal(item.length, size + ITEM_HEADER_BYTES);
     assert.ok(openItem('key', item)?.equals(value));
   }
@@ -14,7 +18,7 @@ test('a sealed value opens under its key, whatever its size', () => {
 
 test('a value does not open under another key, damaged, cut, or longer', () => {
   const value = randomBytes(1000);
-  const item = sealItem('key', value);
+  const item = sealed('key', value);
   assert.equal(openItem('kez', item), undefined);
   assert.equal(openItem('', item), undefined);
   for (const cut of [0, 3, 4, 7, 8, 500, item.length - 1])
@@ -28,5 +32,5 @@ test('a value does not open under another key, damaged, cut, or longer', () => {
 });
 
 test('the layout is the one that filled servers hold', () => {
-  assert.equal(sealItem('key', Buffer.from('value')).toString('hex'), '5a4b4d3115f1d53b76616c7565');
+  assert.equal(sealed('key', Buffer.from('value')).toString('hex'), '5a4b4d3115f1d53b76616c7565');
 });

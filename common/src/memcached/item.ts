@@ -12,28 +12,28 @@ const MAGIC = Buffer.from('ZKM1', 'latin1');
 /** Bytes that an item is larger than its value. */
 export const ITEM_HEADER_BYTES = 8;
 
-/** A value as one buffer, or in pieces that are put together. */
+/** A value as one buffer, or in pieces that are stored as one. They stay as they are until the call has settled. */
 export type ItemValue = Buffer | readonly Buffer[];
 
-export function sealItem(key: string, value: ItemValue): Buffer {
+/** The item, in pieces: its header, and then those of the value, which are not copied. */
+export function sealItem(key: string, value: ItemValue): [header: Buffer, ...value: Buffer[]] {
   const pieces = Buffer.isBuffer(value) ? [value] : value;
-  const length = pieces.reduce((sum, piece) => sum + piece.length, ITEM_HEADER_BYTES);
-  const item = Buffer.allocUnsafeSlow(length);
-  MAGIC.copy(item);
-  let end = ITEM_HEADER_BYTES;
-  for (const piece of pieces) end += piece.copy(item, end);
-  item.writeUInt32BE(checksum(key, item.subarray(ITEM_HEADER_BYTES)), MAGIC.length);
-  return item;
+  const header = Buffer.alloc(ITEM_HEADER_BYTES);
+  MAGIC.copy(header);
+  header.writeUInt32BE(checksum(key, pieces), MAGIC.length);
+  return [header, ...pieces];
 }
 
 /** The value, or `undefined` when the item is not what `sealItem` made of this key. */
 export function openItem(key: string, item: Buffer): Buffer | undefined {
   if (item.length < ITEM_HEADER_BYTES || !item.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const value = item.subarray(ITEM_HEADER_BYTES);
-  return item.readUInt32BE(MAGIC.length) === checksum(key, value) ? value : undefined;
+  return item.readUInt32BE(MAGIC.length) === checksum(key, [value]) ? value : undefined;
 }
 
-function checksum(key: string, value: Buffer): number {
-  // The key comes last: crc32 of an empty value forgets what it is told to go on from.
-  return crc32(key, crc32(value));
+function checksum(key: string, pieces: readonly Buffer[]): number {
+  let sum = 0;
+  // crc32 of nothing forgets what it is told to go on from: so the key, which is never empty, comes last.
+  for (const piece of pieces) if (piece.length > 0) sum = crc32(piece, sum);
+  return crc32(key, sum);
 }

@@ -103,12 +103,12 @@ export class MemcachedClient {
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
   ): Promise<{ readonly sentTwice: boolean }> {
-    const item = sealItem(key, value);
+    const [header, ...pieces] = sealItem(key, value);
     const options = { expires: expiry(expiresInSeconds) };
     let attempts = 0;
-    const set: Command<boolean | null> = (client, done) => {
+    const set: Command<boolean | null> = (client, done, to) => {
       attempts += 1;
-      client.set(key, item, options, done);
+      to.withRest(pieces, () => client.set(key, header, options, done));
     };
     await this.#at(key, server).call(set, { repeatable: true });
     return { sentTwice: attempts > 1 };
@@ -124,10 +124,10 @@ export class MemcachedClient {
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
   ): Promise<boolean> {
-    const item = sealItem(key, value);
+    const [header, ...pieces] = sealItem(key, value);
     const options = { expires: expiry(expiresInSeconds) };
     const added = await this.#at(key, server).call<boolean | null>(
-      (client, done) => client.add(key, item, options, done),
+      (client, done, to) => to.withRest(pieces, () => client.add(key, header, options, done)),
       { repeatable: false },
     );
     return added === true;
@@ -143,10 +143,10 @@ export class MemcachedClient {
     { expiresInSeconds = 0 }: ItemOptions = {},
     server?: number,
   ): Promise<boolean> {
-    const item = sealItem(key, value);
+    const [header, ...pieces] = sealItem(key, value);
     const options = { expires: expiry(expiresInSeconds) };
     const replaced = await this.#at(key, server).call<boolean | null>(
-      (client, done) => client.replace(key, item, options, done),
+      (client, done, to) => to.withRest(pieces, () => client.replace(key, header, options, done)),
       { repeatable: true },
     );
     return replaced === true;

@@ -15,6 +15,8 @@ import { HttpStore } from './http-store.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const CLIENTS = 3;
+/** A backend of a test has an end: from so many blobs on, one is deleted for each that is stored. */
+const MAX_STORED = 300;
 /** Of a slow upload: it is under way while other modules are killed, start and sweep. */
 const SLOW_MS = 1500;
 
@@ -93,7 +95,8 @@ export async function killModules(t: TestContext, options: KilledModulesOptions)
       }
       try {
         if (number === 0) await upload(store, true);
-        else await (random.integer(0, 3) === 0 ? remove(store) : upload(store, false));
+        else if (stored.size >= MAX_STORED || random.integer(0, 3) === 0) await remove(store);
+        else await upload(store, false);
       } catch (err) {
         if (isKilled(module)) cutOff += 1;
         else failures.push(messageOf(err));
