@@ -14,6 +14,7 @@ import { requiredServers } from '@zenko-modules/common/memcached/required-server
 import type { ByteRange, DataStore, DiskUsage } from '../../data-store.js';
 import { newBlobKey } from '../blob-key.js';
 import { inChunks, streamChunks } from '../chunks.js';
+import { BufferCollector } from './buffer-collector.js';
 import { chunkKey, manifestKey, PROBE_KEY } from './item-keys.js';
 import { chunkCount, chunkLength, type Manifest, readManifest, writeManifest } from './manifest.js';
 import { nameMemcachedError } from './memcached-errors.js';
@@ -22,7 +23,6 @@ import { type Remains, Remover } from './remover.js';
 import { ServerList } from './server-list.js';
 import { TaskWindow } from '../task-window.js';
 import { Unfinished } from './unfinished.js';
-import { keepYoungGenerationSmall } from './young-generation.js';
 import type { StorePlugin } from '../plugin.js';
 
 /** When chunks of an upload that never came to its end expire, and so the longest time that an upload may take. */
@@ -36,8 +36,8 @@ const TOUCHES_AT_ONCE = 16;
 
 const NOTES_FOLDER = 'unfinished';
 
-/** How often a chunk lies in memory while it passes through memjs, and what the sockets hold of a transfer. */
-const COPIES = 3;
+/** How often a chunk lies in memory, as another lies there until it is collected, and what the sockets hold of a transfer. */
+const COPIES = 2;
 const SOCKET_BYTES = 256 * 1024;
 
 export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
@@ -57,7 +57,6 @@ export const memcachedStore: StorePlugin<typeof MEMCACHED_STORE_SETTINGS> = {
       maxInFlightPerServer: settings.MEMCACHED_MAX_IN_FLIGHT,
       log,
     });
-    keepYoungGenerationSmall();
     const servers = new ServerList({ client, folder, allowReshard: settings.MEMCACHED_ALLOW_RESHARD, log });
     const notes = path.join(folder, notesOf(worker.index));
     try {
@@ -110,6 +109,7 @@ class MemcachedStore implements DataStore {
   readonly #remover: Remover;
   readonly #chunkSize: number;
   readonly #window: number;
+  readonly #collector = new BufferCollector();
 
   constructor({ client, servers, unfinished, remover, chunkSize, window }: MemcachedStoreOptions) {
     this.#client = client;
@@ -162,6 +162,7 @@ class MemcachedStore implements DataStore {
       const last = Math.floor(end / manifest.chunkSize);
       const fetch = async (index: number): Promise<Buffer> => {
         const chunk = await this.#chunk(key, manifest, index);
+        this.#collector.passed(chunk.length);
         const from = index === first ? start - first * manifest.chunkSize : 0;
         const to = index === last ? end - last * manifest.chunkSize + 1 : chunk.length;
         return chunk.subarray(from, to);
@@ -233,6 +234,7 @@ class MemcachedStore implements DataStore {
           this.#on(key, async () => {
             const set = await this.#client.set(key, chunk, { expiresInSeconds: UPLOAD_EXPIRES_S });
             sentTwice ||= set.sentTwice;
+            this.#collector.passed(this.#chunkSize);
           }),
         );
       }
