@@ -14,6 +14,9 @@ import {
   type StreamFailure,
 } from './wire.js';
 
+/** socket.io waits so long for a connection that ended in the midst of its opening, before it tries again. By itself: 20 s. */
+const CONNECT_MS = 5000;
+
 type StreamAck = (err: null) => void;
 
 export interface RpcClientOptions {
@@ -39,6 +42,8 @@ export class RpcClient {
   readonly #streams = new Map<string, RpcStream>();
   /** Ends each call that is under way. */
   readonly #calls = new Set<(reason: string) => void>();
+  /** Why the connection ends, while it does. */
+  #lostBy: string | undefined;
   /** Calls that the module has which it is connected to now. */
   #offered: Promise<ReadonlySet<string>> | undefined;
   #closed = false;
@@ -56,6 +61,7 @@ export class RpcClient {
       forceNew: true,
       reconnectionDelay: 100,
       reconnectionDelayMax: 2000,
+      timeout: CONNECT_MS,
     });
     this.#socket.on('stream-data', ({ streamId, data }: StreamData, ack?: StreamAck) => {
       const stream = this.#streams.get(streamId);
@@ -81,7 +87,11 @@ export class RpcClient {
       this.#offered = undefined;
       const lost = new CatalogueError('ServiceUnavailable', `the connection was lost (${reason})`);
       for (const stream of [...this.#streams.values()]) stream.finish(lost);
-      this.#endCalls(`the connection was lost (${reason})`);
+      // Now socket.io ends the calls that it has sent. It sends the others with the next connection: they have not failed.
+      this.#lostBy = reason;
+      queueMicrotask(() => {
+        this.#lostBy = undefined;
+      });
     });
   }
 
@@ -106,9 +116,10 @@ export class RpcClient {
       // `timeout` makes socket.io drop a call that is still queued for a connection when its time is over.
       this.#socket
         .timeout(this.#timeoutMs)
-        .emit('call', name, args, (late: unknown, err: unknown, result: unknown) => {
+        .emit('call', name, args, (failure: unknown, err: unknown, result: unknown) => {
           if (!this.#calls.delete(end)) return;
-          if (late) end(`no answer within ${this.#timeoutMs} ms`);
+          if (failure && this.#lostBy !== undefined) end(`the connection was lost (${this.#lostBy})`);
+          else if (failure) end(`no answer within ${this.#timeoutMs} ms`);
           else if (err) reject(fromWireError(err));
           else resolve(this.#withStreams(result));
         });
