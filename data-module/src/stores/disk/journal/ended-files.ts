@@ -11,7 +11,7 @@ import { blobFile } from '../disk-layout.js';
 import type { FileCalls, OpenFile } from '../file-calls.js';
 import type { Volume } from '../volume.js';
 import { type JournalName, listJournal, readJournal, renameJournal } from './journal-files.js';
-import { VolumeSync } from './sync-volume.js';
+import { syncVolume } from './sync-volume.js';
 
 /** Entries that are in memory at once. */
 const ENTRIES = 512;
@@ -40,9 +40,10 @@ export interface EndedFilesOptions {
 
 export class EndedFiles {
   readonly #options: EndedFilesOptions;
-  readonly #volumeSync = new VolumeSync();
   readonly #ended: EndedFile[] = [];
   #done: DoneFile[] = [];
+  /** What the disk has lost may be of any file: none is given up any more. */
+  #hasFailed = false;
 
   constructor(options: EndedFilesOptions) {
     this.#options = options;
@@ -73,8 +74,8 @@ export class EndedFiles {
     for (const ended of [...this.#ended]) {
       const { folder, calls } = this.#options;
       await unlessGone(noteChecksums(this.#options, path.join(folder, ended.name)));
-      let outcome = await this.#volumeSync.sync(ended.file.fd);
-      if (outcome === 'unknown') outcome = await this.#syncEach(ended);
+      const outcome = await this.#syncOne(ended);
+      this.#hasFailed ||= outcome === 'failed';
       // Somebody may have removed it. What it says had to be synced all the same.
       const name = await unlessGone(
         renameJournal(calls, folder, ended, outcome === 'synced' ? 'done' : 'suspect'),
@@ -86,6 +87,12 @@ export class EndedFiles {
     }
     await this.#removeDone();
     return isSound;
+  }
+
+  async #syncOne(ended: EndedFile): Promise<'synced' | 'failed'> {
+    if (this.#hasFailed) return 'failed';
+    const outcome = await syncVolume(ended.file.fd);
+    return outcome === 'unknown' ? this.#syncEach(ended) : outcome;
   }
 
   /** Closes what is left to the next start. */

@@ -232,11 +232,11 @@ test('what was deleted while the journal could not be written does not come back
   assert.deepEqual(await read(again, kept), bodyOf(1));
 });
 
-/** Commands called `sync` that do `script` are found first. */
-async function withSync(t: TestContext, script: string): Promise<void> {
+/** A command called `perl` that does `script` is found first; none at all when that is empty. */
+async function withPerl(t: TestContext, script: string): Promise<void> {
   const folder = await temporaryFolder(t);
-  await writeFile(path.join(folder, 'sync'), `#!/bin/sh\n${script}\n`);
-  await chmod(path.join(folder, 'sync'), script === '' ? 0o600 : 0o700);
+  await writeFile(path.join(folder, 'perl'), `#!/bin/sh\n${script}\n`);
+  await chmod(path.join(folder, 'perl'), script === '' ? 0o600 : 0o700);
   const before = process.env.PATH;
   process.env.PATH = script === '' ? folder : `${folder}:${before}`;
   t.after(() => (process.env.PATH = before));
@@ -260,15 +260,15 @@ test('a key that was deleted while the journal could not be written, and is used
 });
 
 for (const [name, script] of [
-  ['without a command', ''],
-  ['with a command of another kind', 'exit 1'],
+  ['without Perl', ''],
+  ['with a Perl that cannot make the call', 'exit 1'],
 ] as const) {
   test(`${name} that syncs a volume, files are synced one by one`, async t => {
     const volume = await temporaryFolder(t);
     const store = await opened(t, volume);
     const keys = await putSeveral(store, 5);
     await store.delete(keys[0] ?? '');
-    await withSync(t, script);
+    await withPerl(t, script);
     await store.close();
     assert.deepEqual(await journalFiles(volume), []);
     assert.equal((await blobsUnder(volume)).length, 4);
@@ -279,7 +279,7 @@ test('when the disk has refused to take something, all is kept, and the next sta
   const volume = await temporaryFolder(t);
   const store = await opened(t, volume);
   const keys = await putSeveral(store, 5);
-  await withSync(t, '[ "$2" = /proc/self ]');
+  await withPerl(t, 'exit 77');
   await store.putAs('e'.repeat(40), Readable.from([Buffer.from('x')]), 1);
   await rejectsWith(store.ping(), 'InternalError');
   assert.ok(await store.putSmall(Buffer.from('x')), 'by itself');
@@ -288,7 +288,7 @@ test('when the disk has refused to take something, all is kept, and the next sta
   assert.match(name, /\.suspect-/);
   // The system shows what it has in memory, whatever lies on the disk: a look is no proof.
   const before = await inodes(volume, keys);
-  await withSync(t, 'exit 0');
+  await withPerl(t, 'exit 0');
   const again = await opened(t, volume);
   const after = await inodes(volume, keys);
   assert.ok(
