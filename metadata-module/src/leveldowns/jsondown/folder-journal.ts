@@ -53,7 +53,14 @@ export class FolderJournal implements JsonJournal {
       throw unavailable(`${this.#file} cannot be written: ${messageOf(err)}`, err);
     }
     this.#bytes += bytes.length;
-    if (sync) await this.check();
+    if (!sync) return;
+    try {
+      await this.check();
+    } catch (err) {
+      // The line is there: its number must not be given to another.
+      this.#usable = false;
+      throw err;
+    }
   }
 
   async check(): Promise<void> {
