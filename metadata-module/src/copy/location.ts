@@ -12,6 +12,8 @@ import { closeLevel, getValue, openLevel, writeBatch } from '../leveldowns/level
 import type { LevelDown, LevelDownPlugin } from '../leveldowns/plugin.js';
 import { loadLevelDown } from '../leveldowns/registry.js';
 
+/** The environment may be that of a module, which waits for its store. A copy stands by for nobody. */
+const NOT_WAITING = { MONGODB_IN_USE: undefined, MONGODB_IN_USE_FILE: undefined };
 /** Backends whose place is not a folder, and the setting that takes it. */
 const PLACE_SETTINGS: Readonly<Record<string, string>> = { mongodown: 'MONGODB_URL' };
 const PLACES = '<backend>:<folder of the metadata module>, or mongodown:<connection string>';
@@ -70,7 +72,7 @@ export class OpenedLocation {
       placeSetting === undefined || place === ''
         ? {}
         : { [placeSetting]: place, [`${placeSetting}_FILE`]: undefined };
-    const settings = readSettings(plugin.settings, { ...env, ...overlay });
+    const settings = readSettings(plugin.settings, { ...env, ...NOT_WAITING, ...overlay });
     const folder = placeSetting === undefined ? place : os.tmpdir();
     try {
       const level = await plugin.create({ settings, folder, log });
