@@ -196,9 +196,10 @@ test('an answer that is no list of tags is not taken for one without any', async
 test('an answer without end is not read to its end', async t => {
   let sent = 0;
   const { tagging } = await setUp(t, (_req, res) => {
-    const more = (): void => {
+    const more = (err?: Error | null): void => {
       sent += 65_536;
-      if (!res.destroyed) res.write(' '.repeat(65_536), more);
+      // Node.js 24 says so for ever, and tells of nothing else meanwhile.
+      if (!err && !res.destroyed) res.write(' '.repeat(65_536), more);
     };
     more();
   });
