@@ -1,5 +1,6 @@
 /** What the journal of the disk store brings back, and what it does when it cannot be used. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import {
   appendFile,
   chmod,
@@ -17,6 +18,8 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { isErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { blobsUnder } from '../../../testing/blob-files.js';
@@ -24,7 +27,7 @@ import { rejectsWith } from '../../../testing/contract/harness.js';
 import { flipBit } from '../../../testing/flip-bit.js';
 import { scrubbed } from '../../../testing/scrubbed.js';
 import { blobFile } from '../disk-layout.js';
-import { type DiskStore, openDiskStore } from '../disk-store.js';
+import { type DiskStore, type DiskStoreOptions, openDiskStore } from '../disk-store.js';
 import type { WorkerPlace } from '../../plugin.js';
 
 const BOTH = [
@@ -36,11 +39,13 @@ async function opened(
   t: TestContext,
   volume: string,
   worker: WorkerPlace = { index: 0, count: 1 },
+  options: DiskStoreOptions = {},
 ): Promise<DiskStore> {
   const store = await openDiskStore(volume, silentLogger(), {
     folders: 'as needed',
     fileSystem: { isLocal: true, syncsNames: true },
     worker,
+    ...options,
   });
   t.after(() => store.close());
   return store;
@@ -209,6 +214,35 @@ test('while the journal cannot be written, blobs are synced one by one', async t
   await rm(journalOf(volume));
   await store.close();
   assert.deepEqual(await scrubbed(await opened(t, volume)), { sound: 4 });
+});
+
+test('what a disk that did not answer makes later, while the journal cannot be written, was told to nobody', async t => {
+  const volume = await temporaryFolder(t);
+  const store = await opened(t, volume, undefined, { timeoutMs: 1000 });
+  const kept = await store.putSmall(bodyOf(1));
+  await rm(journalOf(volume), { recursive: true });
+  await writeFile(journalOf(volume), 'a file in its place');
+  const asked: (() => Worker)[] = [];
+  const post = t.mock.method(Worker.prototype, 'postMessage', function (this: Worker, message: unknown) {
+    asked.push(() => {
+      post.mock.restore();
+      this.postMessage(message);
+      return this;
+    });
+  });
+  const told = await Promise.allSettled([2, 3].map(index => store.putSmall(bodyOf(index))));
+  // The thread makes the files of the blobs at last, and they are removed.
+  const [goOn] = asked;
+  assert.ok(goOn !== undefined);
+  await once(goOn(), 'message');
+  for (const outcome of told) {
+    assert.ok(outcome.status === 'rejected', 'nothing is stored that is removed now');
+    assert.ok(isErrorType(outcome.reason, 'ServiceUnavailable'), String(outcome.reason));
+  }
+  const blobs = async (): Promise<string[]> =>
+    (await blobsUnder(volume)).filter(name => name !== path.basename(journalOf(volume)));
+  while ((await blobs()).length > 1) await new Promise(setImmediate);
+  assert.deepEqual(await read(store, kept), bodyOf(1));
 });
 
 test('what was deleted while the journal could not be written does not come back', async t => {

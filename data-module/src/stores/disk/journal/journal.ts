@@ -181,6 +181,9 @@ export class Journal {
     const isEnteredFirst = batch.some(({ kind }) => kind === 'deletion');
     const applying = isEnteredFirst ? entering.then(() => this.#apply(batch)) : this.#apply(batch);
     const [entered, applied] = await Promise.allSettled([entering, applying]);
+    // What was given up may be made yet, and is undone then: nothing of the batch may be stored in another way.
+    if (applied.status === 'rejected' && applied.reason instanceof CatalogueError)
+      return this.#giveUp(batch, applied.reason);
     if (entered.status === 'rejected') return this.#giveUp(batch, entered.reason);
     if (applied.status === 'rejected') return this.#giveUp(batch, applied.reason);
     for (const [index, { kind, resolve, reject }] of batch.entries()) {
