@@ -21,7 +21,7 @@ export class ActiveSegment {
   readonly #files: SegmentFiles;
   readonly #calls: FileCalls;
   readonly #file: OpenFile;
-  /** Bytes that are on stable storage. */
+  /** Bytes that are on stable storage, and count. */
   #size = 0;
   /** Nothing may be appended: what lies after `size`, or will, is not known. */
   #isUncertain = false;
@@ -48,8 +48,11 @@ export class ActiveSegment {
     return Math.max(this.#size, SEGMENT_HEAD_BYTES);
   }
 
-  /** Appends whole records. They are on stable storage when it resolves; call it again only then. */
-  async append(records: readonly Buffer[]): Promise<void> {
+  /**
+   * Appends whole records. They are on stable storage when it resolves; call it again only then.
+   * @param check is called when they are. They do not count when it rejects
+   */
+  async append(records: readonly Buffer[], check: () => Promise<void>): Promise<void> {
     const isFirst = this.#size === 0;
     const buffers = isFirst ? [encodeSegmentHead(this.segment), ...records] : records;
     this.#isUncertain = true;
@@ -63,6 +66,7 @@ export class ActiveSegment {
     if (SYNCED_BY_WRITE === 0) await this.#file.datasync();
     if (isFirst) await this.#calls.syncFolder(this.#files.folder);
     this.#isUncertain = false;
+    await check();
     this.#size += buffers.reduce((sum, { length }) => sum + length, 0);
   }
 

@@ -7,6 +7,9 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 import { syncFolder } from '@zenko-modules/common/sync-folder';
 import type { FileCalls } from '../disk/file-calls.js';
 
+/** Another process writes to the store from now on. */
+export class TakenOverError extends CatalogueError {}
+
 export class Owner {
   readonly #file: string;
   /** Our own file. It stays open, so that the file of another process cannot get its number. */
@@ -43,14 +46,14 @@ export class Owner {
     }
   }
 
-  /** @throws CatalogueError ServiceUnavailable when another process has taken the folder over. */
+  /** @throws TakenOverError when another process has taken the folder over, another error when that cannot be told this time. */
   async check(): Promise<void> {
     // Each batch asks. The entry of a file that is open stays in memory: there is nothing that a thread could wait for.
     const { ino } = this.#isLocal
       ? fs.statSync(this.#file, { bigint: true })
       : await this.#calls.call<fs.BigIntStats>(done => fs.stat(this.#file, { bigint: true }, done));
     if (ino === this.#inode) return;
-    throw new CatalogueError('ServiceUnavailable', 'another process has opened the store since');
+    throw new TakenOverError('ServiceUnavailable', 'another process has opened the store since');
   }
 
   close(): Promise<void> {

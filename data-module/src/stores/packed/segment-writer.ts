@@ -11,7 +11,7 @@ import { ActiveSegment } from './active-segment.js';
 import { LOST } from './blob-index.js';
 import type { Catalog } from './catalog.js';
 import { MAX_RECORDS, type RecordEntry, writeHint } from './hint-file.js';
-import type { Owner } from './owner.js';
+import { type Owner, TakenOverError } from './owner.js';
 import { encodeRecord, encodeTarget, recordBytes } from '../record-format.js';
 import { MAX_SEGMENT, type SegmentFiles } from './segment-files.js';
 
@@ -160,12 +160,12 @@ export class SegmentWriter {
         context.changed.set(waiting.key.toString('latin1'), isDeletion ? 'deleted' : 'put');
       }
       if (written.length === 0) return;
-      await active.append(written.map(({ made }) => made.record));
+      const records = written.map(({ made }) => made.record);
       // After the sync: a process that took the store over before it may not have seen these records.
-      await this.#checkOwner();
+      await active.append(records, () => this.#checkOwner());
     } catch (err) {
       await this.#failed(err);
-      const reason = nameDiskError(err);
+      const reason = nameBatchError(err);
       for (const { reject } of batch) reject(reason);
       return;
     }
@@ -216,8 +216,11 @@ export class SegmentWriter {
     try {
       await this.#options.owner.check();
     } catch (err) {
-      this.#isFenced = true;
-      throw (this.#refusal = nameDiskError(err));
+      if (err instanceof TakenOverError) {
+        this.#isFenced = true;
+        this.#refusal = err;
+      }
+      throw err;
     }
   }
 
@@ -273,6 +276,13 @@ export class SegmentWriter {
       );
     }
   }
+}
+
+function nameBatchError(err: unknown): CatalogueError {
+  // Whatever is missing, it is no blob.
+  if ((err as NodeJS.ErrnoException).code === 'ENOENT')
+    return new CatalogueError('InternalError', 'the store has lost a folder', { cause: err });
+  return nameDiskError(err);
 }
 
 function deletion(key: Buffer, target: number): Omit<RecordEntry, 'offset'> {
