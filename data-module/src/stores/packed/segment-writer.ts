@@ -145,6 +145,8 @@ export class SegmentWriter {
 
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {
     const written: { readonly waiting: Waiting; readonly made: Made }[] = [];
+    /** Told when the batch is durable: what they stand back for may be in it. */
+    const without: Waiting[] = [];
     let active: ActiveSegment;
     try {
       active = await this.#segmentFor(batch);
@@ -152,27 +154,30 @@ export class SegmentWriter {
       for (const waiting of batch) {
         const made = waiting.make(context);
         if (made === undefined) {
-          waiting.resolve(false);
+          without.push(waiting);
           continue;
         }
         written.push({ waiting, made });
         const isDeletion = made.entry.kind === 'deletion';
         context.changed.set(waiting.key.toString('latin1'), isDeletion ? 'deleted' : 'put');
       }
-      if (written.length === 0) return;
-      const records = written.map(({ made }) => made.record);
-      // After the sync: a process that took the store over before it may not have seen these records.
-      await active.append(records, () => this.#checkOwner());
+      if (written.length > 0) {
+        const records = written.map(({ made }) => made.record);
+        // After the sync: a process that took the store over before it may not have seen these records.
+        await active.append(records, () => this.#checkOwner());
+      }
     } catch (err) {
       await this.#failed(err);
       const reason = nameBatchError(err);
       for (const { reject } of batch) reject(reason);
       return;
     }
-    this.#record(
-      active,
-      written.map(({ made }) => made),
-    );
+    if (written.length > 0)
+      this.#record(
+        active,
+        written.map(({ made }) => made),
+      );
+    for (const { resolve } of without) resolve(false);
     for (const { waiting } of written) waiting.resolve(true);
   }
 
