@@ -205,7 +205,7 @@ export class DiskStore implements MovableStore {
   }
 
   keys(): AsyncIterable<string> {
-    return blobKeys(this.#volume.path);
+    return blobKeys(this.#volume);
   }
 
   checkedKeys(): AsyncIterable<CheckedKey> {

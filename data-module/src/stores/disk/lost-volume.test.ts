@@ -52,6 +52,30 @@ test('every call fails with InternalError while the volume is away, and works wh
   await store.close();
 });
 
+for (const what of ['nothing', 'another volume'] as const) {
+  test(`a listing of a volume that goes away in its midst fails, with ${what} in its place`, async t => {
+    const { folder, volume, store } = await opened(t);
+    for (let i = 0; i < 20; i += 1) await store.putSmall(Buffer.from('bytes'));
+    const listings = [store.keys(), store.checkedKeys()];
+    for (const listing of listings) await listing.next();
+    await rename(volume, `${volume}.away`);
+    if (what === 'another volume') await (await open(folder, { DISK_ALLOW_EMPTY: 'true' })).close();
+    for (const listing of listings) {
+      const rest = async (): Promise<void> => {
+        while ((await listing.next()).done !== true);
+      };
+      await rejectsWith(rest(), 'InternalError');
+    }
+    await rm(volume, { recursive: true, force: true });
+    await rename(`${volume}.away`, volume);
+    let count = 0;
+    const whole = store.keys();
+    while ((await whole.next()).done !== true) count += 1;
+    assert.equal(count, 20);
+    await store.close();
+  });
+}
+
 test('folders that vanish are made again', async t => {
   const { volume, store } = await opened(t);
   for (const name of await readdir(volume))

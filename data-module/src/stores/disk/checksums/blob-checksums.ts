@@ -58,7 +58,7 @@ export class BlobChecksums {
     const keys = (): AsyncIterable<CheckedKey> =>
       checkedKeys({
         calls,
-        volume: volume.path,
+        volume,
         folder,
         journal,
         log,

@@ -10,6 +10,7 @@ import type { CheckedKey } from '../../../data-store.js';
 import { blobKeys } from '../blob-keys.js';
 import { blobFile, FOLDERS, folderNumber } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
+import type { Volume } from '../volume.js';
 import { listJournal, readJournal } from '../journal/journal-files.js';
 import { ChecksumTable } from './checksum-table.js';
 import { listLogs, type LogName, readLog } from './log-files.js';
@@ -31,7 +32,7 @@ const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EISDIR', 'EACCES', 'EPE
 
 export interface CheckedKeysOptions {
   readonly calls: FileCalls;
-  readonly volume: string;
+  readonly volume: Pick<Volume, 'path' | 'check'>;
   readonly folder: string;
   readonly journal: string;
   readonly log: Logger;
@@ -54,7 +55,7 @@ export async function* checkedKeys(options: CheckedKeysOptions): AsyncGenerator<
     await range.read();
     for await (const key of blobKeys(volume, first, end)) {
       let checksums = range.table.find(key);
-      if (checksums.length === 0 && (await writtenAt(calls, blobFile(volume, key))) > began - YOUNG_MS) {
+      if (checksums.length === 0 && (await writtenAt(calls, blobFile(volume.path, key))) > began - YOUNG_MS) {
         await range.read();
         checksums = range.table.find(key);
       }
