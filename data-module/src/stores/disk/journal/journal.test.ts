@@ -1,6 +1,7 @@
 /** What the journal of the disk store brings back, and what it does when it cannot be used. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import {
   appendFile,
   chmod,
@@ -165,6 +166,29 @@ test('a worker that is started again leaves alone what others deleted meanwhile'
   await cp(path.dirname(blobFile(volume, late)), path.dirname(blobFile(copy, late)), { recursive: true });
   for (const place of BOTH)
     assert.equal(String(await read(await opened(t, copy, place), late)), 'late', 'it was synced by itself');
+});
+
+test('a file of the journal that its worker renames while another one starts is read all the same', async t => {
+  const volume = await temporaryFolder(t);
+  const stores = [await opened(t, volume, BOTH[0]), await opened(t, volume, BOTH[1])] as const;
+  const [gone = '', kept = ''] = await putSeveral(stores[0], 2);
+  await stores[1].delete(gone);
+  const copy = await afterPowerFailure(t, volume);
+  const other = (await journalFiles(copy)).find(name => name.startsWith('1.')) ?? '';
+  const now = path.join(journalOf(copy), `${other}.taken-00000000-0000-4000-8000-000000000000`);
+  const open = fs.open as (...call: unknown[]) => void;
+  let renamed = 0;
+  t.mock.method(fs, 'open', (...call: unknown[]) => {
+    if (call[0] === path.join(journalOf(copy), other) && !fs.existsSync(now)) {
+      fs.renameSync(call[0], now);
+      renamed += 1;
+    }
+    open(...call);
+  });
+  const again = await opened(t, copy, BOTH[0]);
+  assert.equal(renamed, 1, 'it was in the list under its old name');
+  await rejectsWith(again.stat(gone), 'ObjNotFound');
+  assert.deepEqual(await read(again, kept), bodyOf(1));
 });
 
 test('what was cut off at the end is passed over, damage is too, and only what lies in it is lost', async t => {

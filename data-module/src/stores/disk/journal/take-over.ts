@@ -55,13 +55,25 @@ export async function takeOver(
     }
   }
   // Read after the look: whoever deletes says so in the journal before.
-  for (const { name } of await listJournal(calls, folder)) {
-    const isOwn = taken.some(file => file.name === name);
-    if (!isOwn && missing.size === 0) continue;
-    for await (const { kind, key } of readJournal(calls, path.join(folder, name))) {
-      if (kind !== 'deletion') continue;
-      missing.delete(key);
-      if (isOwn) fs.rmSync(blobFile(options.volume.path, key), { force: true });
+  const [read, gone] = [new Set<string>(), new Set<string>()];
+  for (let isComplete = false; !isComplete;) {
+    isComplete = true;
+    for (const { name, base } of await listJournal(calls, folder)) {
+      const isOwn = taken.some(file => file.name === name);
+      if (read.has(base) || gone.has(name) || (!isOwn && missing.size === 0)) continue;
+      try {
+        for await (const { kind, key } of readJournal(calls, path.join(folder, name))) {
+          if (kind !== 'deletion') continue;
+          missing.delete(key);
+          if (isOwn) fs.rmSync(blobFile(options.volume.path, key), { force: true });
+        }
+        read.add(base);
+      } catch (err) {
+        // Another worker has renamed it meanwhile, or removed it.
+        if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+        gone.add(name);
+        isComplete = false;
+      }
     }
   }
   const count = missing.size;
