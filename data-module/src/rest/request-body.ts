@@ -24,20 +24,26 @@ export function contentLength(req: IncomingMessage): number {
 /** Resolves with the whole body of `size` bytes, few enough for one buffer. `IncompleteBody` when it does not come. */
 export function readSmallBody(req: IncomingMessage, size: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
+    let body: Buffer | undefined;
+    let filled = 0;
     const onGone = (err?: Error): void =>
       reject(new CatalogueError('IncompleteBody', 'the connection closed within the body', { cause: err }));
     if (req.destroyed && !req.complete) {
       onGone(req.errored ?? undefined);
       return;
     }
-    req.on('data', (piece: Buffer) => pieces.push(piece));
+    req.on('data', (piece: Buffer) => {
+      // Kept as they are, many small pieces would hold many times their bytes.
+      if (filled === 0 && piece.length === size) body = piece;
+      else piece.copy((body ??= Buffer.allocUnsafe(size)), filled);
+      filled += piece.length;
+    });
     // What comes after the end says nothing more, and an error takes time to make.
     const onClose = (): void => onGone();
     req.once('end', () => {
       req.off('close', onClose);
-      const [first = Buffer.alloc(0)] = pieces;
-      resolve(pieces.length > 1 ? Buffer.concat(pieces, size) : first);
+      if (filled === size) resolve(body ?? Buffer.alloc(0));
+      else onGone();
     });
     req.once('error', onGone);
     req.once('close', onClose);
