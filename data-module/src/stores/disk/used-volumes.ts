@@ -23,6 +23,8 @@ export class UsedVolumes {
   }
 
   async remember(volume: string, id: string): Promise<void> {
+    // Deletions on a full disk need a start that writes nothing.
+    if ((await this.idAt(volume)) === id.trim()) return;
     const temporary = `${this.#file(volume)}.new`;
     await writeFile(temporary, `${volume}\n${id.trim()}\n`, { flush: true });
     await rename(temporary, this.#file(volume));

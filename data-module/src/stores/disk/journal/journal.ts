@@ -96,7 +96,12 @@ export class Journal {
     const undone = own.filter(({ state }) => state !== 'done');
     for (const file of await takeOver({ ...options, folder }, undone)) ended.add({ ...file, bytes: 0 });
     for (const { name, state } of own) if (state === 'done') await ended.addDone(name);
-    const isInPlace = await ended.sync();
+    // Without room for checksums it waits, as it does while the store is open: deletions, which need it open, make some.
+    const isInPlace = await ended.sync().catch((err: unknown) => {
+      if (!['ENOSPC', 'EDQUOT'].includes((err as NodeJS.ErrnoException).code ?? '')) throw err;
+      options.log.warn({ err }, 'the journal could not be brought to its place yet');
+      return true;
+    });
     if (!isInPlace)
       throw new StartError(
         `the disk refuses what the journal of ${volume.path} holds, which is kept in ${folder}: see the log of the system`,
