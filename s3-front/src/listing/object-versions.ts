@@ -45,10 +45,14 @@ export class ObjectVersions {
 
   async *#versionsOf(key: string): AsyncGenerator<ListedVersion, void, undefined> {
     let isLatest = true;
-    const version = (value: ListedValue): ListedVersion => {
+    let hasNull = false;
+    const version = (value: ListedValue): ListedVersion[] => {
+      // A key has one null version: another is what it took the place of, and could not be deleted yet.
+      if (hasNull && value.isNull === true) return [];
+      hasNull ||= value.isNull === true || value.versionId === undefined;
       const listed = { key, value, isLatest };
       isLatest = false;
-      return listed;
+      return [listed];
     };
     const current = await this.#take(item => item.key === key);
     // One under the key without an id sorts in by the id in its value.
@@ -56,19 +60,19 @@ export class ObjectVersions {
     const isOfItsOwn = current !== undefined && current.isPHD !== true;
     // It is a copy when it has an id, unless it is null: then it may be the only one.
     const waits = isOfItsOwn && current.isNull === true ? current : undefined;
-    if (isOfItsOwn && current.versionId === undefined) yield version(current);
-    else if (waits) yield version(waits);
+    if (isOfItsOwn && current.versionId === undefined) yield* version(current);
+    else if (waits) yield* version(waits);
     for (;;) {
       const next = await this.#take(item => item.key.startsWith(key + SEPARATOR));
       if (!next) break;
       if (waits && next.versionId === waits.versionId) continue;
       if (nullVersion && isNewer(nullVersion, next)) {
-        yield version(nullVersion);
+        yield* version(nullVersion);
         nullVersion = undefined;
       }
-      yield version(next);
+      yield* version(next);
     }
-    if (nullVersion) yield version(nullVersion);
+    if (nullVersion) yield* version(nullVersion);
   }
 
   async #take(matches: (item: ListedEntry) => boolean): Promise<ListedValue | undefined> {

@@ -6,13 +6,15 @@ import type { Front, Operation, S3Request } from './operation.js';
 import { checkWriteConditions } from './conditions.js';
 import { creationTimeOf, existing } from './current-object.js';
 import { objectNamed } from './find-object.js';
-import { existingVersion, findVersion } from './find-version.js';
+import { existingVersion, findKeptNulls, findVersion } from './find-version.js';
 import {
+  dropKeptNulls,
   type Held,
   holdObject,
   putCurrent,
   refuseForeignData,
   removeData,
+  unreferenced,
   versionHeader,
 } from './write-object.js';
 
@@ -91,9 +93,24 @@ async function deleteVersion(
   if (!found) return { isMarker: false, versionId, freed: [] };
   const { value, storedAs } = found;
   const freed = value.location ?? [];
-  refuseForeignData(freed);
-  await front.metadata.deleteObject(request.bucket, key, storedAs, request.reqUids);
-  return { isMarker: value.isDeleteMarker === true, versionId, freed };
+  // What is left of those before it goes first: it would be the null version after this one, and what names it would be gone.
+  const left = value.isNull === true && value.nullVersionId !== undefined ? [value.nullVersionId] : [];
+  const replaced = await findKeptNulls(front, request, key, left);
+  const alsoFreed = replaced.flatMap(({ value: { location } }) => location ?? []);
+  refuseForeignData([...freed, ...alsoFreed]);
+  const kept = await dropKeptNulls(front, request, key, replaced);
+  try {
+    if (kept.length > 0) throw new S3Error('ServiceUnavailable');
+    await front.metadata.deleteObject(request.bucket, key, storedAs, request.reqUids);
+  } catch (err) {
+    await removeData(front, request, unreferenced(alsoFreed, [value, ...kept]));
+    throw err;
+  }
+  return {
+    isMarker: value.isDeleteMarker === true,
+    versionId,
+    freed: unreferenced([...freed, ...alsoFreed], []),
+  };
 }
 
 function checkDeleteCondition(ifMatch: string | undefined, object: ObjectValue | undefined): void {

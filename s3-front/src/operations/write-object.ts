@@ -8,6 +8,7 @@ import { surelyNotMade } from '../metadata-client.js';
 import { isFileLocation, type Location, type ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { usable, writable } from './find-bucket.js';
+import { findKeptNulls, type KeptNull } from './find-version.js';
 import type { Front, S3Request } from './operation.js';
 import { encodeVersionId, NULL_VERSION } from '../version-id.js';
 import { planWrite, type WritePlan } from './write-plan.js';
@@ -57,16 +58,21 @@ export async function putCurrent(
   const { metadata } = front;
   const { bucket: name, reqUids } = request;
   const plan = planWrite(bucket.versioningConfiguration, current);
-  const value = build(plan.members);
-  refuseForeignData(plan.freed);
+  // CloudServer deletes it before the put, which loses it when the put fails.
+  const replaced = await findKeptNulls(front, request, key, plan.replaceNull ?? []);
+  const freed = [...plan.freed, ...replaced.flatMap(({ value: { location } }) => location ?? [])];
+  refuseForeignData(freed);
+  const toDrop = replaced.filter(({ versionId }) => versionId !== NULL_VERSION);
+  // Named until it is gone, for whoever changes the null version next: this front may not come to delete it.
+  const [left] = toDrop;
+  const value = build(left ? { ...plan.members, nullVersionId: left.versionId } : plan.members);
   if (plan.keepNullAs !== undefined && current) {
     const versionId = plan.keepNullAs;
     await metadata.updateObject(name, key, { ...current, versionId, isNull: true }, { versionId }, reqUids);
   }
-  const replaced = await lookUpReplaced(front, request, key, plan);
   const options = {
     ...plan.putOptions,
-    ...(replaced.byPut ? { deleteNullKey: true as const } : {}),
+    ...(toDrop.length < replaced.length ? { deleteNullKey: true as const } : {}),
     ...(value.uploadId === undefined ? {} : { replayId: value.uploadId }),
   };
   let id: string | undefined;
@@ -74,9 +80,8 @@ export async function putCurrent(
     id = await metadata.putObject(name, key, value, options, reqUids);
   });
   const versionId = shownVersionId(bucket, id);
-  const isDropped = replaced.drop === undefined || (await dropVersion(front, request, key, replaced.drop));
-  const freed = isDropped ? unreferenced([...plan.freed, ...replaced.freed], value) : [];
-  return { freed, versionId };
+  const kept = await dropKeptNulls(front, request, key, toDrop);
+  return { freed: unreferenced(freed, [value, ...kept]), versionId };
 }
 
 function shownVersionId(
@@ -103,29 +108,19 @@ export function versionHeader(versionId: string | undefined): Record<string, str
   return versionId === undefined ? {} : { 'x-amz-version-id': versionId };
 }
 
-interface ReplacedNull {
-  readonly freed: readonly Location[];
-  /** The put itself deletes it. */
-  readonly byPut: boolean;
-  /** The version to delete after the put. */
-  readonly drop: string | undefined;
-}
-
-/** The null version that the new value takes the place of: CloudServer deletes it before, which loses it when the put fails. */
-async function lookUpReplaced(
-  { metadata }: Front,
-  { bucket, reqUids }: S3Request,
+/** Deletes null versions that another took the place of, the last first, as each names the next. Resolves with those that stay. */
+export async function dropKeptNulls(
+  front: Front,
+  request: S3Request,
   key: string,
-  { replaceNull }: WritePlan,
-): Promise<ReplacedNull> {
-  if (!replaceNull) return { freed: [], byPut: false, drop: undefined };
-  const { versionId, isCurrent } = replaceNull;
-  if (isCurrent) return { freed: [], byPut: false, drop: versionId };
-  const found = await metadata.getObject(bucket, key, { versionId, deleteData: true }, reqUids);
-  const freed = found?.location ?? [];
-  refuseForeignData(freed);
-  const byPut = versionId === 'null';
-  return { freed, byPut: byPut && found !== undefined, drop: byPut ? undefined : versionId };
+  versions: readonly KeptNull[],
+): Promise<readonly ObjectValue[]> {
+  let count = versions.length;
+  for (const { versionId } of versions.toReversed()) {
+    if (!(await dropVersion(front, request, key, versionId))) break;
+    count -= 1;
+  }
+  return versions.slice(0, count).map(({ value }) => value);
 }
 
 /** Resolves with whether it is gone. What cannot be deleted is logged. */
@@ -151,9 +146,14 @@ export function refuseForeignData(locations: readonly Location[]): void {
   }
 }
 
-function unreferenced(freed: readonly Location[], value: ObjectValue): Location[] {
-  const referenced = new Set((value.location ?? []).map(({ key }) => key));
-  return freed.filter(({ key }) => !referenced.has(key));
+/** What of these locations none of the values has, each once. */
+export function unreferenced(
+  locations: readonly Location[],
+  values: readonly Pick<ObjectValue, 'location'>[],
+): Location[] {
+  const referenced = new Set(values.flatMap(({ location }) => (location ?? []).map(({ key }) => key)));
+  const free = locations.filter(({ key }) => !referenced.has(key));
+  return [...new Map(free.map(location => [location.key, location])).values()];
 }
 
 /** Removes data that nothing refers to. What cannot be removed is logged and costs space, no more. */

@@ -43,7 +43,7 @@ test('with versioning a value from before it, or put while it was suspended, is 
 
 test('with versioning suspended a value takes the place of the null version', () => {
   const plan = { putOptions: { versionId: '' }, members: { isNull: true } };
-  const lookUp = { versionId: 'null', isCurrent: false };
+  const lookUp = ['null'];
   assert.deepEqual(planWrite(SUSPENDED, undefined), { ...plan, freed: [], replaceNull: lookUp });
   assert.deepEqual(planWrite(SUSPENDED, { ...object, versionId: ID }), {
     ...plan,
@@ -53,12 +53,18 @@ test('with versioning suspended a value takes the place of the null version', ()
   assert.deepEqual(planWrite(SUSPENDED, { ...object, versionId: ID, nullVersionId: BEFORE_VERSIONING }), {
     ...plan,
     freed: [],
-    replaceNull: { versionId: BEFORE_VERSIONING, isCurrent: false },
+    replaceNull: [BEFORE_VERSIONING],
   });
   assert.deepEqual(planWrite(SUSPENDED, { ...object, isNull: true, versionId: ID }), {
     ...plan,
     freed: location,
-    replaceNull: { versionId: ID, isCurrent: true },
+    replaceNull: [ID],
+  });
+  const withLeft = { ...object, isNull: true, versionId: ID, nullVersionId: BEFORE_VERSIONING };
+  assert.deepEqual(planWrite(SUSPENDED, withLeft), {
+    ...plan,
+    freed: location,
+    replaceNull: [ID, BEFORE_VERSIONING],
   });
   assert.deepEqual(planWrite(SUSPENDED, object), { ...plan, freed: location });
   const newForm = { ...object, isNull: true, isNull2: true, versionId: ID };

@@ -12,8 +12,8 @@ export const BEFORE_VERSIONING = '99999999999999999999RG001  ';
 export interface WritePlan {
   /** The current value is to be kept as a version of its own first, with this id. */
   readonly keepNullAs?: string;
-  /** A null version that goes: its data is looked up, then it is deleted, unless the put itself does so. */
-  readonly replaceNull?: { readonly versionId: string; readonly isCurrent: boolean };
+  /** The ids of the keys that null versions may be under which go: what is there is looked up, and deleted after the put. */
+  readonly replaceNull?: readonly string[];
   readonly putOptions: PutOptions;
   /** Members of the new value. */
   readonly members: { readonly isNull?: true; readonly nullVersionId?: string };
@@ -49,9 +49,11 @@ function planSuspended(current: ObjectValue | undefined, currentIsNull: boolean)
   const plan = { putOptions: { versionId: '' }, members: { isNull: true } } as const;
   if (currentIsNull) {
     const freed = current?.location ?? [];
-    if (current?.versionId === undefined || current.isNull2 === true) return { ...plan, freed };
-    return { ...plan, freed, replaceNull: { versionId: current.versionId, isCurrent: true } };
+    const copy = current?.isNull2 === true ? undefined : current?.versionId;
+    // One that the current value took the place of, and that could not be deleted then.
+    const left = current?.nullVersionId;
+    const replaceNull = [copy, left].filter(id => id !== undefined);
+    return { ...plan, freed, ...(replaceNull.length > 0 && { replaceNull }) };
   }
-  const versionId = current?.nullVersionId ?? 'null';
-  return { ...plan, freed: [], replaceNull: { versionId, isCurrent: false } };
+  return { ...plan, freed: [], replaceNull: [current?.nullVersionId ?? 'null'] };
 }
