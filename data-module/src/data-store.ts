@@ -120,7 +120,7 @@ export interface DataStore {
 
   /**
    * Optional, with `keys`: the same in the same order, with the checksums that the store keeps but does not compare when a
-   * blob is read. Without it each read is taken to compare all that can be.
+   * blob is read: the background scrub and `data:copy` compare them. Without it each read is taken to compare all that can be.
    */
   checkedKeys?(): AsyncIterable<CheckedKey>;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
@@ -9,7 +9,9 @@ import { isErrorType } from '@zenko-modules/common/errors';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
+import { flipBit } from '../testing/flip-bit.js';
 import { digestOf, generatedBytes } from '../testing/generated-bytes.js';
+import { blobFile } from '../stores/disk/disk-layout.js';
 import { type DiskStore, openDiskStore } from '../stores/disk/disk-store.js';
 import { openPackedStore, type PackedStore } from '../stores/packed/packed-store.js';
 import { packedOptions } from '../stores/packed/testing/packed-options.js';
@@ -106,6 +108,70 @@ test('a blob that the target has with other bytes is found by --verify, and one 
   assert.deepEqual(failures, [key]);
   await writeFile(path.join(diskFolder, 'notes'), 'no blob');
   assert.deepEqual(await keysOf(disk), [key]);
+});
+
+test('a blob that differs from its checksum in the source is named, and the target keeps what it had', async t => {
+  const { disk, packed, diskFolder } = await places(t);
+  const other = (await places(t)).disk;
+  const { seed } = seededRandom(t);
+  const sizes = [100, 100, 3_000_000, 100, 8191];
+  const keys: string[] = [];
+  for (const [index, size] of sizes.entries())
+    keys.push(await disk.put(generatedBytes(seed + index, size), size));
+  const [sound = '', small = '', large = '', empty = '', replaced = ''] = keys;
+  const foreign = 'f'.repeat(40);
+  await mkdir(path.dirname(blobFile(diskFolder, foreign)), { recursive: true });
+  await writeFile(blobFile(diskFolder, foreign), 'of another daemon, without a checksum');
+  const [smallFile, largeFile] = [blobFile(diskFolder, small), blobFile(diskFolder, large)];
+  const harm = async (): Promise<void> => {
+    await flipBit(smallFile, 50);
+    await flipBit(largeFile, 10);
+    await flipBit(blobFile(diskFolder, replaced), 8190);
+  };
+  await harm();
+  await truncate(blobFile(diskFolder, empty), 0);
+  const damaged = [small, large, empty, replaced].sort();
+  for (const to of [packed, other]) {
+    await to.putAs(replaced, generatedBytes(seed, 7), 7);
+    const failures: string[] = [];
+    const onFailure = (key: string, reason: string): void => {
+      assert.match(reason, /other bytes than came in/);
+      failures.push(key);
+    };
+    const counts = await copy({ from: disk, to, onFailure });
+    assert.deepEqual([counts.copied, counts.failed], [2, 4]);
+    assert.deepEqual(failures.sort(), damaged);
+    assert.deepEqual(await keysOf(to), [sound, replaced, foreign].sort());
+    assert.equal(await to.stat(replaced), 7);
+
+    // The same command goes on when they are whole again, ...
+    await disk.putAs(empty, generatedBytes(seed + 3, 100), 100);
+    await harm();
+    const mended = await copy({ from: disk, to });
+    assert.deepEqual([mended.copied, mended.present], [4, 2]);
+    // ... and what the target has of them then stays.
+    await harm();
+    failures.length = 0;
+    assert.equal((await copy({ from: disk, to, verify: true, onFailure })).failed, 3);
+    assert.deepEqual(failures.sort(), [small, large, replaced].sort());
+    assert.deepEqual(await keysOf(to), [...keys, foreign].sort());
+    await truncate(blobFile(diskFolder, empty), 0);
+  }
+});
+
+test('a blob that is deleted after it was listed is no failure', async t => {
+  const { disk, packed } = await places(t);
+  const { seed } = seededRandom(t);
+  for (let index = 0; index < 3; index += 1) await disk.put(generatedBytes(seed + index, 10), 10);
+  const checkedKeys = disk.checkedKeys.bind(disk);
+  disk.checkedKeys = async function* () {
+    for await (const checked of checkedKeys()) {
+      if (packed.blobs > 0) await disk.delete(checked.key);
+      yield checked;
+    }
+  };
+  const counts = await copy({ from: disk, to: packed, concurrency: 1 });
+  assert.deepEqual([counts.copied, counts.failed], [1, 0]);
 });
 
 test('a blob that is put again after its deletion is there after restarts and compaction', async t => {

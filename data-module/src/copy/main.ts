@@ -13,7 +13,8 @@ const USAGE = `usage: npm run data:copy -- --from <store>:<place> --to <store>:<
 
 Copies every blob of one store into another, under its key, reads it back and compares it. Stop the data module of
 the target first, and that of the source unless nothing is put there meanwhile. Interrupted, the same command goes on
-where it was. --verify also compares the bytes of blobs that the target has already.
+where it was. --verify also compares the bytes of blobs that the target has already. A blob that is not as it came
+into the source, by a checksum that the source keeps, is named and not copied.
 
 <place> is the folder of a disk store (DATA_PATH, or <DATA_DIR>/data) or of a packed one (PACKED_PATH, or
 <DATA_DIR>/data-packed), the bucket of an s3 store, or the database of a gridfs one. All other settings of a store are

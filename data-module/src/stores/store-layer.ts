@@ -161,6 +161,9 @@ function checked(key: string): string {
   throw new CatalogueError('ObjNotFound');
 }
 
-async function* withoutChecksums(keys: AsyncIterable<string>): AsyncGenerator<CheckedKey, void, undefined> {
+/** The keys of a store that has no `checkedKeys`. */
+export async function* withoutChecksums(
+  keys: AsyncIterable<string>,
+): AsyncGenerator<CheckedKey, void, undefined> {
   for await (const key of keys) yield { key, checksums: undefined };
 }
