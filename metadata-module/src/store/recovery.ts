@@ -98,7 +98,7 @@ export class Recovery {
       this.#uncertain = false;
       this.#mustReopen = false;
       this.#failingSince = undefined;
-      log.info({ lastRecord: recordLog.last }, 'the store takes writes again');
+      log.info({ lastRecord: recordLog.last }, 'the store has recovered: it is certain what it holds');
     } catch (err) {
       this.#retryAt = performance.now() + PAUSE_MS;
       log.error({ err }, 'the store has not recovered');

@@ -1,15 +1,22 @@
 /** A journal that is a file. */
+import { randomBytes } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { messageOf } from '@zenko-modules/common/errors';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 import { orUnavailable } from './files.js';
 import type { JsonJournal } from './storage.js';
 
+const FULL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+/** What is written to see whether there is room, at a time: text without a newline, which no file system makes smaller by much. */
+const TRIAL_BYTES = 65_536;
+
 export class FolderJournal implements JsonJournal {
   readonly #file: string;
   readonly #handle: FileHandle;
   #bytes: number;
   #usable = true;
+  /** Bytes of the last append, when there was no room for them. */
+  #refusedBytes = 0;
 
   private constructor(file: string, handle: FileHandle, bytes: number) {
     this.#file = file;
@@ -46,13 +53,15 @@ export class FolderJournal implements JsonJournal {
     if (!this.#usable) throw unavailable(`${this.#file} cannot be written since an earlier failure`);
     const bytes = Buffer.from(`${line}\n`);
     try {
-      await this.#write(bytes);
+      await this.#write(bytes, this.#bytes);
       if (sync) await this.#sync();
     } catch (err) {
+      if (FULL.has((err as NodeJS.ErrnoException).code)) this.#refusedBytes = bytes.length;
       await this.#takeBack(err);
       throw unavailable(`${this.#file} cannot be written: ${messageOf(err)}`, err);
     }
     this.#bytes += bytes.length;
+    this.#refusedBytes = 0;
     if (!sync) return;
     try {
       await this.check();
@@ -65,20 +74,37 @@ export class FolderJournal implements JsonJournal {
 
   async check(): Promise<void> {
     const { nlink } = await orUnavailable(this.#file, () => this.#handle.stat());
-    if (nlink > 0) return;
-    this.#usable = false;
-    throw unavailable(`${this.#file} was removed while it was in use`);
+    if (nlink === 0) {
+      this.#usable = false;
+      throw unavailable(`${this.#file} was removed while it was in use`);
+    }
+    if (this.#usable && this.#refusedBytes > 0) await this.#tryRoom(this.#refusedBytes);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
-  async #write(bytes: Buffer): Promise<void> {
+  /**
+   * Writes as much behind the last line as an append had no room for, and takes it back. What a crash leaves of it is a
+   * line without its end, which the next start cuts off.
+   */
+  async #tryRoom(bytes: number): Promise<void> {
+    const trial = Buffer.from(randomBytes((TRIAL_BYTES / 4) * 3).toString('base64'));
+    try {
+      for (let tried = 0; tried < bytes; tried += TRIAL_BYTES)
+        await this.#write(trial.subarray(0, bytes - tried), this.#bytes + tried);
+    } catch (err) {
+      await this.#takeBack(err);
+      throw unavailable(`${this.#file} cannot be written: ${messageOf(err)}`, err);
+    }
+    await this.#takeBack(undefined);
+  }
+
+  async #write(bytes: Buffer, at: number): Promise<void> {
     let written = 0;
     while (written < bytes.length) {
-      const at = this.#bytes + written;
-      const result = await this.#handle.write(bytes, written, bytes.length - written, at);
+      const result = await this.#handle.write(bytes, written, bytes.length - written, at + written);
       written += result.bytesWritten;
     }
   }
@@ -93,13 +119,14 @@ export class FolderJournal implements JsonJournal {
     }
   }
 
-  /** Removes what a failed write has left behind the last line. */
+  /** Removes what was written behind the last line. */
   async #takeBack(failure: unknown): Promise<void> {
     try {
       await this.#handle.truncate(this.#bytes);
     } catch (err) {
       this.#usable = false;
-      const what = `${messageOf(failure)}; what was written cannot be taken back: ${messageOf(err)}`;
+      const before = failure === undefined ? '' : `${messageOf(failure)}; `;
+      const what = `${before}what was written cannot be taken back: ${messageOf(err)}`;
       throw unavailable(`${this.#file} cannot be written: ${what}`, err);
     }
   }

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { runOnSmallDisk, smallDiskMissing } from '@zenko-modules/common/testing/small-disk';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 
 const IN_NAMESPACE = ['--user', '--map-root-user', '--mount'];
@@ -33,5 +34,14 @@ test(
     const [code] = (await once(child, 'close')) as [number];
     assert.equal(code, 0, output);
     assert.match(output, /\d+ entries kept on a full disk/);
+  },
+);
+
+test(
+  'a store that has refused a batch for want of room is not ready until there is room for it',
+  { skip: smallDiskMissing },
+  async t => {
+    const scenario = fileURLToPath(new URL('testing/full-disk-ready-scenario.js', import.meta.url));
+    assert.match(await runOnSmallDisk(t, scenario, 1), /ready when there was room/);
   },
 );

@@ -72,7 +72,10 @@ export interface JsonJournal {
    * When it rejects and the journal is `usable`, nothing was appended.
    */
   append(line: string, sync: boolean): Promise<void>;
-  /** Rejects when what was written is not there any more, and makes the journal unusable then. */
+  /**
+   * Rejects when what was written is not there any more, and makes the journal unusable then. A folder's rejects also while
+   * there is no room for what was last refused for want of it.
+   */
   check(): Promise<void>;
   close(): Promise<void>;
 }
