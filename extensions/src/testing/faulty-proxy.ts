@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { TestContext } from 'node:test';
 import { listen } from '@zenko-modules/common/listen';
 
-/** An answer in place of the endpoint's; `undefined`: the request goes through. */
+/** An answer in place of the endpoint's, with an empty code one that is not of S3; `undefined`: the request goes through. */
 export type Fault = { readonly status: number; readonly code: string } | 'cut' | undefined;
 
 export interface FaultyProxy {
@@ -27,7 +27,8 @@ export async function startFaultyProxy(
     } else if (fault) {
       req.resume();
       res.writeHead(fault.status, { 'content-type': 'application/xml' });
-      res.end(`<?xml version="1.0"?><Error><Code>${fault.code}</Code><Message>injected</Message></Error>`);
+      const error = `<?xml version="1.0"?><Error><Code>${fault.code}</Code><Message>injected</Message></Error>`;
+      res.end(fault.code === '' ? 'no backend\n' : error);
     } else {
       const { headers } = req;
       const through = http.request(

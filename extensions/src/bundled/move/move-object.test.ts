@@ -3,6 +3,7 @@ import test from 'node:test';
 import { GetObjectCommand, HeadObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { temporaryFolder } from '@zenko-modules/common/testing/temporary-folder';
 import { startFaultyProxy } from '../../testing/faulty-proxy.js';
+import { failureKind } from '../../framework/processor/failures.js';
 import { moverThrough } from '../../testing/moving.js';
 import { createBucket, putObject, startStack, tagsOf } from '../../testing/stack.js';
 
@@ -90,8 +91,31 @@ test('moving an object', async t => {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'target', Key: 'k' }));
     assert.equal(await Body?.transformToString(), 'new');
     assert.ok(!(await isThere('source', 'k')));
-    await assert.rejects(move('k'), { name: 'NotFound' });
+    await assert.rejects(move('k'), { name: 'NoSuchKey' });
   });
+
+  await t.test(
+    'a 404 of what stands before S3 is not taken for an object or a bucket that is gone',
+    async () => {
+      const proxy = await startFaultyProxy(t, s3Port);
+      const through = moverThrough(proxy.port, 'source', 'target');
+      await putObject(s3, 'source', 'hidden', { Body: 'ours' });
+      await putObject(s3, 'target', 'hidden', { Body: 'theirs' });
+      const kindWhen = async (isFaulty: (method: string, url: string) => boolean): Promise<string> => {
+        proxy.fault = (...request) => (isFaulty(...request) ? { status: 404, code: '' } : undefined);
+        return through.move('hidden').then(() => 'moved', failureKind);
+      };
+      assert.equal(await kindWhen(() => true), 'unavailable');
+      // S3 is back when it is asked what the 404 was.
+      for (const place of ['/source/hidden', '/target/hidden', '/target']) {
+        const isHead = (method: string, url: string): boolean =>
+          method === 'HEAD' && url.replace(/\/?(\?.*)?$/, '') === place;
+        assert.equal(await kindWhen(isHead), place === '/target' ? 'permanent' : 'other', place);
+      }
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'target', Key: 'hidden' }));
+      assert.equal(await Body?.transformToString(), 'theirs');
+    },
+  );
 
   await t.test('a copy that an earlier attempt left is taken for what it is', async () => {
     await putObject(s3, 'source', 'left', { Body: 'same', Metadata: { x: 'y' } });

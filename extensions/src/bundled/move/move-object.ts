@@ -14,9 +14,11 @@
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
+  GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -50,13 +52,20 @@ export class ObjectMover {
     this.#log = log;
   }
 
-  /** The object as it is now. Rejects with NotFound when there is none. */
+  /** The object as it is now. Rejects with NoSuchKey when there is none. */
   async look(place: Place, abortSignal: AbortSignal): Promise<HeadObjectCommandOutput> {
-    return this.#s3.send(new HeadObjectCommand(place), { abortSignal });
+    const head = await this.#s3.send(new HeadObjectCommand(place), { abortSignal }).catch(unlessNotFound);
+    if (head) return head;
+    // The 404 of a HEAD has no body, and may be that of a server before S3: to a GET, S3 names what is not there.
+    const { Body } = await this.#s3.send(new GetObjectCommand({ ...place, Range: 'bytes=0-0' }), {
+      abortSignal,
+    });
+    await Body?.transformToByteArray();
+    throw new Error(`${nameOf(place)} was said not to be there, and is`);
   }
 
   /**
-   * Resolves when the object is at `target` and gone from `source`. Rejects with NotFound when it is gone
+   * Resolves when the object is at `target` and gone from `source`. Rejects with NoSuchKey when it is gone
    * already, with PermanentError when it cannot be moved, and with an Error when it was written again.
    */
   async move({ source, original, target, overwrite }: Move, signal: AbortSignal): Promise<void> {
@@ -84,11 +93,14 @@ export class ObjectMover {
   }
 
   async #checkBucket(Bucket: string, abortSignal: AbortSignal): Promise<void> {
+    const command = new HeadBucketCommand({ Bucket });
+    if (await this.#s3.send(command, { abortSignal }).catch(unlessNotFound)) return;
     try {
-      await this.#s3.send(new HeadBucketCommand({ Bucket }), { abortSignal });
+      // As in `look`.
+      await this.#s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 }), { abortSignal });
     } catch (err) {
       // Not to be taken for an object that is gone.
-      if (statusOf(err) === 404)
+      if (nameOfError(err) === 'NoSuchBucket')
         throw new PermanentError(`there is no bucket ${Bucket} to move to`, { cause: err });
       throw err;
     }
@@ -98,7 +110,7 @@ export class ObjectMover {
     try {
       return await this.look(place, signal);
     } catch (err) {
-      if (statusOf(err) === 404) return undefined;
+      if (nameOfError(err) === 'NoSuchKey') return undefined;
       throw err;
     }
   }
@@ -184,4 +196,12 @@ function isUnchanged(a: HeadObjectCommandOutput, b: HeadObjectCommandOutput): bo
 
 function statusOf(err: unknown): number | undefined {
   return (err as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+}
+
+function nameOfError(err: unknown): unknown {
+  return (err as { name?: unknown }).name;
+}
+
+function unlessNotFound(err: unknown): undefined {
+  if (statusOf(err) !== 404) throw err;
 }

@@ -5,6 +5,7 @@
  * | kind | examples | what happens |
  * |---|---|---|
  * | `gone` | NoSuchKey, NoSuchVersion, NoSuchBucket, a delete marker | done: there is nothing left to do |
+ * | `absent` | 404 without a name, as of a HEAD | S3 is asked: as `gone`, `credentials` or `unavailable` |
  * | `permanent` | `PermanentError`, a message that is no JSON, NotImplemented | parked at once |
  * | `denied` | AccessDenied | parked at once: someone must change a policy, then re-drive |
  * | `refused` | 400, 401 or 403 without a name, as of a HEAD | S3 is asked: as `denied`, `credentials` or `unavailable` |
@@ -21,6 +22,7 @@ export const FAILURE_KINDS = [
   'gone',
   'permanent',
   'denied',
+  'absent',
   'refused',
   'throttled',
   'credentials',
@@ -41,7 +43,7 @@ export interface Judgement {
   readonly verdict: Verdict;
 }
 
-type AskedKind = 'refused' | 'credentials' | 'unavailable';
+type AskedKind = 'absent' | 'refused' | 'credentials' | 'unavailable';
 
 /** What the error alone decides. */
 const VERDICTS: Readonly<Record<Exclude<FailureKind, AskedKind>, Verdict>> = {
@@ -58,6 +60,12 @@ const AWAY: Judgement = { kind: 'unavailable', verdict: 'wait' };
 
 /** What S3 decides when it is asked. */
 const ASKED_VERDICTS: Readonly<Record<AskedKind, Readonly<Record<S3State, Judgement>>>> = {
+  absent: {
+    well: { kind: 'gone', verdict: 'done' },
+    failing: AWAY,
+    away: AWAY,
+    credentials: NO_CREDENTIALS,
+  },
   refused: {
     well: { kind: 'denied', verdict: 'park' },
     failing: AWAY,
@@ -106,7 +114,7 @@ const KIND_OF_NAME: Readonly<Record<string, FailureKind>> = {
   NoSuchKey: 'gone',
   NoSuchVersion: 'gone',
   NoSuchBucket: 'gone',
-  NotFound: 'gone',
+  NotFound: 'absent',
   AccessDenied: 'denied',
   InvalidAccessKeyId: 'credentials',
   SignatureDoesNotMatch: 'credentials',
@@ -141,7 +149,9 @@ export function failureKind(err: unknown): FailureKind {
   if (byName) return byName;
   const status = $metadata?.httpStatusCode ?? 0;
   if (status === 429) return 'throttled';
-  // What S3 answers for the version that is a delete marker. A 404 without a name of S3 may be another server's.
+  // That of another server, such as one before S3.
+  if (status === 404 && (typeof name !== 'string' || NAMELESS.test(name))) return 'unavailable';
+  // What S3 answers for the version that is a delete marker.
   if (status === 405 && name === 'MethodNotAllowed') return 'gone';
   if (status === 400 || status === 401 || status === 403) {
     if (typeof name !== 'string' || NAMELESS.test(name)) return 'refused';

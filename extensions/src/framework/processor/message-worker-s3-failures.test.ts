@@ -118,21 +118,25 @@ test('of a backlog at which all fails while S3 says that it is well, ten are par
   assert.equal(parked.length, 10);
 });
 
-for (const [s3, outcome] of [
-  ['credentials', 'waits'],
-  ['away', 'waits'],
-  ['well', 'is parked'],
+for (const [name, status, s3, outcome] of [
+  ['403', 403, 'credentials', 'waits'],
+  ['403', 403, 'away', 'waits'],
+  ['403', 403, 'well', 'is parked'],
+  ['NotFound', 404, 'credentials', 'waits'],
+  ['NotFound', 404, 'failing', 'waits'],
+  ['NotFound', 404, 'away', 'waits'],
+  ['NotFound', 404, 'well', 'is done'],
 ] as const) {
-  test(`a 403 without a name ${outcome} when S3 says "${s3}"`, async t => {
+  test(`a ${status} without a name ${outcome} when S3 says "${s3}"`, async t => {
     let state: S3State = s3;
     let attempts = 0;
-    const { parked, send, queue, worker } = await startWorker(
+    const { parked, send, queue, worker, handled } = await startWorker(
       t,
       () => {
         attempts++;
         return state === 'well' && s3 !== 'well'
           ? Promise.resolve()
-          : Promise.reject(failWith('403', { $metadata: { httpStatusCode: 403 } }));
+          : Promise.reject(failWith(name, { $metadata: { httpStatusCode: status } }));
       },
       { s3: () => state },
     );
@@ -146,10 +150,31 @@ for (const [s3, outcome] of [
     await sleep(50);
     assert.deepEqual(
       parked.map(({ headers }) => headers['error-kind']),
-      outcome === 'waits' ? [] : ['denied'],
+      outcome === 'is parked' ? ['denied'] : [],
     );
+    if (outcome === 'waits') assert.equal(handled.list()[0]?.what, 'processed');
+    if (outcome === 'is done') assert.equal(attempts, 1);
   });
 }
+
+test('a message with a 404 without a name waits while S3 is away, also when others succeed meanwhile', async t => {
+  let [s3, attempts]: [S3State, number] = ['away', 0];
+  const { parked, send, queue } = await startWorker(
+    t,
+    ({ key }) => {
+      if (key !== 'headed' || s3 === 'well') return Promise.resolve();
+      attempts++;
+      return Promise.reject(failWith('NotFound', { $metadata: { httpStatusCode: 404 } }));
+    },
+    { s3: () => s3 },
+  );
+  await send(message('headed'));
+  for (let i = 0; attempts < 4 && i < 500; i++) await send(message(`good${i}`));
+  assert.ok(attempts >= 4, 'it is tried again');
+  s3 = 'well';
+  await allDone(queue);
+  assert.deepEqual(parked, []);
+});
 
 test('credentials that S3 takes elsewhere do not hold a message up for ever', async t => {
   const { parked, send } = await startWorker(t, () => Promise.reject(failWith('SignatureDoesNotMatch')));

@@ -169,7 +169,9 @@ export class MessageWorker {
   /** S3 is asked only when the error leaves it open and nothing else has shown it meanwhile. */
   async #stateOfS3(message: ReceivedMessage, kind: FailureKind, state: Attempts): Promise<S3State> {
     const othersSucceed = this.#successes > state.successes;
-    if (othersSucceed || !isForS3ToTell(kind)) return 'well';
+    // A message that is taken for done does not come again: there S3 itself must say that it is well.
+    const isKnown = othersSucceed && kind !== 'absent';
+    if (isKnown || !isForS3ToTell(kind)) return 'well';
     return this.#options.askS3(originOf(message)?.bucket);
   }
 

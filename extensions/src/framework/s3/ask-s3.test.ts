@@ -44,6 +44,8 @@ function askAt(t: TestContext, port: number): (bucket?: string) => Promise<S3Sta
   return createAskS3(client);
 }
 
+const said = ({ status, code }: Answer): string => code || (status === 200 ? 'listed' : `${status}`);
+
 const cases: [Answer, Answer, S3State][] = [
   [WELL, WELL, 'well'],
   [error(403, 'AccessDenied'), WELL, 'well'],
@@ -53,6 +55,8 @@ const cases: [Answer, Answer, S3State][] = [
   [error(403, 'SignatureDoesNotMatch'), WELL, 'well'],
   [error(503, 'ServiceUnavailable'), WELL, 'away'],
   [error(503, 'SlowDown'), WELL, 'away'],
+  [error(404, ''), WELL, 'away'],
+  [error(500, 'InternalError'), error(404, ''), 'away'],
   [error(500, 'InternalError'), WELL, 'well'],
   [error(500, 'InternalError'), error(403, 'AccessDenied'), 'well'],
   [error(500, 'InternalError'), error(500, 'InternalError'), 'failing'],
@@ -60,7 +64,7 @@ const cases: [Answer, Answer, S3State][] = [
 ];
 
 for (const [ofBucket, ofService, state] of cases) {
-  test(`bucket: ${ofBucket.code || 'listed'}, service: ${ofService.code || 'listed'}: S3 is "${state}"`, async t => {
+  test(`bucket: ${said(ofBucket)}, service: ${said(ofService)}: S3 is "${state}"`, async t => {
     const { port, requests } = await startS3(t, ofBucket, ofService);
     assert.equal(await askAt(t, port)('b'), state);
     assert.match(requests[0] ?? '', /^GET \/b\/? signed$/);

@@ -59,6 +59,8 @@ async function stateBy(client: S3Client, Bucket?: string): Promise<S3State | und
     if (kind === 'credentials') return 'credentials';
     if (status === undefined && kind === 'other') return undefined;
     if (status === undefined || kind === 'throttled') return 'away';
+    // S3 names what is not there: this is another server, such as one before S3 that has no way to it.
+    if (status === 404 && kind !== 'gone') return 'away';
     if (status === 500) return 'failing';
     return status > 500 ? 'away' : 'well';
   } finally {

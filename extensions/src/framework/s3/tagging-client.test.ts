@@ -99,7 +99,7 @@ for (const answer of refusals) {
 test('a 404 that names no error says nothing of the object', async t => {
   for (const body of ['', 'this port speaks socket.io\n', '<html></html>']) {
     const { tagging } = await setUp(t, always({ status: 404, body }));
-    assert.equal(failureKind(await rejection(tagging.get(OBJECT, live()))), 'other', body);
+    assert.equal(failureKind(await rejection(tagging.get(OBJECT, live()))), 'unavailable', body);
   }
 });
 
