@@ -4,6 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
+import { withDeadline } from '@zenko-modules/common/deadline';
 import { CatalogueError, type ErrorType } from '@zenko-modules/common/errors';
 import { DataClient } from './data-client.js';
 
@@ -84,6 +85,25 @@ test('errors of the catalogue keep their name, all else is InternalError', async
     const client = await clientOf(t, server);
     await fails(put(client), type);
     if (status !== 200) await fails(client.get(KEY, undefined, 5, 'test'), type);
+  }
+});
+
+test('an error that stops after its beginning, or is cut off, is ServiceUnavailable', async t => {
+  for (const isCut of [false, true]) {
+    const server = http.createServer((message, response) => {
+      message.resume();
+      response.writeHead(500, { 'content-length': 80 }).write('{"error');
+      if (isCut) setTimeout(() => response.destroy(), 50);
+    });
+    const client = await clientOf(t, server);
+    const calls: (() => Promise<unknown>)[] = [
+      () => put(client),
+      () => client.get(KEY, undefined, 5, 'test'),
+      () => client.delete([KEY], 'test'),
+      () => client.delete([KEY, KEY], 'test'),
+      () => client.ping(),
+    ];
+    for (const call of calls) await fails(withDeadline(call(), 10_000, 'a call'), 'ServiceUnavailable');
   }
 });
 

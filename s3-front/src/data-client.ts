@@ -66,7 +66,7 @@ export class DataClient {
       // An answer, or a lost connection, that comes before the body has gone is the end of it.
       await Promise.race([sending, answer]);
       const response = await this.#inTime(answer, this.#timeoutMs + size / SLOWEST_SYNC, request);
-      if (response.statusCode !== 201) throw await errorOf(response);
+      if (response.statusCode !== 201) throw await this.#errorOf(response);
       response.resume();
       const key = /^\/DataFile\/([0-9a-f]+)$/.exec(response.headers.location ?? '')?.[1];
       if (key === undefined) {
@@ -89,7 +89,7 @@ export class DataClient {
     const request = this.#request('GET', `/DataFile/${key}`, reqUids, headers);
     request.end();
     const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
-    if (response.statusCode !== (range === undefined ? 200 : 206)) throw await errorOf(response);
+    if (response.statusCode !== (range === undefined ? 200 : 206)) throw await this.#errorOf(response);
     const { 'content-length': announced } = response.headers;
     if (announced !== String(length)) {
       response.destroy();
@@ -110,7 +110,7 @@ export class DataClient {
     const request = this.#request('HEAD', `/DataFile/${key}`, reqUids);
     request.end();
     const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
-    if (response.statusCode !== 200 && response.statusCode !== 404) throw await errorOf(response);
+    if (response.statusCode !== 200 && response.statusCode !== 404) throw await this.#errorOf(response);
     response.resume();
     return response.statusCode === 200;
   }
@@ -135,7 +135,7 @@ export class DataClient {
     const ms = this.#timeoutMs + keys.length * SLOWEST_DELETE_MS;
     const response = await this.#inTime(answerTo(request), ms, request);
     const { statusCode = 0 } = response;
-    if (statusCode !== 204 && !UNKNOWN_CALL.includes(statusCode)) throw await errorOf(response);
+    if (statusCode !== 204 && !UNKNOWN_CALL.includes(statusCode)) throw await this.#errorOf(response);
     response.resume();
     if (statusCode === 204) return true;
     this.#oneByOneUntil = performance.now() + ONE_BY_ONE_MS;
@@ -163,7 +163,7 @@ export class DataClient {
     const request = this.#request('DELETE', `/DataFile/${key}`, reqUids);
     request.end();
     const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
-    if (response.statusCode !== 204 && response.statusCode !== 404) throw await errorOf(response);
+    if (response.statusCode !== 204 && response.statusCode !== 404) throw await this.#errorOf(response);
     response.resume();
   }
 
@@ -172,7 +172,7 @@ export class DataClient {
     const request = this.#request('GET', '/DataFile?diskUsage', 'probe');
     request.end();
     const response = await this.#inTime(answerTo(request), this.#timeoutMs, request);
-    if (response.statusCode !== 200) throw await errorOf(response);
+    if (response.statusCode !== 200) throw await this.#errorOf(response);
     response.resume();
   }
 
@@ -199,6 +199,17 @@ export class DataClient {
       request.destroy();
       if (err instanceof CatalogueError) throw err;
       throw new CatalogueError('ServiceUnavailable', messageOf(err), { cause: err });
+    }
+  }
+
+  /** The error that an answer stands for; `ServiceUnavailable` when not even that comes in time. */
+  async #errorOf(response: http.IncomingMessage): Promise<CatalogueError> {
+    try {
+      const text = await withDeadline(beginningOf(response), this.#timeoutMs, 'the error of the data module');
+      return toError(response, text);
+    } catch (err) {
+      response.destroy();
+      return new CatalogueError('ServiceUnavailable', messageOf(err), { cause: err });
     }
   }
 }
@@ -247,15 +258,18 @@ async function drained(request: http.ClientRequest, stallMs: number): Promise<vo
   }
 }
 
-/** The error that an answer stands for. */
-async function errorOf(response: http.IncomingMessage): Promise<CatalogueError> {
+async function beginningOf(response: http.IncomingMessage): Promise<string> {
   let text = '';
   response.setEncoding('utf8');
+  for await (const part of response) {
+    text += part as string;
+    if (text.length > MAX_ERROR_BYTES) break;
+  }
+  return text;
+}
+
+function toError(response: http.IncomingMessage, text: string): CatalogueError {
   try {
-    for await (const part of response) {
-      text += part as string;
-      if (text.length > MAX_ERROR_BYTES) break;
-    }
     const { errorType, errorMessage } = JSON.parse(text) as { errorType?: unknown; errorMessage?: unknown };
     if (typeof errorType === 'string' && Object.hasOwn(ERRORS, errorType)) {
       return new CatalogueError(errorType as ErrorType, `the data module: ${String(errorMessage)}`);
