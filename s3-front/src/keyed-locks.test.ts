@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { withDeadline } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { KeyedLocks } from './keyed-locks.js';
 
@@ -35,6 +36,22 @@ test('a lock is let go when the work fails', async () => {
   await assert.rejects(locks.exclusive('x', fail), /failed/);
   await assert.rejects(locks.shared('x', fail), /failed/);
   assert.equal(await locks.exclusive('x', () => Promise.resolve(1)), 1);
+  assert.equal(locks.size, 0);
+});
+
+test('who has waited for too long gives up, and those behind it go on', async () => {
+  const locks = new KeyedLocks();
+  const done = (): Promise<string> => Promise.resolve('done');
+  let open = (): void => undefined;
+  const opened = new Promise<void>(resolve => (open = resolve));
+  const reader = locks.shared('x', () => opened);
+  const late = withDeadline(locks.exclusive('x', done, 20), 5000, 'waiting');
+  const behind = locks.shared('x', done);
+  await assert.rejects(late, { type: 'ServiceUnavailable' });
+  assert.equal(await behind, 'done', 'it meets the first reader');
+  open();
+  await reader;
+  assert.equal(await locks.exclusive('x', done, 20), 'done');
   assert.equal(locks.size, 0);
 });
 

@@ -1,4 +1,6 @@
 /** Locks by name, held by one writer or by several readers, granted in the order they were asked for. */
+import { CatalogueError } from '@zenko-modules/common/errors';
+
 interface Waiting {
   readonly exclusive: boolean;
   readonly grant: () => void;
@@ -13,14 +15,14 @@ interface Lock {
 export class KeyedLocks {
   readonly #locks = new Map<string, Lock>();
 
-  /** Runs `work` while no exclusive work of this name runs. */
-  shared<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.#run(name, false, work);
+  /** Runs `work` while no exclusive work of this name runs. @throws CatalogueError ServiceUnavailable when it has waited for `mostMs` */
+  shared<T>(name: string, work: () => Promise<T>, mostMs?: number): Promise<T> {
+    return this.#run(name, false, work, mostMs);
   }
 
-  /** Runs `work` while no other work of this name runs. */
-  exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.#run(name, true, work);
+  /** Runs `work` while no other work of this name runs. @throws CatalogueError ServiceUnavailable when it has waited for `mostMs` */
+  exclusive<T>(name: string, work: () => Promise<T>, mostMs?: number): Promise<T> {
+    return this.#run(name, true, work, mostMs);
   }
 
   /** Names that are held or waited for. */
@@ -28,13 +30,10 @@ export class KeyedLocks {
     return this.#locks.size;
   }
 
-  async #run<T>(name: string, exclusive: boolean, work: () => Promise<T>): Promise<T> {
+  async #run<T>(name: string, exclusive: boolean, work: () => Promise<T>, mostMs?: number): Promise<T> {
     const lock = this.#locks.get(name) ?? { held: 0, queue: [] };
     this.#locks.set(name, lock);
-    await new Promise<void>(grant => {
-      lock.queue.push({ exclusive, grant });
-      grantNext(lock);
-    });
+    await granted(lock, exclusive, mostMs);
     try {
       return await work();
     } finally {
@@ -43,6 +42,28 @@ export class KeyedLocks {
       if (lock.held === 0 && lock.queue.length === 0) this.#locks.delete(name);
     }
   }
+}
+
+function granted(lock: Lock, exclusive: boolean, mostMs?: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const waiting = {
+      exclusive,
+      grant: () => {
+        clearTimeout(timer);
+        resolve();
+      },
+    };
+    const giveUp = (): void => {
+      lock.queue.splice(lock.queue.indexOf(waiting), 1);
+      // Those behind it may have waited for it alone.
+      grantNext(lock);
+      reject(new CatalogueError('ServiceUnavailable', `others had not finished after ${mostMs} ms`));
+    };
+    if (mostMs !== undefined) timer = setTimeout(giveUp, mostMs);
+    lock.queue.push(waiting);
+    grantNext(lock);
+  });
 }
 
 function grantNext(lock: Lock): void {
