@@ -163,6 +163,26 @@ test('versions are read, copied, tagged and deleted by their ids', async t => {
   });
 });
 
+test('a bucket is emptied page by page, also where a page ends with the null version', async t => {
+  const { s3 } = await startStack(t);
+  await s3.createBucket({ Bucket });
+  for (const status of ['Enabled', 'Suspended', 'Enabled'] as const) {
+    await setVersioning(s3, status);
+    for (const Key of ['a', 'b']) await s3.putObject({ Bucket, Key, Body: status });
+  }
+  for (const MaxKeys of [1, 2, 3]) assert.equal((await listAll(s3, MaxKeys)).length, 6);
+  let marker: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } = {};
+  for (let isTruncated = true; isTruncated;) {
+    const page = await s3.listObjectVersions({ Bucket, MaxKeys: 2, ...marker });
+    const Objects = (page.Versions ?? []).map(({ Key, VersionId }) => ({ Key, VersionId }));
+    await s3.deleteObjects({ Bucket, Delete: { Objects } });
+    isTruncated = page.IsTruncated === true;
+    marker = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
+  }
+  assert.deepEqual(await listAll(s3, 100), []);
+  await s3.deleteBucket({ Bucket });
+});
+
 test('random changes leave what a model of versions says, listed in pages of any size', async t => {
   const random = seededRandom(t);
   const stack = await startStack(t);

@@ -87,7 +87,7 @@ async function readPage(front: Front, request: S3Request, list: ListRequest, mar
         return { versions, commonPrefixes, next: last };
       if (common === undefined) {
         versions.push(version);
-        last = { key, versionId: shownId(version) };
+        last = { key, versionId: markerId(version) };
       } else {
         commonPrefixes.push(common);
         last = { key: common, versionId: undefined };
@@ -124,6 +124,11 @@ function shownId({ value }: ListedVersion): string {
   return value.versionId === undefined || isNullVersion(value)
     ? NULL_VERSION
     : encodeVersionId(value.versionId);
+}
+
+/** By the next page the version may be gone, and `null` does not tell where it stood. */
+function markerId({ value }: ListedVersion): string {
+  return value.versionId === undefined ? NULL_VERSION : encodeVersionId(value.versionId);
 }
 
 function versionElement(version: ListedVersion, list: ListRequest, isMarker: boolean): string {
