@@ -89,7 +89,7 @@ export interface NewObject {
   readonly isDeleteMarker: boolean | undefined;
   readonly isNull?: true | undefined;
   readonly nullVersionId?: string | undefined;
-  readonly uploadId?: string;
+  readonly uploadId?: string | undefined;
   readonly checksum: ObjectChecksum | undefined;
 }
 

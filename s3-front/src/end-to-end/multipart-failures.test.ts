@@ -286,6 +286,34 @@ test('a completion that comes late makes no second version of its data, and find
   assert.equal((await read(stack)).toString(), 'first');
 });
 
+test('a completion that is tried again after a copy in place finds the copy, and makes no second version of its data', async t => {
+  let relayed: Awaited<ReturnType<typeof startMetadataRelay>> | undefined;
+  const stack = await startStack(t, async port => {
+    relayed = await startMetadataRelay(t, port('METADATA_PORT'));
+    return { METADATA_PORT: String(relayed.port) };
+  });
+  const { s3 } = stack;
+  assert.ok(relayed);
+  await s3.createBucket({ Bucket });
+  const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
+  const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' });
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+  const complete = () => s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload });
+  // What is left of the upload stays.
+  relayed.fate = ({ name }) => (name === 'del' ? { refused: 'ServiceUnavailable' } : 'passed');
+  await complete();
+  relayed.fate = () => 'passed';
+  const Metadata = { by: 'copy' };
+  const CopySource = `${Bucket}/${Key}`;
+  await s3.copyObject({ Bucket, Key, CopySource, MetadataDirective: 'REPLACE', Metadata });
+  await s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: 'Enabled' } });
+  await complete();
+  assert.deepEqual((await s3.headObject({ Bucket, Key })).Metadata, Metadata);
+  assert.equal((await s3.listObjectVersions({ Bucket })).Versions?.length, 1);
+  assert.equal((await read(stack)).toString(), 'part');
+  assert.deepEqual(await entries(stack, SHADOW), []);
+});
+
 test('a hundred uploads at once take no more memory than a few', async t => {
   const stack = await startStack(t);
   const { s3, front } = stack;

@@ -97,7 +97,8 @@ async function replaceHeaders(front: Front, request: S3Request, replacements: Re
       throw new S3Error('SlowDown', 'The versioning of the bucket has just changed; please try again');
     }
     checkCopySourceConditions(request.headers, current);
-    return { source: current, locations: current.location ?? [] };
+    // It is made of the same data still: who completes that upload again must find it.
+    return { source: current, locations: current.location ?? [], uploadId: current.uploadId };
   });
 }
 
@@ -106,14 +107,18 @@ async function storeCopy(
   front: Front,
   request: S3Request,
   { content, tags }: Replacements,
-  choose: (held: Held) => { source: ObjectValue; locations: readonly Location[] },
+  choose: (held: Held) => {
+    source: ObjectValue;
+    locations: readonly Location[];
+    uploadId?: string | undefined;
+  },
 ): Promise<Copied> {
   const { key, headers } = request;
   let value: ObjectValue | undefined;
   const { freed, versionId } = await holdObject(front, request, key, held => {
     const current = existing(held.current);
     checkWriteConditions(headers, current);
-    const { source, locations } = choose({ ...held, current });
+    const { source, locations, uploadId } = choose({ ...held, current });
     const now = new Date();
     return putCurrent(front, request, key, held, members => {
       value = newObjectValue({
@@ -129,6 +134,7 @@ async function storeCopy(
         now,
         creationTime: creationTimeOf(held.current) ?? now.toISOString(),
         isDeleteMarker: undefined,
+        uploadId,
         checksum: source.checksum,
         ...members,
       });
