@@ -70,7 +70,6 @@ export class EndedFiles {
 
   /** Resolves with `false` when the disk did not take something: nothing of it is given up, but the journal is of no use then. */
   async sync(): Promise<boolean> {
-    let isSound = true;
     for (const ended of [...this.#ended]) {
       const { folder, calls } = this.#options;
       await unlessGone(noteChecksums(this.#options, path.join(folder, ended.name)));
@@ -83,10 +82,14 @@ export class EndedFiles {
       if (outcome === 'synced' && name !== undefined) await this.addDone(name);
       this.#ended.splice(this.#ended.indexOf(ended), 1);
       ended.file.close();
-      isSound &&= outcome === 'synced';
     }
     await this.#removeDone();
-    return isSound;
+    return this.isSound;
+  }
+
+  /** Whether the disk has taken all so far, as `sync` tells, also where that rejected. */
+  get isSound(): boolean {
+    return !this.#hasFailed;
   }
 
   async #syncOne(ended: EndedFile): Promise<'synced' | 'failed'> {

@@ -100,7 +100,7 @@ export class Journal {
     const isInPlace = await ended.sync().catch((err: unknown) => {
       if (!['ENOSPC', 'EDQUOT'].includes((err as NodeJS.ErrnoException).code ?? '')) throw err;
       options.log.warn({ err }, 'the journal could not be brought to its place yet');
-      return true;
+      return ended.isSound;
     });
     if (!isInPlace)
       throw new StartError(
