@@ -341,9 +341,12 @@ test('when the disk has refused to take something, all is kept, and the next sta
   await store.putAs('e'.repeat(40), Readable.from([Buffer.from('x')]), 1);
   await rejectsWith(store.ping(), 'InternalError');
   assert.ok(await store.putSmall(Buffer.from('x')), 'by itself');
+  const deleted = keys.pop() ?? '';
+  await store.delete(deleted);
   await store.close();
-  const [name = ''] = await journalFiles(volume);
+  const [name = '', ...others] = await journalFiles(volume);
   assert.match(name, /\.suspect-/);
+  assert.equal(others.length, 1, 'a file with what was deleted since');
   // The system shows what it has in memory, whatever lies on the disk: a look is no proof.
   const before = await inodes(volume, keys);
   await withPerl(t, 'exit 0');
@@ -354,7 +357,8 @@ test('when the disk has refused to take something, all is kept, and the next sta
     'every file is another one',
   );
   await again.ping();
-  assert.deepEqual(await scrubbed(again), { sound: 7 });
+  await rejectsWith(again.stat(deleted), 'ObjNotFound');
+  assert.deepEqual(await scrubbed(again), { sound: 6 });
   assert.deepEqual(await journalFiles(volume), []);
 });
 

@@ -73,6 +73,9 @@ export class Journal {
   readonly #unfinished: ActiveFile[] = [];
   #syncing: Promise<void> | undefined;
   readonly #owed = new Set<string>();
+  /** Takes what is owed when the disk has refused something, and the journal takes nothing else any more. */
+  #owedFile: ActiveFile | undefined;
+  #notingOwed: Promise<void> = Promise.resolve();
   #hasFolder = false;
   #hasFailed = false;
   #pausedUntil = 0;
@@ -163,6 +166,8 @@ export class Journal {
     } catch (err) {
       this.#options.log.warn({ reason: messageOf(err) }, 'the journal is left to the next start');
     }
+    if (this.#hasFailed) await this.#noteOwed();
+    this.#owedFile?.file.close();
     this.#ended.close();
     await this.#applier.stop();
   }
@@ -271,6 +276,30 @@ export class Journal {
     }
   }
 
+  /** The next start writes again what the disk has refused, but not what was deleted since. */
+  #noteOwed(): Promise<void> {
+    this.#notingOwed = this.#notingOwed
+      .then(() => this.#appendOwed())
+      .catch((err: unknown) => {
+        this.#owedFile?.file.close();
+        this.#owedFile = undefined;
+        const { log } = this.#options;
+        log.warn(
+          { err, journal: this.#folder },
+          'deletions could not be noted; the next start may bring blobs back',
+        );
+      });
+    return this.#notingOwed;
+  }
+
+  async #appendOwed(): Promise<void> {
+    const keys = [...this.#owed];
+    if (keys.length === 0) return;
+    this.#owedFile ??= await ActiveFile.create(this.#options.calls, this.#folder, this.#nextBase());
+    await this.#owedFile.append(keys.map(key => encodeRecord('deletion', Buffer.from(key, 'hex'), NO_DATA)));
+    for (const key of keys) this.#owed.delete(key);
+  }
+
   #pause(ms: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
   }
@@ -286,6 +315,7 @@ export class Journal {
 
   #tick(): void {
     this.#enterOwed();
+    if (this.#hasFailed) void this.#noteOwed();
     const age = this.#active === undefined ? 0 : performance.now() - this.#active.begun;
     if (age >= MAX_AGE_MS || this.#unfinished.length > 0 || this.#ended.count > 0) this.#syncLater();
   }
