@@ -35,7 +35,7 @@ test('clients of a daemon whose plug-in fails now and then get what is right, or
   ];
   t.after(() => [client, reader, follower].forEach(one => one.close()));
   const writers = Array.from({ length: 8 }, (_, index) => new Writer(index));
-  const [writing, reading] = [1, 2].map(() => new Load('ServiceUnavailable', 'InternalError')) as [
+  const [writing, reading] = [1, 2].map(() => new Load(t, 'ServiceUnavailable', 'InternalError')) as [
     Load,
     Load,
   ];
@@ -59,7 +59,7 @@ test('clients of a daemon whose plug-in fails now and then get what is right, or
   const [, , logs] = await reads;
   // The last batch may have failed: the next write finds out what is stored.
   const last = new Writer(writers.length);
-  const until = new Load('ServiceUnavailable', 'InternalError');
+  const until = new Load(t, 'ServiceUnavailable', 'InternalError');
   await until.repeat(async () => {
     await last.write(client);
     until.going = false;

@@ -24,6 +24,7 @@ const MODULES = 3;
 const WRITERS_OF_EACH = 4;
 /** Between two writes of one writer: a store that stays small takes the same time to open in every round. */
 const PAUSE_MS = 50;
+const FIRST_WRITE_MS = 60_000;
 
 /** What befalls an owner, and how it comes back as a stand-by. */
 interface Fate {
@@ -84,11 +85,13 @@ class Clients {
 
   /** When the first write was acknowledged that began after a moment. */
   async firstAfter(moment: number): Promise<number> {
-    for (;;) {
+    const from = performance.now();
+    while (performance.now() - from < FIRST_WRITE_MS) {
       const found = this.writes.find(({ began }) => began > moment);
       if (found !== undefined) return found.ended;
       await sleep(5);
     }
+    throw new Error(`no write was acknowledged for ${FIRST_WRITE_MS} ms`);
   }
 }
 
@@ -112,7 +115,7 @@ async function takeOver(
   const began = performance.now();
   await befall(owner);
   const first = Math.min(...(await Promise.all(others.map(each => each.firstAfter(began)))));
-  const next = await ownerOf(modules.filter(module => module !== owner));
+  await ownerOf(modules.filter(module => module !== owner));
   const all = Math.max(...(await Promise.all(others.map(each => each.firstAfter(began)))));
   const gap = longestGap(others, began);
   await recover(owner);
@@ -120,7 +123,15 @@ async function takeOver(
   const back = performance.now();
   const own = clients[modules.indexOf(owner)];
   await own?.firstAfter(back);
-  assert.equal((await owner.readiness())?.owner, next.address);
+  // On a loaded machine it may have been followed by another meanwhile.
+  const known = async (): Promise<boolean> => {
+    const { address } = await ownerOf(modules);
+    return (await owner.readiness())?.owner === address;
+  };
+  for (let looks = 0; !(await known()); looks += 1) {
+    assert.ok(looks < 100, 'a stand-by knows who owns the store');
+    await sleep(100);
+  }
   t.diagnostic(
     `${name}: first write after ${Math.round(first - began)} ms, through every other module after ${Math.round(all - began)} ms, ` +
       `longest time without ${Math.round(gap)} ms`,
@@ -136,7 +147,7 @@ test(
     const modules: Module[] = [];
     for (let index = 0; index < MODULES; index += 1) modules.push(await Module.start(t, place, LEASE));
     const clients = modules.map((_, index) => new Clients(index * WRITERS_OF_EACH));
-    const load = new Load('ServiceUnavailable');
+    const load = new Load(t, 'ServiceUnavailable');
     const working = Promise.all(clients.map((each, index) => each.start(modules[index] as Module, load)));
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const fate of FATES) {

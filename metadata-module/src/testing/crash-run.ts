@@ -54,7 +54,7 @@ async function killUnderLoad(t: TestContext, kind: CrashKind): Promise<void> {
     try {
       await insist(() => check(daemon, writers));
       if (kill === kills) return;
-      await workUntilKilled(daemon, writers, async () => {
+      await workUntilKilled(t, daemon, writers, async () => {
         await sleep(random.integer(200, 800));
         if (kind.disturb) {
           await kind.disturb();
@@ -69,13 +69,14 @@ async function killUnderLoad(t: TestContext, kind: CrashKind): Promise<void> {
 
 /** Clients at work from before `meanwhile` until after the kill. */
 async function workUntilKilled(
+  t: TestContext,
   daemon: DaemonProcess,
   writers: readonly Writer[],
   meanwhile: () => Promise<void>,
 ): Promise<void> {
   const client = clientOf(daemon, METADATA_NAMESPACE);
   const logClient = clientOf(daemon, RECORD_LOG_NAMESPACE);
-  const load = new Load('ServiceUnavailable');
+  const load = new Load(t, 'ServiceUnavailable');
   const work = Promise.all([
     ...writers.map(writer => load.repeat(() => writer.write(client))),
     ...[1, 2].map(() => load.repeat(() => readBucket(client, writers))),

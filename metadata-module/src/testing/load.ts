@@ -3,6 +3,7 @@
  * failed may have been written all the same.
  */
 import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { type ErrorType, isErrorType } from '@zenko-modules/common/errors';
 import { RpcClient, type RpcStream } from '@zenko-modules/rpc/client';
@@ -17,14 +18,17 @@ const PAUSE_MS = 20;
 const MOST_READS = 40;
 const READ_PAUSE_MS = 250;
 
-/** Work that goes on until it is told to end, through the errors that it has to expect. */
+/** Work that goes on until it is told to end, or its test has ended, through the errors that it has to expect. */
 export class Load {
   going = true;
   failures = 0;
   readonly #expected: readonly ErrorType[];
 
-  constructor(...expected: ErrorType[]) {
+  constructor(t: Pick<TestContext, 'after'>, ...expected: ErrorType[]) {
     this.#expected = expected;
+    t.after(() => {
+      this.going = false;
+    });
   }
 
   /** Resolves with how often the work succeeded. An error that is not expected ends all the work. */
