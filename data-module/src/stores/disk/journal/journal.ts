@@ -337,7 +337,7 @@ export class Journal {
       await this.#entries.batchWritten();
       for (const { base, bytes, file } of files) this.#ended.add({ base, name: base, bytes, file });
       this.#unfinished.splice(0, files.length);
-      if (!(await this.#ended.sync())) {
+      if (!(await this.#ended.sync()) && !this.#hasFailed) {
         this.#pause(Infinity);
         this.#hasFailed = true;
         const { log } = this.#options;
