@@ -5,7 +5,8 @@ import type { TestContext } from 'node:test';
 import type { ListeningMessage } from '../daemon.js';
 import { withDeadline } from '../deadline.js';
 
-const START_DEADLINE_MS = 30_000;
+/** Many times what any takes: on a busy machine all parts together took more than 30 s. */
+const START_DEADLINE_MS = 120_000;
 const PRINT_DEADLINE_MS = 60_000;
 
 export interface ExitStatus {
@@ -44,7 +45,11 @@ export async function startDaemon(t: Pick<TestContext, 'after'>, spec: DaemonSpe
       reject(new Error(`${spec.entry} ended with ${code ?? signal} before it listened:\n${output()}`)),
     );
   });
-  const { ports } = await withDeadline(listening, START_DEADLINE_MS, `the start of ${spec.entry}`);
+  const { ports } = await withDeadline(listening, START_DEADLINE_MS, `the start of ${spec.entry}`).catch(
+    (err: unknown) => {
+      throw new Error(`${spec.entry} did not start:\n${output()}`, { cause: err });
+    },
+  );
   return {
     pid: child.pid as number,
     ports,
