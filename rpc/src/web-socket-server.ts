@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import { Utf8Text } from './entry-text.js';
 import { MAX_TEXT_LENGTH, TextFrames } from './text-frames.js';
 
 type Data = Parameters<WebSocket['send']>[0];
@@ -27,7 +28,8 @@ class EagerWebSocket extends WebSocket {
       options();
     } else {
       this.#frames?.flush();
-      super.send(data, options);
+      if (data instanceof Utf8Text) super.send(data, { binary: false }, options);
+      else super.send(data, options);
     }
   }
 
