@@ -15,7 +15,7 @@ export interface Everything {
   readonly waitForOutput: (pattern: RegExp) => Promise<void>;
 }
 
-const OUTPUT_DEADLINE_MS = 30_000;
+const OUTPUT_DEADLINE_MS = 120_000;
 
 /** Settings under which nothing that runs on this machine is in the way. */
 export const FREE_PORTS = Object.fromEntries(
