@@ -1,4 +1,5 @@
 /** Buckets and objects in the metadata module, over the RPC and in the databases that CloudServer uses. */
+import { createHash } from 'node:crypto';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
@@ -63,6 +64,17 @@ export interface GetOptions extends VersionOptions {
   readonly getDeleteMarker?: true;
 }
 
+/** A value in the place of one that was read, with the data of that one. */
+export interface Update {
+  /** The value of the key, as `getObject` or `getBucketAndObject` resolved with it. */
+  readonly current: ObjectValue | undefined;
+  /** What is replaced: that value, or a version of the key, read likewise. */
+  readonly from: ObjectValue;
+  readonly to: ObjectValue;
+  /** How the call names what it stores. */
+  readonly storedAs: VersionOptions;
+}
+
 export interface PutOptions extends VersionOptions {
   readonly versioning?: true;
   readonly deleteNullKey?: true;
@@ -82,6 +94,8 @@ export class MetadataClient {
    * long as a stand-by may take to follow an owner that died. Clients that try twice more outlast it.
    */
   readonly #connectionWaitMs: number;
+  /** The stored text of each object value that was read. */
+  readonly #texts = new WeakMap<ObjectValue, string>();
 
   constructor(options: ModuleAddress & { readonly callTimeoutMs: number }) {
     this.#rpc = new RpcClient({
@@ -137,7 +151,7 @@ export class MetadataClient {
     reqUids: string,
   ): Promise<ObjectValue | undefined> {
     const stored = await this.#get(bucket, key, options, reqUids);
-    return stored === undefined ? undefined : (parse(stored) as ObjectValue);
+    return stored === undefined ? undefined : this.#objectOf(stored);
   }
 
   /** Both at once, in one call where the module has one for it. */
@@ -159,7 +173,7 @@ export class MetadataClient {
     const [attributes, value] = found as readonly (string | null)[];
     return [
       typeof attributes === 'string' ? (parse(attributes) as BucketAttributes) : undefined,
-      typeof value === 'string' ? (parse(value) as ObjectValue) : undefined,
+      typeof value === 'string' ? this.#objectOf(value) : undefined,
     ];
   }
 
@@ -178,15 +192,49 @@ export class MetadataClient {
     return typeof versionId === 'string' ? versionId : undefined;
   }
 
-  /** Replaces the value of what is stored by a changed one; its content stays. */
-  async updateObject(
+  /**
+   * Replaces the value of what is stored by a changed one; its content stays. Resolves with `false`, nothing changed, when the
+   * key is not as it was read any more. That is so whenever the call comes to the module, and it may be long after it was
+   * given up: a value that came then would name data that is gone. CloudServer's own daemon cannot compare, and stores it.
+   */
+  async updateObject(bucket: string, key: string, update: Update, reqUids: string): Promise<boolean> {
+    const { current, from, to, storedAs } = update;
+    const value = JSON.stringify(to);
+    if (!(await this.#compares())) {
+      await this.#call('put', bucket, [key, value, storedAs], reqUids);
+      return true;
+    }
+    const { versionId, isNull } = storedAs;
+    const isCurrent = from === current || (versionId !== undefined && versionId === current?.versionId);
+    const expected = [
+      ...(current ? [{ sha256: this.#sha256Of(current) }] : []),
+      ...(isCurrent ? [] : [{ versionId, sha256: this.#sha256Of(from) }]),
+    ];
+    const stored = [
+      ...(isCurrent ? [{ value }] : []),
+      ...(versionId === undefined || isNull ? [] : [{ versionId, value }]),
+    ];
+    return this.#swap(bucket, key, expected, stored, reqUids);
+  }
+
+  /**
+   * `putObject` in a bucket without versioning, on the same condition.
+   * @param current the value of the key, as it was read
+   */
+  async replaceObject(
     bucket: string,
     key: string,
+    current: ObjectValue | undefined,
     value: ObjectValue,
-    options: VersionOptions,
+    options: PutOptions,
     reqUids: string,
-  ): Promise<void> {
-    await this.#call('put', bucket, [key, JSON.stringify(value), options], reqUids);
+  ): Promise<boolean> {
+    if (!(await this.#compares())) {
+      await this.putObject(bucket, key, value, options, reqUids);
+      return true;
+    }
+    const sha256 = current ? this.#sha256Of(current) : null;
+    return this.#swap(bucket, key, [{ sha256 }], [{ value: JSON.stringify(value) }], reqUids);
   }
 
   /** Deletes an object, or one of its versions, whose content goes with it. */
@@ -274,6 +322,36 @@ export class MetadataClient {
       if (isErrorType(err, 'ObjNotFound')) return undefined;
       throw err;
     }
+  }
+
+  async #compares(): Promise<boolean> {
+    await this.#connected();
+    return this.#rpc.offers('compareAndSwap');
+  }
+
+  async #swap(
+    database: string,
+    key: string,
+    expected: readonly { readonly versionId?: string | undefined; readonly sha256: string | null }[],
+    stored: readonly { readonly versionId?: string; readonly value: string }[],
+    reqUids: string,
+  ): Promise<boolean> {
+    const answer = await this.#call('compareAndSwap', database, [key, expected, stored], reqUids);
+    return (answer as { swapped?: unknown } | undefined)?.swapped === true;
+  }
+
+  #objectOf(stored: string): ObjectValue {
+    const value = parse(stored) as ObjectValue;
+    this.#texts.set(value, stored);
+    return value;
+  }
+
+  /** Of the text that a value was read from. */
+  #sha256Of(value: ObjectValue): string {
+    const stored = this.#texts.get(value);
+    if (stored === undefined)
+      throw new CatalogueError('InternalError', 'a value that is to be compared was not read');
+    return createHash('sha256').update(stored).digest('hex');
   }
 
   async #call(

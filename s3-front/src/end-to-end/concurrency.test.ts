@@ -5,7 +5,7 @@ import { S3ServiceException } from '@aws-sdk/client-s3';
 import { sleep } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { refused } from '../testing/expect-error.js';
-import { type Fate, type MetadataRelay, startMetadataRelay } from '../testing/metadata-relay.js';
+import { type Fate, isPut, type MetadataRelay, startMetadataRelay } from '../testing/metadata-relay.js';
 import { startStack } from '../testing/s3-stack.js';
 import { assertBlobs } from '../testing/stored-blobs.js';
 
@@ -37,7 +37,7 @@ test('writers at the same time', async t => {
     const gate = new Promise<void>(resolve => (release = resolve));
     const reached = new Promise<void>(resolve => {
       relay.fate = async (call): Promise<Fate> => {
-        if (call.name !== 'put' || call.database !== Bucket) return 'passed';
+        if (!isPut(call) || call.database !== Bucket) return 'passed';
         relay.fate = () => 'passed';
         resolve();
         await gate;

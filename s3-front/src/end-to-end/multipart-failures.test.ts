@@ -6,7 +6,7 @@ import test from 'node:test';
 import { sleep } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import type { ObjectValue } from '../object-value.js';
-import { startMetadataRelay } from '../testing/metadata-relay.js';
+import { isPut, startMetadataRelay } from '../testing/metadata-relay.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
 import { storedBlobs } from '../testing/stored-blobs.js';
 
@@ -207,8 +207,8 @@ test('a completion whose answer is lost is found again, and the object deleted s
     const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
     const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' });
     const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
-    relayed.fate = ({ name, database }) =>
-      name === 'put' && database === Bucket ? { answerLost: 'ServiceUnavailable' } : 'passed';
+    relayed.fate = call =>
+      isPut(call) && call.database === Bucket ? { answerLost: 'ServiceUnavailable' } : 'passed';
     await assert.rejects(s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload }));
     relayed.fate = () => 'passed';
     assert.equal((await read(stack)).toString(), 'part');

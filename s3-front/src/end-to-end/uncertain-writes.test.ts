@@ -4,7 +4,13 @@ import test from 'node:test';
 import type { BucketAttributes } from '../bucket-attributes.js';
 import type { ObjectValue } from '../object-value.js';
 import { refused } from '../testing/expect-error.js';
-import { type Fate, type MetadataRelay, startMetadataRelay } from '../testing/metadata-relay.js';
+import {
+  type Fate,
+  isPut,
+  type MetadataRelay,
+  type RelayedCall,
+  startMetadataRelay,
+} from '../testing/metadata-relay.js';
 import { startStack } from '../testing/s3-stack.js';
 import { assertBlobs, storedBlobs } from '../testing/stored-blobs.js';
 
@@ -12,7 +18,8 @@ const Bucket = 'uncertain';
 
 /** Lets one kind of call on objects meet a fate; all others pass. */
 function doom(relay: MetadataRelay, name: 'put' | 'del', fate: Fate): void {
-  relay.fate = call => (call.name === name && call.database === Bucket ? fate : 'passed');
+  relay.fate = call =>
+    (name === 'put' ? isPut(call) : call.name === name) && call.database === Bucket ? fate : 'passed';
 }
 
 test('changes whose outcome is not learned', async t => {
@@ -337,4 +344,169 @@ test('a null version that could not be deleted when it was replaced does not com
     assert.equal(await storedNulls('killed'), 0);
     await assertBlobs(folder, (blobs -= 2));
   });
+});
+
+test('a change that comes when its key has been written or deleted since changes nothing', async t => {
+  let started: MetadataRelay | undefined;
+  const { s3, folder } = await startStack(t, async port => {
+    started = await startMetadataRelay(t, port('METADATA_PORT'));
+    return { METADATA_PORT: String(started.port) };
+  });
+  assert.ok(started);
+  const relay = started;
+  await s3.createBucket({ Bucket });
+  const versioning = (Status: 'Enabled' | 'Suspended') =>
+    s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status } });
+  const put = (Key: string, Body: string) => s3.putObject({ Bucket, Key, Body });
+  const tag = (Key: string, VersionId?: string) =>
+    s3.putObjectTagging({ Bucket, Key, VersionId, Tagging: { TagSet: [{ Key: 'a', Value: 'b' }] } });
+  const read = async (Key: string): Promise<string | undefined> =>
+    (await s3.getObject({ Bucket, Key })).Body?.transformToString();
+  const listed = async (Key: string): Promise<(string | undefined)[]> => {
+    const { Versions = [] } = await s3.listObjectVersions({ Bucket, Prefix: Key });
+    return Versions.map(({ VersionId }) => VersionId);
+  };
+  /** Refuses the first value that this is to store of an object. Resolves with what lets it come. */
+  const late = async (change: () => Promise<unknown>): Promise<() => Promise<void>> => {
+    let kept: RelayedCall | undefined;
+    relay.fate = call => {
+      if (!isPut(call) || call.database !== Bucket) return 'passed';
+      kept = call;
+      relay.fate = () => 'passed';
+      return { refused: 'ServiceUnavailable' };
+    };
+    await refused(change(), 'ServiceUnavailable', 503);
+    return async () => {
+      assert.ok(kept);
+      await relay.make(kept);
+    };
+  };
+  let blobs = 0;
+  for (const Key of ['kept null', 'null']) await put(Key, 'old');
+  blobs += 2;
+
+  await t.test('tags, and a copy in place', async () => {
+    const copy = (Key: string) =>
+      s3.copyObject({ Bucket, Key, CopySource: `${Bucket}/${Key}`, MetadataDirective: 'REPLACE' });
+    for (const change of [tag, copy]) {
+      const { name: Key } = change;
+      await put(Key, 'old');
+      const come = await late(() => change(Key));
+      await put(Key, 'new');
+      await assertBlobs(folder, (blobs += 1));
+      await come();
+      assert.equal(await read(Key), 'new');
+      const again = await late(() => change(Key));
+      await s3.deleteObject({ Bucket, Key });
+      await assertBlobs(folder, (blobs -= 1));
+      await again();
+      await refused(read(Key), 'NoSuchKey', 404);
+    }
+  });
+
+  await t.test('a completion that was tried again', async () => {
+    const Key = 'completed';
+    const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
+    const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' });
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    const complete = () => s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload });
+    const come = await late(complete);
+    await complete();
+    assert.equal(await read(Key), 'part');
+    await put(Key, 'new');
+    await assertBlobs(folder, (blobs += 1));
+    await come();
+    assert.equal(await read(Key), 'new');
+  });
+
+  await t.test('tags of a version that was deleted', async () => {
+    await versioning('Enabled');
+    const Key = 'version';
+    const first = await put(Key, 'first');
+    const second = await put(Key, 'second');
+    const come = await late(() => tag(Key, second.VersionId));
+    await s3.deleteObject({ Bucket, Key, VersionId: second.VersionId });
+    await come();
+    assert.equal(await read(Key), 'first');
+    assert.deepEqual(await listed(Key), [first.VersionId]);
+    await put(Key, 'third');
+    const older = await late(() => tag(Key, first.VersionId));
+    await s3.deleteObject({ Bucket, Key, VersionId: first.VersionId });
+    await older();
+    assert.equal((await listed(Key)).length, 1);
+    await assertBlobs(folder, (blobs += 1));
+  });
+
+  await t.test('a null version that was to be kept under a new one, or tagged', async () => {
+    const deleteNull = (Key: string) => s3.deleteObject({ Bucket, Key, VersionId: 'null' });
+    const come = await late(() => put('kept null', 'refused'));
+    await versioning('Suspended');
+    await put('kept null', 'new');
+    await assertBlobs(folder, blobs);
+    await come();
+    assert.deepEqual(await listed('kept null'), ['null']);
+    await deleteNull('kept null');
+    await refused(read('kept null'), 'NoSuchKey', 404);
+    assert.deepEqual(await listed('kept null'), []);
+
+    await put('null', 'newer');
+    const tags = await late(() => tag('null'));
+    await put('null', 'newest');
+    await tags();
+    assert.deepEqual(await listed('null'), ['null']);
+    assert.equal(await read('null'), 'newest');
+    await deleteNull('null');
+    await refused(read('null'), 'NoSuchKey', 404);
+    assert.deepEqual(await listed('null'), []);
+    await assertBlobs(folder, blobs - 2);
+  });
+});
+
+test('a change is told to have failed when somebody else has written the key, and is made by the next try', async t => {
+  let started: MetadataRelay | undefined;
+  const { s3, metadata } = await startStack(t, async port => {
+    started = await startMetadataRelay(t, port('METADATA_PORT'));
+    return { METADATA_PORT: String(started.port) };
+  });
+  assert.ok(started);
+  const relay = started;
+  await s3.createBucket({ Bucket });
+  await s3.putObject({ Bucket, Key: 'k', Body: 'x' });
+  const Tagging = { TagSet: [{ Key: 'a', Value: 'b' }] };
+  const change = () => s3.putObjectTagging({ Bucket, Key: 'k', Tagging });
+  relay.fate = async (call): Promise<Fate> => {
+    if (!isPut(call)) return 'passed';
+    relay.fate = () => 'passed';
+    const value = await metadata.getObject(Bucket, 'k', {}, 'test');
+    assert.ok(value);
+    await metadata.putObject(Bucket, 'k', { ...value, 'x-amz-meta-by': 'another' }, {}, 'test');
+    return 'passed';
+  };
+  await refused(change(), 'SlowDown', 503);
+  await change();
+  assert.deepEqual((await s3.headObject({ Bucket, Key: 'k' })).Metadata, { by: 'another' });
+  assert.deepEqual((await s3.getObjectTagging({ Bucket, Key: 'k' })).TagSet, Tagging.TagSet);
+});
+
+test('a metadata module that cannot compare takes the same changes', async t => {
+  let started: MetadataRelay | undefined;
+  const { s3 } = await startStack(t, async port => {
+    started = await startMetadataRelay(t, port('METADATA_PORT'), { compares: false });
+    return { METADATA_PORT: String(started.port) };
+  });
+  assert.ok(started);
+  await s3.createBucket({ Bucket });
+  const Key = 'k';
+  const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
+  const { ETag } = await s3.uploadPart({ Bucket, Key, UploadId, PartNumber: 1, Body: 'part' });
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+  await s3.completeMultipartUpload({ Bucket, Key, UploadId, MultipartUpload });
+  const Metadata = { by: 'copy' };
+  await s3.copyObject({ Bucket, Key, CopySource: `${Bucket}/k`, MetadataDirective: 'REPLACE', Metadata });
+  const TagSet = [{ Key: 'a', Value: 'b' }];
+  await s3.putObjectTagging({ Bucket, Key, Tagging: { TagSet } });
+  await s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: 'Enabled' } });
+  await s3.putObject({ Bucket, Key, Body: 'new' });
+  const { Body, ...kept } = await s3.getObject({ Bucket, Key, VersionId: 'null' });
+  assert.deepEqual([await Body?.transformToString(), kept.Metadata, kept.TagCount], ['part', Metadata, 1]);
 });

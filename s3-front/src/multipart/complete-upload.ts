@@ -23,6 +23,7 @@ import {
   versionHeader,
   versionIdOf,
 } from '../operations/write-object.js';
+import type { WritePlan } from '../operations/write-plan.js';
 import { S3Error } from '../s3-errors.js';
 import { encodeVersionId } from '../version-id.js';
 import { buildXml } from '../xml.js';
@@ -133,7 +134,7 @@ async function storeObject(
     checkWriteConditions(headers, existing(held.current));
     const marked = { ...upload, completeInProgress: true };
     await new UploadStore(front, request.reqUids).put(name.bucket, marked);
-    const stored = await putCurrent(front, request, key, held, members => {
+    const build = (members: WritePlan['members']): ObjectValue => {
       value = newObjectValue({
         account: request.account,
         key,
@@ -152,7 +153,9 @@ async function storeObject(
         ...members,
       });
       return value;
-    });
+    };
+    // An earlier try may have stored an object of the same parts, or come to do so yet.
+    const stored = await putCurrent(front, request, key, held, build, { reuses: true });
     if (upload.completeInProgress === true) await dropTwins(front, request, name, stored);
     return stored;
   });

@@ -21,6 +21,7 @@ import { parseCopySource } from './copy-source.js';
 import type { ObjectName } from './find-object.js';
 import { parseTaggingHeader } from './tag-set.js';
 import { type Held, holdObject, putCurrent, versionHeader, withNewData } from './write-object.js';
+import type { WritePlan } from './write-plan.js';
 
 /** What the copy has in place of the source's own; `undefined`: as the source. */
 interface Replacements {
@@ -98,7 +99,12 @@ async function replaceHeaders(front: Front, request: S3Request, replacements: Re
     }
     checkCopySourceConditions(request.headers, current);
     // It is made of the same data still: who completes that upload again must find it.
-    return { source: current, locations: current.location ?? [], uploadId: current.uploadId };
+    return {
+      source: current,
+      locations: current.location ?? [],
+      uploadId: current.uploadId,
+      reuses: true,
+    };
   });
 }
 
@@ -111,6 +117,8 @@ async function storeCopy(
     source: ObjectValue;
     locations: readonly Location[];
     uploadId?: string | undefined;
+    /** The data is not new. */
+    reuses?: boolean;
   },
 ): Promise<Copied> {
   const { key, headers } = request;
@@ -118,9 +126,9 @@ async function storeCopy(
   const { freed, versionId } = await holdObject(front, request, key, held => {
     const current = existing(held.current);
     checkWriteConditions(headers, current);
-    const { source, locations, uploadId } = choose({ ...held, current });
+    const { source, locations, uploadId, reuses = false } = choose({ ...held, current });
     const now = new Date();
-    return putCurrent(front, request, key, held, members => {
+    const build = (members: WritePlan['members']): ObjectValue => {
       value = newObjectValue({
         account: request.account,
         key,
@@ -139,7 +147,8 @@ async function storeCopy(
         ...members,
       });
       return value;
-    });
+    };
+    return putCurrent(front, request, key, held, build, { reuses });
   });
   await front.replaced.remove(freed);
   if (!value) throw new S3Error('InternalError');

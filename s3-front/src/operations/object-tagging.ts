@@ -4,7 +4,7 @@ import { findObject, objectNamed } from './find-object.js';
 import { currentAs, findVersion } from './find-version.js';
 import { type Front, type Operation, type S3Request, xmlResponse } from './operation.js';
 import { MAX_OBJECT_TAGS, parseTagging, taggingXml } from './tag-set.js';
-import { holdObject, versionHeader, versionIdOf } from './write-object.js';
+import { changedMeanwhile, holdObject, versionHeader, versionIdOf } from './write-object.js';
 
 /** Ten tags of the longest kind, each character six bytes of XML, with room for their elements. */
 const MAX_TAGGING_BYTES = 64 * 1024;
@@ -43,7 +43,8 @@ async function replaceTags(
     const { value, storedAs } = found;
     if (value.isDeleteMarker === true)
       throw new S3Error(versionId === undefined ? 'NoSuchKey' : 'MethodNotAllowed');
-    await front.metadata.updateObject(name, key, { ...value, tags, originOp }, storedAs, reqUids);
+    const update = { current, from: value, to: { ...value, tags, originOp }, storedAs };
+    if (!(await front.metadata.updateObject(name, key, update, reqUids))) throw changedMeanwhile();
     return versionHeader(versionIdOf(bucket, value));
   });
 }

@@ -53,6 +53,7 @@ export interface Stored {
 /**
  * Makes a value the current one of its key. Once the new value is stored nothing rejects any more.
  * @param build the value, given the members that the bucket's versioning adds
+ * @param reuses its data is not new: another value may have referred to it before
  */
 export async function putCurrent(
   front: Front,
@@ -60,6 +61,7 @@ export async function putCurrent(
   key: string,
   { bucket, current }: Held,
   build: (members: WritePlan['members']) => ObjectValue,
+  { reuses = false }: { readonly reuses?: boolean } = {},
 ): Promise<Stored> {
   const { metadata } = front;
   const { bucket: name, reqUids } = request;
@@ -74,7 +76,9 @@ export async function putCurrent(
   const value = build(left ? { ...plan.members, nullVersionId: left.versionId } : plan.members);
   if (plan.keepNullAs !== undefined && current) {
     const versionId = plan.keepNullAs;
-    await metadata.updateObject(name, key, { ...current, versionId, isNull: true }, { versionId }, reqUids);
+    const to = { ...current, versionId, isNull: true };
+    const update = { current, from: current, to, storedAs: { versionId } };
+    if (!(await metadata.updateObject(name, key, update, reqUids))) throw changedMeanwhile();
   }
   const options = {
     ...plan.putOptions,
@@ -82,12 +86,21 @@ export async function putCurrent(
     ...(value.uploadId === undefined ? {} : { replayId: value.uploadId }),
   };
   let id: string | undefined;
-  await storing(async () => {
-    id = await metadata.putObject(name, key, value, options, reqUids);
-  });
+  if (reuses && !bucket.versioningConfiguration) {
+    // Coming late, it must not bring back data that has gone since.
+    const isStored = await storing(() => metadata.replaceObject(name, key, current, value, options, reqUids));
+    if (!isStored) throw changedMeanwhile();
+  } else {
+    id = await storing(() => metadata.putObject(name, key, value, options, reqUids));
+  }
   const versionId = shownVersionId(bucket, id);
   const kept = await dropKeptNulls(front, request, key, toDrop);
   return { freed: unreferenced(freed, [value, ...kept]), versionId };
+}
+
+/** Somebody else, such as another front, has written the key since it was read. Nothing was changed. */
+export function changedMeanwhile(): S3Error {
+  return new S3Error('SlowDown', 'The object has just changed; please try again');
 }
 
 function shownVersionId(
@@ -184,9 +197,9 @@ class UncertainWriteError extends CatalogueError {
 }
 
 /** Runs the call that stores what refers to new data, and tells an error after which it may have been made. */
-export async function storing(call: () => Promise<void>): Promise<void> {
+export async function storing<T>(call: () => Promise<T>): Promise<T> {
   try {
-    await call();
+    return await call();
   } catch (err) {
     throw surelyNotMade(err) ? err : new UncertainWriteError(toCatalogueError(err));
   }

@@ -11,9 +11,14 @@ import { type RpcCall, StreamResult } from '@zenko-modules/rpc/service';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 
 export interface RelayedCall {
-  readonly name: 'get' | 'put' | 'del' | 'createReadStream';
+  readonly name: 'get' | 'put' | 'compareAndSwap' | 'del' | 'createReadStream';
   readonly database: string;
   readonly args: readonly unknown[];
+}
+
+/** Whether a call stores a value, unconditionally or not. */
+export function isPut({ name }: RelayedCall): boolean {
+  return name === 'put' || name === 'compareAndSwap';
 }
 
 /** What becomes of a call: nothing special, an error in its place, or an error though it was made. */
@@ -23,19 +28,26 @@ export interface MetadataRelay {
   readonly port: number;
   /** Decides about every call from now on; a call waits for as long as the decision takes. */
   fate: (call: RelayedCall) => Fate | Promise<Fate>;
+  /** Passes a call on now, such as one that was refused: it comes late. */
+  readonly make: (call: RelayedCall) => Promise<unknown>;
 }
 
+/** @param compares whether it offers `compareAndSwap`, which CloudServer's own daemon does not */
 export async function startMetadataRelay(
   t: Pick<TestContext, 'after'>,
   target: number,
+  { compares = true }: { readonly compares?: boolean } = {},
 ): Promise<MetadataRelay> {
   const client = new RpcClient({ url: `http://127.0.0.1:${target}`, namespace: METADATA_NAMESPACE });
-  const relay = { port: 0, fate: (): Fate => 'passed' } as { port: number; fate: MetadataRelay['fate'] };
+  const make = ({ name, database, args }: RelayedCall): Promise<unknown> =>
+    client.call(name, { rpcArgs: args, subLevel: [database] });
+  const relay: MetadataRelay & { port: number } = { port: 0, fate: () => 'passed', make };
   const pass = async (name: RelayedCall['name'], { args, subLevel }: RpcCall): Promise<unknown> => {
-    const database = subLevel as readonly string[];
-    const fate = await relay.fate({ name, database: database[0] ?? '', args });
+    const [database = ''] = subLevel as readonly string[];
+    const call = { name, database, args };
+    const fate = await relay.fate(call);
     if (fate !== 'passed' && 'refused' in fate) throw new CatalogueError(fate.refused);
-    const result = await client.call(name, { rpcArgs: args, subLevel: database });
+    const result = await make(call);
     if (fate !== 'passed') throw new CatalogueError(fate.answerLost);
     return result instanceof RpcStream ? new StreamResult(result[Symbol.asyncIterator]()) : result;
   };
@@ -50,6 +62,7 @@ export async function startMetadataRelay(
         calls: {
           get: call => pass('get', call),
           put: call => pass('put', call),
+          ...(compares && { compareAndSwap: (call: RpcCall) => pass('compareAndSwap', call) }),
           del: call => pass('del', call),
           createReadStream: call => pass('createReadStream', call),
         },
