@@ -24,6 +24,8 @@ import { ReplacedData } from './replaced-data.js';
 const REQUESTS_SHARE = 0.75;
 /** And what they have left to do then; the rest is for closing. */
 const REPLACED_SHARE = 0.15;
+/** Times that a module has for an answer: whoever holds a lock may wait for each module in turn. */
+const LONGEST_WAIT = 3;
 const PREPARE_RETRY_MS = 1000;
 
 /**
@@ -44,7 +46,7 @@ export async function startFront(settings: FrontSettings, log: Logger): Promise<
   const front: Front = {
     settings,
     keys,
-    locks: new KeyedLocks(),
+    locks: new KeyedLocks(LONGEST_WAIT * settings.S3_MODULE_TIMEOUT_MS),
     metadata: new MetadataClient({
       ...moduleAddress(settings.METADATA_HOST, settings.METADATA_PORT, METADATA_TLS_PORT, tls),
       callTimeoutMs: settings.S3_MODULE_TIMEOUT_MS,

@@ -5,8 +5,10 @@ import { withDeadline } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { KeyedLocks } from './keyed-locks.js';
 
+const LONG_MS = 60_000;
+
 test('a writer is alone, readers are together, and the order is that of asking', async () => {
-  const locks = new KeyedLocks();
+  const locks = new KeyedLocks(LONG_MS);
   const log: string[] = [];
   const step = (name: string) => async (): Promise<void> => {
     log.push(`+${name}`);
@@ -31,7 +33,7 @@ test('a writer is alone, readers are together, and the order is that of asking',
 });
 
 test('a lock is let go when the work fails', async () => {
-  const locks = new KeyedLocks();
+  const locks = new KeyedLocks(LONG_MS);
   const fail = (): Promise<never> => Promise.reject(new Error('failed'));
   await assert.rejects(locks.exclusive('x', fail), /failed/);
   await assert.rejects(locks.shared('x', fail), /failed/);
@@ -40,24 +42,24 @@ test('a lock is let go when the work fails', async () => {
 });
 
 test('who has waited for too long gives up, and those behind it go on', async () => {
-  const locks = new KeyedLocks();
+  const locks = new KeyedLocks(20);
   const done = (): Promise<string> => Promise.resolve('done');
   let open = (): void => undefined;
   const opened = new Promise<void>(resolve => (open = resolve));
   const reader = locks.shared('x', () => opened);
-  const late = withDeadline(locks.exclusive('x', done, 20), 5000, 'waiting');
+  const late = withDeadline(locks.exclusive('x', done), 5000, 'waiting');
   const behind = locks.shared('x', done);
   await assert.rejects(late, { type: 'ServiceUnavailable' });
   assert.equal(await behind, 'done', 'it meets the first reader');
   open();
   await reader;
-  assert.equal(await locks.exclusive('x', done, 20), 'done');
+  assert.equal(await locks.exclusive('x', done), 'done');
   assert.equal(locks.size, 0);
 });
 
 test('however work is mixed, a writer never meets anybody', async t => {
   const random = seededRandom(t);
-  const locks = new KeyedLocks();
+  const locks = new KeyedLocks(LONG_MS);
   let writers = 0;
   let readers = 0;
   const work = (isWriter: boolean) => async (): Promise<void> => {

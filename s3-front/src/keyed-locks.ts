@@ -14,15 +14,21 @@ interface Lock {
 
 export class KeyedLocks {
   readonly #locks = new Map<string, Lock>();
+  readonly #mostMs: number;
 
-  /** Runs `work` while no exclusive work of this name runs. @throws CatalogueError ServiceUnavailable when it has waited for `mostMs` */
-  shared<T>(name: string, work: () => Promise<T>, mostMs?: number): Promise<T> {
-    return this.#run(name, false, work, mostMs);
+  /** @param mostMs that anybody waits: work takes its time where a module is away, and that of those before adds up */
+  constructor(mostMs: number) {
+    this.#mostMs = mostMs;
   }
 
-  /** Runs `work` while no other work of this name runs. @throws CatalogueError ServiceUnavailable when it has waited for `mostMs` */
-  exclusive<T>(name: string, work: () => Promise<T>, mostMs?: number): Promise<T> {
-    return this.#run(name, true, work, mostMs);
+  /** Runs `work` while no exclusive work of this name runs. @throws CatalogueError ServiceUnavailable when it has waited for too long */
+  shared<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return this.#run(name, false, work);
+  }
+
+  /** Runs `work` while no other work of this name runs. @throws CatalogueError ServiceUnavailable when it has waited for too long */
+  exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return this.#run(name, true, work);
   }
 
   /** Names that are held or waited for. */
@@ -30,10 +36,10 @@ export class KeyedLocks {
     return this.#locks.size;
   }
 
-  async #run<T>(name: string, exclusive: boolean, work: () => Promise<T>, mostMs?: number): Promise<T> {
+  async #run<T>(name: string, exclusive: boolean, work: () => Promise<T>): Promise<T> {
     const lock = this.#locks.get(name) ?? { held: 0, queue: [] };
     this.#locks.set(name, lock);
-    await granted(lock, exclusive, mostMs);
+    await granted(lock, exclusive, this.#mostMs);
     try {
       return await work();
     } finally {
@@ -44,9 +50,15 @@ export class KeyedLocks {
   }
 }
 
-function granted(lock: Lock, exclusive: boolean, mostMs?: number): Promise<void> {
+function granted(lock: Lock, exclusive: boolean, mostMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    let timer: NodeJS.Timeout | undefined;
+    const giveUp = (): void => {
+      lock.queue.splice(lock.queue.indexOf(waiting), 1);
+      // Those behind it may have waited for it alone.
+      grantNext(lock);
+      reject(new CatalogueError('ServiceUnavailable', `others had not finished after ${mostMs} ms`));
+    };
+    const timer = setTimeout(giveUp, mostMs);
     const waiting = {
       exclusive,
       grant: () => {
@@ -54,13 +66,6 @@ function granted(lock: Lock, exclusive: boolean, mostMs?: number): Promise<void>
         resolve();
       },
     };
-    const giveUp = (): void => {
-      lock.queue.splice(lock.queue.indexOf(waiting), 1);
-      // Those behind it may have waited for it alone.
-      grantNext(lock);
-      reject(new CatalogueError('ServiceUnavailable', `others had not finished after ${mostMs} ms`));
-    };
-    if (mostMs !== undefined) timer = setTimeout(giveUp, mostMs);
     lock.queue.push(waiting);
     grantNext(lock);
   });

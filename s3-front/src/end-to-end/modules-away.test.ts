@@ -6,9 +6,15 @@ import test from 'node:test';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { sleep, withDeadline } from '@zenko-modules/common/deadline';
 import { refused } from '../testing/expect-error.js';
+import {
+  type Fate,
+  type MetadataRelay,
+  type RelayedCall,
+  startMetadataRelay,
+} from '../testing/metadata-relay.js';
 import { send, sign } from '../testing/raw-request.js';
 import { type S3Stack, startStack } from '../testing/s3-stack.js';
-import { storedBlobs, uploadHasBegun } from '../testing/stored-blobs.js';
+import { assertBlobs, storedBlobs, uploadHasBegun } from '../testing/stored-blobs.js';
 
 const Bucket = 'away';
 /** Far above what the front needs, below what a client would take for a hang. */
@@ -199,6 +205,65 @@ test('while the data module is away', async t => {
     await refused(s3.getObject({ Bucket, Key: 'kept' }), 'NoSuchKey', 404);
     await stack.printed('s3-front', /data that nothing refers to could not be deleted/);
   });
+});
+
+test('of many who wait for each other while a module does not answer, most give up', async t => {
+  let started: MetadataRelay | undefined;
+  const { s3, folder } = await startStack(t, async port => {
+    started = await startMetadataRelay(t, port('METADATA_PORT'));
+    return { METADATA_PORT: String(started.port), S3_MODULE_TIMEOUT_MS: '500' };
+  });
+  assert.ok(started);
+  const relay = started;
+  await s3.createBucket({ Bucket });
+  const Key = 'k';
+  const { UploadId } = await s3.createMultipartUpload({ Bucket, Key });
+  const TagSet = [{ Key: 'a', Value: 'b' }];
+  const MultipartUpload = { Parts: [{ PartNumber: 1, ETag: '"0"' }] };
+  const upload = { Bucket, Key, UploadId };
+  const isEntry =
+    (database: string, part: string) =>
+    ({ name, database: of, args }: RelayedCall): boolean =>
+      name === 'get' && of === database && String(args[0]).includes(part);
+  const cases = [
+    {
+      name: 'for a bucket',
+      write: () => s3.putBucketTagging({ Bucket, Tagging: { TagSet } }),
+      // The first call that who holds it makes, and nobody else.
+      isHeld: isEntry('__metastore', Bucket),
+    },
+    {
+      name: 'for a part',
+      write: () => s3.uploadPart({ ...upload, PartNumber: 1, Body: 'part' }),
+      isHeld: isEntry(`mpuShadowBucket${Bucket}`, '00001'),
+    },
+    {
+      name: 'for an upload',
+      write: () => s3.completeMultipartUpload({ ...upload, MultipartUpload }),
+      isHeld: isEntry(`mpuShadowBucket${Bucket}`, 'overview'),
+    },
+  ];
+  const WRITERS = 12;
+  for (const { name, write, isHeld } of cases) {
+    await t.test(name, async () => {
+      let asked = 0;
+      const stop = new AbortController();
+      relay.fate = async (call): Promise<Fate> => {
+        if (!isHeld(call)) return 'passed';
+        asked += 1;
+        await sleep(ANSWER_MS, stop.signal);
+        return 'passed';
+      };
+      await Promise.all(Array.from({ length: WRITERS }, () => unavailable(write())));
+      assert.ok(
+        asked > 0 && asked < WRITERS,
+        `${asked} of ${WRITERS} have not given up before it was their turn`,
+      );
+      relay.fate = () => 'passed';
+      stop.abort();
+      await assertBlobs(folder, 0);
+    });
+  }
 });
 
 test('the front starts before the modules do, and serves as soon as they are there', async t => {

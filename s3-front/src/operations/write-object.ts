@@ -27,19 +27,13 @@ export function holdObject<T>(
   key: string,
   work: (held: Held) => Promise<T>,
 ): Promise<T> {
-  const { locks, metadata, settings } = front;
-  // The one before it may wait for each module in turn; without a bound those before it add up.
-  const mostMs = 3 * settings.S3_MODULE_TIMEOUT_MS;
-  const hold = (): Promise<T> =>
-    locks.exclusive(
-      `${request.bucket}/${key}`,
-      async () => {
-        const [bucket, current] = await metadata.getBucketAndObject(request.bucket, key, {}, request.reqUids);
-        return work({ bucket: writable(usable(bucket, request)), current });
-      },
-      mostMs,
-    );
-  return locks.shared(request.bucket, hold, mostMs);
+  const { locks, metadata } = front;
+  return locks.shared(request.bucket, () =>
+    locks.exclusive(`${request.bucket}/${key}`, async () => {
+      const [bucket, current] = await metadata.getBucketAndObject(request.bucket, key, {}, request.reqUids);
+      return work({ bucket: writable(usable(bucket, request)), current });
+    }),
+  );
 }
 
 /** What came of storing a value. */
