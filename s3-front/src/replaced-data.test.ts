@@ -104,3 +104,47 @@ test('who replaces while too much waits has to wait, and then not for ever', asy
   release();
   await replaced.close();
 });
+
+test('what is read goes when the last reader has ended, the rest before', async () => {
+  const { calls, replaced } = rig();
+  const keys = (...numbers: number[]): string[] => numbers.map(key);
+  const first = replaced.keepWhileRead(locations(0, 2));
+  const second = replaced.keepWhileRead(locations(1, 2));
+  const unconcerned = replaced.keepWhileRead(locations(50, 2));
+  assert.ok(first && second && unconcerned);
+  await replaced.removeNow(locations(1, 3), 'test');
+  assert.deepEqual(calls, [keys(3)]);
+  await replaced.remove(locations(0, 1));
+  await replaced.remove(locations(4, 1));
+  while (calls.length < 2) await sleep(1);
+  assert.deepEqual(calls[1], keys(4));
+  first();
+  first();
+  while (calls.length < 3) await sleep(1);
+  assert.deepEqual(calls[2], keys(0));
+  second();
+  unconcerned();
+  await replaced.close();
+  assert.deepEqual(calls.slice(3), [keys(1, 2)]);
+});
+
+test('a reader may come while data waits to be deleted, and not when it is being deleted', async () => {
+  let release = (): void => undefined;
+  const gate = new Promise<void>(resolve => (release = resolve));
+  const { calls, replaced } = rig(call => (call === 1 ? gate : Promise.resolve()));
+  await replaced.remove(locations(0, 2));
+  const late = replaced.keepWhileRead(locations(1, 1));
+  assert.ok(late);
+  while (calls.length < 1) await sleep(1);
+  assert.deepEqual(calls, [[key(0)]]);
+  assert.equal(replaced.keepWhileRead(locations(0, 2)), undefined);
+  // It is not counted as a reader.
+  late();
+  release();
+  while (calls.length < 2) await sleep(1);
+  assert.deepEqual(calls[1], [key(1)]);
+  await replaced.remove(locations(2, 1));
+  replaced.keepWhileRead(locations(2, 1))?.();
+  await replaced.close();
+  assert.deepEqual(calls.slice(2), [[key(2)]]);
+});

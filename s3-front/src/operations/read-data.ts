@@ -1,5 +1,5 @@
 /** The bytes of an object, from all the blobs that hold them. */
-import { isErrorType } from '@zenko-modules/common/errors';
+import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import type { ByteRange, ByteSource } from '../byte-source.js';
 import type { ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
@@ -20,7 +20,8 @@ export interface OpenedData<T> extends FoundObject {
 
 /**
  * Looks an object up and opens its data. An object that is replaced in between loses its data: then the one
- * in its place is opened.
+ * in its place is opened. Once it is open,
+ * whoever replaces or deletes it here leaves its data until the bytes are closed.
  * @param choose checks the object and says which range of it to read; called again for each look-up
  */
 export async function openObject<T extends { readonly range: ByteRange | undefined }>(
@@ -34,9 +35,13 @@ export async function openObject<T extends { readonly range: ByteRange | undefin
     const { object, versionId } = found;
     const choice = choose(object, versionId);
     const stretches = stretchesOf(locationsOf(object), choice.range);
+    // Its blobs are opened one after the other, as they are read.
+    const letGo = front.replaced.keepWhileRead(stretches.map(({ location }) => location));
     try {
-      return { ...found, choice, bytes: await openStretches(front, request, stretches) };
+      if (!letGo) throw new CatalogueError('ObjNotFound', 'the data of this object is being deleted');
+      return { ...found, choice, bytes: await openStretches(front, request, stretches, letGo) };
     } catch (err) {
+      letGo?.();
       if (!isErrorType(err, 'ObjNotFound') || lookup === MAX_LOOKUPS) throw err;
     }
   }
@@ -61,6 +66,7 @@ async function openStretches(
   front: Front,
   request: S3Request,
   [first, ...rest]: readonly Stretch[],
+  onClose: () => void,
 ): Promise<ByteSource> {
   let current = first && (await openStretch(front, request, first));
   return {
@@ -71,7 +77,10 @@ async function openStretches(
         yield* current;
       }
     },
-    close: () => current?.close(),
+    close: () => {
+      current?.close();
+      onClose();
+    },
     whole: rest.length === 0 ? current?.whole : undefined,
   };
 }

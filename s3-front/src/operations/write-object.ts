@@ -169,16 +169,16 @@ export function unreferenced(
   return [...new Map(free.map(location => [location.key, location])).values()];
 }
 
-/** Removes data that nothing refers to. What cannot be removed is logged and costs space, no more. */
+/** Removes data that nothing refers to, or has it removed when it has been read. What cannot be is logged and costs space, no more. */
 export async function removeData(
-  { data }: Pick<Front, 'data'>,
+  { replaced }: Pick<Front, 'replaced'>,
   { reqUids, log }: Pick<S3Request, 'reqUids' | 'log'>,
   locations: readonly { readonly key: string }[],
 ): Promise<void> {
-  const dataKeys = locations.map(({ key }) => key);
   try {
-    await data.delete(dataKeys, reqUids);
+    await replaced.removeNow(locations, reqUids);
   } catch (err) {
+    const dataKeys = locations.map(({ key }) => key);
     log.warn({ err, dataKeys }, 'data that nothing refers to could not be deleted');
   }
 }
