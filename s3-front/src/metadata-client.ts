@@ -237,10 +237,24 @@ export class MetadataClient {
     return this.#swap(bucket, key, [{ sha256 }], [{ value: JSON.stringify(value) }], reqUids);
   }
 
-  /** Deletes an object, or one of its versions, whose content goes with it. */
-  async deleteObject(bucket: string, key: string, version: VersionOptions, reqUids: string): Promise<void> {
+  /**
+   * Deletes an object, or one of its versions, whose content goes with it.
+   * @param seen the value of the key, as it was read: what is named by the key alone is deleted only while it is that.
+   *   Resolves with `false` when it is not, as `updateObject`
+   */
+  async deleteObject(
+    bucket: string,
+    key: string,
+    version: VersionOptions,
+    reqUids: string,
+    seen?: ObjectValue,
+  ): Promise<boolean> {
+    if (seen && version.versionId === undefined && (await this.#compares())) {
+      return this.#swap(bucket, key, [{ sha256: this.#sha256Of(seen) }], [{ value: null }], reqUids);
+    }
     const options = { ...version, deleteData: true, ...OVERHEAD, doesNotNeedOpogUpdate: true };
     await this.#call('del', bucket, [key, options], reqUids);
+    return true;
   }
 
   /** Deletes one version to make room for another of the same standing; its content stays for now. */
@@ -333,7 +347,7 @@ export class MetadataClient {
     database: string,
     key: string,
     expected: readonly { readonly versionId?: string | undefined; readonly sha256: string | null }[],
-    stored: readonly { readonly versionId?: string; readonly value: string }[],
+    stored: readonly { readonly versionId?: string; readonly value: string | null }[],
     reqUids: string,
   ): Promise<boolean> {
     const answer = await this.#call('compareAndSwap', database, [key, expected, stored], reqUids);

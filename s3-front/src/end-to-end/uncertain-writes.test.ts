@@ -6,6 +6,7 @@ import type { ObjectValue } from '../object-value.js';
 import { refused } from '../testing/expect-error.js';
 import {
   type Fate,
+  isDeletion,
   isPut,
   type MetadataRelay,
   type RelayedCall,
@@ -19,7 +20,7 @@ const Bucket = 'uncertain';
 /** Lets one kind of call on objects meet a fate; all others pass. */
 function doom(relay: MetadataRelay, name: 'put' | 'del', fate: Fate): void {
   relay.fate = call =>
-    (name === 'put' ? isPut(call) : call.name === name) && call.database === Bucket ? fate : 'passed';
+    (name === 'put' ? isPut : isDeletion)(call) && call.database === Bucket ? fate : 'passed';
 }
 
 test('changes whose outcome is not learned', async t => {
@@ -84,8 +85,8 @@ test('changes whose outcome is not learned', async t => {
 
   await t.test('of several deletions those that failed are named', async () => {
     for (const Key of ['a', 'b', 'c']) await put(Key, Key);
-    relay.fate = ({ name, args }) =>
-      name === 'del' && args[0] === 'b' ? { refused: 'ServiceUnavailable' } : 'passed';
+    relay.fate = call =>
+      isDeletion(call) && call.args[0] === 'b' ? { refused: 'ServiceUnavailable' } : 'passed';
     const Objects = ['a', 'b', 'c'].map(Key => ({ Key }));
     const { Deleted, Errors } = await s3.deleteObjects({ Bucket, Delete: { Objects } });
     passAll();
@@ -366,11 +367,11 @@ test('a change that comes when its key has been written or deleted since changes
     const { Versions = [] } = await s3.listObjectVersions({ Bucket, Prefix: Key });
     return Versions.map(({ VersionId }) => VersionId);
   };
-  /** Refuses the first value that this is to store of an object. Resolves with what lets it come. */
+  /** Refuses the first change that this is to make of an object. Resolves with what lets it come. */
   const late = async (change: () => Promise<unknown>): Promise<() => Promise<void>> => {
     let kept: RelayedCall | undefined;
     relay.fate = call => {
-      if (!isPut(call) || call.database !== Bucket) return 'passed';
+      if ((!isPut(call) && !isDeletion(call)) || call.database !== Bucket) return 'passed';
       kept = call;
       relay.fate = () => 'passed';
       return { refused: 'ServiceUnavailable' };
@@ -382,8 +383,8 @@ test('a change that comes when its key has been written or deleted since changes
     };
   };
   let blobs = 0;
-  for (const Key of ['kept null', 'null']) await put(Key, 'old');
-  blobs += 2;
+  for (const Key of ['kept null', 'null', 'only null']) await put(Key, 'old');
+  blobs += 3;
 
   await t.test('tags, and a copy in place', async () => {
     const copy = (Key: string) =>
@@ -402,6 +403,16 @@ test('a change that comes when its key has been written or deleted since changes
       await again();
       await refused(read(Key), 'NoSuchKey', 404);
     }
+  });
+
+  await t.test('a deletion', async () => {
+    const Key = 'deletion';
+    await put(Key, 'old');
+    const come = await late(() => s3.deleteObject({ Bucket, Key }));
+    await put(Key, 'new');
+    await come();
+    assert.equal(await read(Key), 'new');
+    await assertBlobs(folder, (blobs += 1));
   });
 
   await t.test('a completion that was tried again', async () => {
@@ -434,6 +445,16 @@ test('a change that comes when its key has been written or deleted since changes
     await s3.deleteObject({ Bucket, Key, VersionId: first.VersionId });
     await older();
     assert.equal((await listed(Key)).length, 1);
+    await assertBlobs(folder, (blobs += 1));
+  });
+
+  await t.test('a deletion of the null version that was the only one', async () => {
+    const Key = 'only null';
+    const come = await late(() => s3.deleteObject({ Bucket, Key, VersionId: 'null' }));
+    const { VersionId } = await put(Key, 'new');
+    await come();
+    assert.equal(await read(Key), 'new');
+    assert.deepEqual(await listed(Key), [VersionId, 'null']);
     await assertBlobs(folder, (blobs += 1));
   });
 

@@ -8,6 +8,7 @@ import { creationTimeOf, existing } from './current-object.js';
 import { objectNamed } from './find-object.js';
 import { existingVersion, findKeptNulls, findVersion } from './find-version.js';
 import {
+  changedMeanwhile,
   dropKeptNulls,
   type Held,
   holdObject,
@@ -76,7 +77,9 @@ export function deleteKey(
     }
     const locations = current?.location ?? [];
     refuseForeignData(locations);
-    if (current) await front.metadata.deleteObject(request.bucket, key, {}, request.reqUids);
+    const { metadata } = front;
+    if (current && !(await metadata.deleteObject(request.bucket, key, {}, request.reqUids, current)))
+      throw changedMeanwhile();
     return { isMarker: false, versionId: undefined, freed: locations };
   });
 }
@@ -101,7 +104,9 @@ async function deleteVersion(
   const kept = await dropKeptNulls(front, request, key, replaced);
   try {
     if (kept.length > 0) throw new S3Error('ServiceUnavailable');
-    await front.metadata.deleteObject(request.bucket, key, storedAs, request.reqUids);
+    const { metadata } = front;
+    if (!(await metadata.deleteObject(request.bucket, key, storedAs, request.reqUids, current)))
+      throw changedMeanwhile();
   } catch (err) {
     await removeData(front, request, unreferenced(alsoFreed, [value, ...kept]));
     throw err;

@@ -17,8 +17,17 @@ export interface RelayedCall {
 }
 
 /** Whether a call stores a value, unconditionally or not. */
-export function isPut({ name }: RelayedCall): boolean {
-  return name === 'put' || name === 'compareAndSwap';
+export function isPut({ name, args }: RelayedCall): boolean {
+  return name === 'put' || (name === 'compareAndSwap' && !isSwapForNothing(args));
+}
+
+/** Whether a call deletes something, unconditionally or not. */
+export function isDeletion({ name, args }: RelayedCall): boolean {
+  return name === 'del' || (name === 'compareAndSwap' && isSwapForNothing(args));
+}
+
+function isSwapForNothing([, , replacements]: readonly unknown[]): boolean {
+  return (replacements as readonly { value: unknown }[]).every(({ value }) => value === null);
 }
 
 /** What becomes of a call: nothing special, an error in its place, or an error though it was made. */
