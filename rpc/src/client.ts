@@ -19,6 +19,11 @@ const CONNECT_MS = 5000;
 
 type StreamAck = (err: null) => void;
 
+/** What socket.io does by itself when a connection ends, but not when there was none. */
+interface WithAcks {
+  _clearAcks(): void;
+}
+
 export interface RpcClientOptions {
   /** `http://host:port`, without the namespace; `https:` with `tls`. */
   readonly url: string;
@@ -141,16 +146,24 @@ export class RpcClient {
     }
   }
 
-  /** Ends every stream and the connection. Calls that are under way reject. */
+  /** Ends every stream and the connection. Calls that are under way reject, and nothing keeps the process alive. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    for (const end of [...this.#calls]) end('the client was closed');
+    // socket.io has a timer for each call. It keeps those of what is queued, and all of them while it is not connected.
+    this.#socket.sendBuffer = [];
     this.#socket.disconnect();
-    // A connection that was away already tells nobody that it is given up.
-    this.#endCalls('the client was closed');
+    (this.#socket as unknown as WithAcks)._clearAcks();
+    this.#endConnections();
   }
 
-  #endCalls(reason: string): void {
-    for (const end of [...this.#calls]) end(reason);
+  /** A web socket waits half a minute for its module to agree that it is closed. */
+  #endConnections(): void {
+    const { engine } = this.#socket.io;
+    // It is asked to close, and sends before what it has to say.
+    if (engine.readyState === 'closing') engine.once('close', () => this.#writes.end());
+    else this.#writes.end();
   }
 
   #withStreams(result: unknown): unknown {

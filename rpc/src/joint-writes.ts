@@ -25,6 +25,9 @@ class HeldConnections {
   }
 }
 
+/** What a client has sent when it ends has so long to leave. */
+const LAST_WRITE_MS = 1000;
+
 /** For a client: what it has connected. */
 class OpenConnections {
   readonly #open = new Set<Duplex>();
@@ -39,6 +42,14 @@ class OpenConnections {
   hold(): void {
     for (const connection of this.#open) this.#held.hold(connection);
   }
+
+  end(): void {
+    for (const connection of this.#open) {
+      connection.end(() => connection.destroy());
+      // What is on its way to a module that takes nothing stays there. The timer itself keeps nobody.
+      setTimeout(() => connection.destroy(), LAST_WRITE_MS).unref();
+    }
+  }
 }
 
 type OnConnection = (err: Error | null, stream: Duplex) => void;
@@ -50,6 +61,11 @@ export class JointWritesAgent extends http.Agent {
   /** To be called before something is sent. */
   hold(): void {
     this.#open.hold();
+  }
+
+  /** Ends the connections once they have sent what they were given, whatever the other side says. */
+  end(): void {
+    this.#open.end();
   }
 
   override createConnection(options: net.NetConnectOpts, callback?: OnConnection): Duplex | null | undefined {
@@ -66,6 +82,11 @@ export class JointWritesTlsAgent extends TlsAgent {
   /** To be called before something is sent. */
   hold(): void {
     this.#open.hold();
+  }
+
+  /** Ends the connections once they have sent what they were given, whatever the other side says. */
+  end(): void {
+    this.#open.end();
   }
 
   override createConnection(
