@@ -4,7 +4,7 @@ import { refuseOnAnyNode } from '@zenko-modules/common/any-node';
 import type { Running } from '@zenko-modules/common/daemon';
 import { checkFolder, openPartFolder } from '@zenko-modules/common/data-folder';
 import { messageOf } from '@zenko-modules/common/errors';
-import type { Logger } from '@zenko-modules/common/logger';
+import { type Logger, silentLogger } from '@zenko-modules/common/logger';
 import type { PlannedPort, PortPlan } from '@zenko-modules/common/network/port-plan';
 import { Refusals } from '@zenko-modules/common/network/refusals';
 import { openServerPorts } from '@zenko-modules/common/network/server-ports';
@@ -15,9 +15,12 @@ import { STOP_SETTINGS } from '@zenko-modules/common/shared-settings';
 import { StartError } from '@zenko-modules/common/start-error';
 import { isSet, refuseUnread } from '@zenko-modules/common/unread-settings';
 import { createVolumeMetrics } from '@zenko-modules/common/volume-metrics';
+import { findForeignWrites, type ForeignWrites } from './deployment/foreign-writes.js';
 import { BRING_BACK, tellOfLosses } from './deployment/losses.js';
+import { readAcknowledged } from './deployment/newest-record.js';
+import { readUuidFile } from './deployment/uuid.js';
 import { LEVELDOWNS, loadLevelDown } from './leveldowns/registry.js';
-import { LEVEL_ERRORS, type LevelDown, type LevelDownPlugin } from './leveldowns/plugin.js';
+import { LEVEL_ERRORS, type LevelDown, type LevelDownPlugin, type StoreAtRest } from './leveldowns/plugin.js';
 import { createMetrics, type MetadataState } from './metadata-metrics.js';
 import { type MetadataSettings, planMetadataPorts } from './metadata-settings.js';
 import { METADATA_CHARTS, metadataTables } from './metadata-status.js';
@@ -53,6 +56,7 @@ export async function startMetadataModule(
   tellOfLosses(damage, settings.METADATA_ACCEPT_LOSS, log);
   if (damage.length > 0 && (await plugin.salvage?.(folder)) === true)
     log.warn({ store: plugin.name, folder }, 'the damaged store was made anew from what is left of it');
+  const foreign = damage.length > 0 ? undefined : await foreignWrites(plugin, folder, log);
   let fail: ((reason: string) => void) | undefined;
   const failed = new Promise<string>(resolve => {
     fail = resolve;
@@ -83,7 +87,9 @@ export async function startMetadataModule(
   stopping?.addEventListener('abort', () => level.abortOpen?.());
   const uuidFolder = plugin.uuidInFolder ? folder : undefined;
   const noteFolder = plugin.keepsFiles ? folder : undefined;
-  const parts = { level, settings, folder, uuidFolder, noteFolder, metrics, log };
+  const { atRest: readAtRest } = plugin;
+  const atRest = readAtRest && ((): Promise<StoreAtRest | undefined> => readAtRest(folder));
+  const parts = { level, settings, folder, uuidFolder, noteFolder, foreign, atRest, metrics, log };
   const refusals = new Refusals(log, metrics.refusedConnections);
   const onFailed = (err: unknown): void => fail?.(messageOf(err));
   try {
@@ -117,6 +123,19 @@ export async function startMetadataModule(
       await part.close(STOP_GRACE_MS);
     },
   };
+}
+
+async function foreignWrites(
+  { atRest }: LevelDownPlugin,
+  folder: string,
+  log: Logger,
+): Promise<ForeignWrites | undefined> {
+  const uuid = atRest && (await readUuidFile(folder));
+  if (atRest === undefined || uuid === undefined) return undefined;
+  // The start reads it too, and tells when it cannot.
+  const closed = (await readAcknowledged(folder, uuid, silentLogger()))?.closed;
+  const store = closed && (await atRest(folder));
+  return store && findForeignWrites(store, closed, log);
 }
 
 /** What a module is made of, whether it shares its store or not. */

@@ -7,9 +7,10 @@ import type { DiskUsage } from '@zenko-modules/common/disk-usage';
 import { metadataService } from './services/metadata-service.js';
 import { recordLogService } from './services/record-log-service.js';
 import { checkLosses } from './deployment/check-losses.js';
+import type { ForeignWrites } from './deployment/foreign-writes.js';
 import type { NewestRecord } from './deployment/newest-record.js';
 import { uuidInFolder, uuidInStore } from './deployment/uuid.js';
-import type { LevelDown } from './leveldowns/plugin.js';
+import type { LevelDown, StoreAtRest } from './leveldowns/plugin.js';
 import { LogReaders, type ReaderPlace } from './record-log/log-readers.js';
 import { ReaderHolders } from './record-log/reader-holders.js';
 import { RecordLog } from './record-log/record-log.js';
@@ -30,6 +31,10 @@ export interface MetadataStoreOptions {
   readonly uuidFolder?: string | undefined;
   /** The folder with a note of what was acknowledged, of a store that keeps its files there; the others look after their own. */
   readonly noteFolder?: string | undefined;
+  /** What another program has written to the store since this module closed it. */
+  readonly foreign?: ForeignWrites | undefined;
+  /** The store when it is closed, of one whose files tell more than it does. */
+  readonly atRest?: (() => Promise<StoreAtRest | undefined>) | undefined;
   /** Start although the store has lost what it acknowledged. */
   readonly acceptLoss?: boolean;
   /** Newest records that the log keeps. */
@@ -62,6 +67,8 @@ interface Parts {
   readonly log: Logger;
   readonly losses: number;
   readonly note: NewestRecord | undefined;
+  readonly level: LevelDown;
+  readonly atRest: MetadataStoreOptions['atRest'];
 }
 
 /** How long `close` waits for what is in line, and then for the LevelDOWN, unless it is told otherwise. */
@@ -126,6 +133,7 @@ export class MetadataStore {
         commits,
         uuid,
         noteFolder: options.noteFolder,
+        foreign: options.foreign,
         damagedReaders,
         accepted: options.acceptLoss === true,
         log,
@@ -144,6 +152,8 @@ export class MetadataStore {
         log,
         losses,
         note,
+        level,
+        atRest: options.atRest,
       });
     } catch (err) {
       await store.close();
@@ -209,8 +219,10 @@ export class MetadataStore {
 
   async #close(graceMs: number, options: { readonly isLost?: boolean }): Promise<void> {
     const { store, log } = this.#parts;
+    let isFinished = false;
     try {
       await withDeadline(this.#finish(), graceMs / 2, 'finishing what is in line');
+      isFinished = true;
     } catch (err) {
       log.error({ err }, 'what is in line is left behind');
     }
@@ -218,6 +230,18 @@ export class MetadataStore {
       await withDeadline(store.close(options), graceMs / 2, 'closing the store');
     } catch (err) {
       log.error({ err }, 'the store was not closed cleanly');
+      return;
+    }
+    if (isFinished && options.isLost !== true) await this.#seal();
+  }
+
+  async #seal(): Promise<void> {
+    const { note, level, atRest, log } = this.#parts;
+    if (atRest === undefined || level.status !== 'closed') return;
+    try {
+      await note?.seal(atRest);
+    } catch (err) {
+      log.warn({ err }, 'how the store was closed could not be noted');
     }
   }
 

@@ -8,7 +8,7 @@ import { type RpcServer, startRpcServer } from '@zenko-modules/rpc/server';
 import type { LevelDown } from './leveldowns/plugin.js';
 import type { MetadataMetrics } from './metadata-metrics.js';
 import type { MetadataSettings } from './metadata-settings.js';
-import { MetadataStore } from './metadata-store.js';
+import { MetadataStore, type MetadataStoreOptions } from './metadata-store.js';
 
 export interface ServingOptions {
   readonly level: LevelDown;
@@ -17,6 +17,8 @@ export interface ServingOptions {
   /** See `MetadataStoreOptions`. */
   readonly uuidFolder: string | undefined;
   readonly noteFolder: string | undefined;
+  readonly foreign?: MetadataStoreOptions['foreign'];
+  readonly atRest?: MetadataStoreOptions['atRest'];
   readonly metrics: MetadataMetrics;
   readonly log: Logger;
   /** Gives the server its connections. */
@@ -71,6 +73,8 @@ export class Serving {
       log,
       uuidFolder,
       noteFolder,
+      foreign: options.foreign,
+      atRest: options.atRest,
       acceptLoss: settings.METADATA_ACCEPT_LOSS,
       maxRecords: settings.RECORD_LOG_MAX_RECORDS,
       cacheBytes: settings.METADATA_CACHE_BYTES,

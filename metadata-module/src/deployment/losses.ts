@@ -10,16 +10,17 @@ export const BRING_BACK = 'bring back a backup of it (`npm run -s zenko -- resto
 
 /**
  * Tells of every loss in the log.
+ * @param hint what else may be done, for the message
  * @throws StartError when there is one, unless the person who starts the module accepts that.
  */
-export function tellOfLosses(losses: readonly string[], accepted: boolean, log: Logger): void {
+export function tellOfLosses(losses: readonly string[], accepted: boolean, log: Logger, hint = ''): void {
   if (losses.length === 0) return;
   if (!accepted) {
     const shown = losses.slice(0, SHOWN).join('; ');
     const more = losses.length > SHOWN ? `; and ${losses.length - SHOWN} more` : '';
     throw new StartError(
       `METADATA_ACCEPT_LOSS: the store holds less than was acknowledged: ${shown}${more}: ${BRING_BACK}, ` +
-        'or set METADATA_ACCEPT_LOSS=true to go on without',
+        `or set METADATA_ACCEPT_LOSS=true to go on without${hint}`,
     );
   }
   for (const loss of losses)

@@ -4,8 +4,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import { StartError } from '@zenko-modules/common/start-error';
 import { z } from 'zod';
+import type { StoreAtRest } from '../leveldowns/plugin.js';
 import { replaceFile } from './replace-file.js';
 
 const FILE = 'newest-record';
@@ -19,9 +22,20 @@ const NOTE = z.object({
   from: z.number().int().min(0),
   /** This record, and all before it, were on stable storage. */
   acknowledged: z.number().int().min(0),
+  /** How this module left a store that it has closed; not there while it is open, and after a crash. See `StoreAtRest`. */
+  closed: z
+    .object({
+      opened: z.number().int().min(0),
+      lastWrite: z.number().int().min(0),
+      /** The newest record that was there, 0 when there was none, and the SHA-256 of what was stored. */
+      record: z.number().int().min(0),
+      sha256: z.string(),
+    })
+    .optional(),
 });
 
-export type Acknowledged = Pick<z.infer<typeof NOTE>, 'from' | 'acknowledged'>;
+export type Acknowledged = Pick<z.infer<typeof NOTE>, 'from' | 'acknowledged' | 'closed'>;
+export type StoredRecord = Pick<NonNullable<Acknowledged['closed']>, 'record' | 'sha256'>;
 
 /** What the note in `folder` says of the deployment `uuid`; `undefined` when there is none, or it is damaged. */
 export async function readAcknowledged(
@@ -45,6 +59,10 @@ export interface NewestRecordOptions {
   readonly from: number;
   /** The newest record that was acknowledged. */
   readonly newest: () => number;
+  /** The newest record of the store; `undefined` when it does not have it any more. */
+  readonly stored: () => Promise<StoredRecord | undefined>;
+  /** The note that is there says that the store is closed. */
+  readonly isClosed: boolean;
   readonly log: Logger;
 }
 
@@ -53,6 +71,7 @@ export class NewestRecord {
   readonly #options: NewestRecordOptions;
   readonly #timer: NodeJS.Timeout;
   #written: number | undefined;
+  #stored: StoredRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(options: NewestRecordOptions) {
@@ -60,16 +79,36 @@ export class NewestRecord {
     this.#timer = setInterval(() => void this.#keep(), INTERVAL_MS).unref();
   }
 
+  /** @throws StartError when the store would be called closed while it is open */
   static async open(options: NewestRecordOptions): Promise<NewestRecord> {
     const note = new NewestRecord(options);
-    await note.#keep();
-    return note;
+    if (!options.isClosed) {
+      await note.#keep();
+      return note;
+    }
+    try {
+      await note.#write();
+      return note;
+    } catch (err) {
+      clearInterval(note.#timer);
+      const file = path.join(options.folder, FILE);
+      throw new StartError(`METADATA_PATH: ${file} cannot be written: ${messageOf(err)}`, { cause: err });
+    }
   }
 
-  /** Writes it for the last time. Nothing is acknowledged any more. */
+  /** Writes it for the last time while the store is open. Nothing is acknowledged any more. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#keep();
+    this.#stored = await this.#options.stored();
+  }
+
+  /** Notes how the store was left, which this process has closed after `close`. Without it the note stays what it is. */
+  async seal(atRest: () => Promise<StoreAtRest | undefined>): Promise<void> {
+    if (this.#stored === undefined) return;
+    const store = await atRest();
+    if (store === undefined) return;
+    await this.#write({ opened: store.opened, lastWrite: await store.lastWrite(), ...this.#stored });
   }
 
   /** A note that cannot be written stays what it is: a lower bound. */
@@ -81,11 +120,13 @@ export class NewestRecord {
     return this.#writing;
   }
 
-  async #write(): Promise<void> {
+  async #write(closed?: Acknowledged['closed']): Promise<void> {
     const { folder, uuid, from, newest } = this.#options;
     const acknowledged = newest();
-    if (acknowledged === this.#written) return;
-    const note = { format: 'newest record 1', uuid, from, acknowledged } satisfies z.infer<typeof NOTE>;
+    if (acknowledged === this.#written && closed === undefined) return;
+    const note = { format: 'newest record 1', uuid, from, acknowledged, closed } satisfies z.infer<
+      typeof NOTE
+    >;
     await replaceFile(path.join(folder, FILE), `${JSON.stringify(note)}\n`);
     this.#written = acknowledged;
   }

@@ -18,6 +18,8 @@ const FIELD = {
 
 /** A LevelDB, by its manifest. */
 interface Manifest {
+  /** Each opening of the database makes a new one, with a higher number. */
+  readonly number: number;
   /** The tables by number, with their sizes in bytes. */
   readonly tables: Map<number, number>;
   /** The fields that there is one of, by their newest values. `logNumber` is 0 in a database that was not opened yet. */
@@ -35,12 +37,38 @@ class ManifestError extends Error {}
  * read, which `describeFileDamage` tells of.
  */
 export async function liveTables(folder: string): Promise<ReadonlyMap<number, number> | undefined> {
+  return (await manifestIn(folder))?.tables;
+}
+
+async function manifestIn(folder: string): Promise<Manifest | undefined> {
   try {
-    return (await readManifest(folder))?.tables;
+    return await readManifest(folder);
   } catch (err) {
     if (err instanceof ManifestError) return undefined;
     throw err;
   }
+}
+
+/** What a LevelDB consists of, by its manifest. */
+export interface LevelDbState {
+  /** Each opening of the database makes a new one, with a higher number. */
+  readonly manifest: number;
+  /** By number, with their sizes in bytes. */
+  readonly tables: ReadonlyMap<number, number>;
+  /** Whether what is in the log of this number is not in the tables. */
+  readonly needsLog: (number: number) => boolean;
+  /** Of the newest write in the tables: LevelDB numbers all that is written. */
+  readonly lastSequence: number;
+}
+
+/** `undefined` as of `liveTables`. */
+export async function levelDbState(folder: string): Promise<LevelDbState | undefined> {
+  const manifest = await manifestIn(folder);
+  if (manifest === undefined) return undefined;
+  const { number, tables, numbers } = manifest;
+  const of = (field: number): number => numbers.get(field) ?? 0;
+  const needsLog = (log: number): boolean => log >= of(FIELD.logNumber) || log === of(FIELD.previousLog);
+  return { manifest: number, tables, needsLog, lastSequence: of(FIELD.lastSequence) };
 }
 
 /**
@@ -78,7 +106,11 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
   const [damage] = findLogDamage(bytes);
   if (damage !== undefined)
     throw new ManifestError(`${name}: ${damage.bytes} bytes at byte ${damage.offset} are damaged`);
-  const manifest: Manifest = { tables: new Map(), numbers: new Map() };
+  const manifest: Manifest = {
+    number: Number(name.slice('MANIFEST-'.length)),
+    tables: new Map(),
+    numbers: new Map(),
+  };
   try {
     for (const edit of writesIn(bytes)) apply(manifest, edit);
     if (NEEDED.every(field => manifest.numbers.has(field))) return manifest;

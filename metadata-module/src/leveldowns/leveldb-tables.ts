@@ -13,10 +13,10 @@ import { Varints } from './varints.js';
 
 /** A start must not take long: of a larger database the newest tables are looked at. */
 const MAX_BYTES = 512 * 1024 * 1024;
-const FOOTER_BYTES = 48;
+export const FOOTER_BYTES = 48;
 const MAGIC = Buffer.from([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
 /** Behind each block: how it is compressed, and the checksum. */
-const TRAILER_BYTES = 5;
+export const TRAILER_BYTES = 5;
 const SNAPPY = 1;
 
 export interface DamagedTable {
@@ -71,10 +71,7 @@ export function findTableDamage(table: Buffer): Omit<DamagedTable, 'name'> | und
   const blocks: Handle[] = [];
   let text: string | undefined;
   try {
-    const footer = table.subarray(-FOOTER_BYTES);
-    if (!footer.subarray(-MAGIC.length).equals(MAGIC)) throw new RangeError('its end is damaged');
-    const handles = new Varints(footer);
-    const [metaIndex, index] = [handleIn(handles), handleIn(handles)];
+    const { metaIndex, index } = partsIn(table.subarray(-FOOTER_BYTES));
     for (const part of [metaIndex, index]) {
       for (const handle of handlesOf(block(table, part))) {
         if (isIntact(table, handle)) continue;
@@ -94,8 +91,15 @@ export interface Handle {
   readonly size: number;
 }
 
-function handleIn(numbers: Varints): Handle {
+export function handleIn(numbers: Varints): Handle {
   return { offset: numbers.number(), size: numbers.number() };
+}
+
+/** The blocks that name the others. @throws RangeError when it is no footer of a table */
+export function partsIn(footer: Buffer): { readonly metaIndex: Handle; readonly index: Handle } {
+  if (!footer.subarray(-MAGIC.length).equals(MAGIC)) throw new RangeError('its end is damaged');
+  const handles = new Varints(footer);
+  return { metaIndex: handleIn(handles), index: handleIn(handles) };
 }
 
 /** Where how it is compressed is said of a block, behind it. */
@@ -119,18 +123,22 @@ const damageOf = ({ offset, size }: Handle): string =>
 
 /** The blocks that a block of an index names: the values of its entries. */
 function handlesOf(stored: Buffer): Handle[] {
+  return Array.from(blockEntries(stored), ({ value }) => handleIn(new Varints(value)));
+}
+
+/** What a block holds, as it is stored with how it is compressed behind it. @throws RangeError */
+export function* blockEntries(stored: Buffer): Generator<{ readonly key: Buffer; readonly value: Buffer }> {
   const content = stored.subarray(0, -1);
   const entries = stored.at(-1) === SNAPPY ? uncompress(content) : content;
   // At the end stand the places where keys begin anew, and how many these are.
   const restarts = entries.readUInt32LE(entries.length - 4);
   const reader = new Varints(entries.subarray(0, entries.length - 4 - 4 * restarts));
-  const handles: Handle[] = [];
+  let key = Buffer.alloc(0);
   while (!reader.isAtEnd) {
-    reader.number();
+    const shared = reader.number();
     const keyBytes = reader.number();
     const valueBytes = reader.number();
-    reader.bytes(keyBytes);
-    handles.push(handleIn(new Varints(reader.bytes(valueBytes))));
+    key = Buffer.concat([key.subarray(0, shared), reader.bytes(keyBytes)]);
+    yield { key, value: reader.bytes(valueBytes) };
   }
-  return handles;
 }

@@ -6,6 +6,7 @@ import { StartError } from '@zenko-modules/common/start-error';
 import { BRING_BACK } from '../deployment/losses.js';
 import { readUuidFile } from '../deployment/uuid.js';
 import { closeLevel, openLevel } from './level-calls.js';
+import { levelDbAtRest } from './leveldb-at-rest.js';
 import { describeLogDamage } from './leveldb-log.js';
 import { describeFileDamage } from './leveldb-manifest.js';
 import { salvage } from './leveldb-salvage.js';
@@ -46,6 +47,8 @@ export const leveldownPlugin = {
   },
 
   salvage: folder => salvage(path.join(folder, FOLDER)),
+
+  atRest: folder => levelDbAtRest(path.join(folder, FOLDER)),
 
   explain({ message }) {
     if (isLocked(message)) return `METADATA_PATH: the database is in use by another process (${message})`;

@@ -36,8 +36,37 @@ export interface LevelDownPlugin<T extends SettingsTable = SettingsTable> {
    * Resolves with whether there was something to do. It may take as long as all that is stored takes to be read and written.
    */
   readonly salvage?: (folder: string) => Promise<boolean>;
+  /** The store's files while no process has them open; `undefined` when there are none that can be read. */
+  readonly atRest?: (folder: string) => Promise<StoreAtRest | undefined>;
   /** What an error of the first `open` means to the person who starts the module, in one line; `undefined`: unknown. */
   explain?(err: Error): string | undefined;
+}
+
+/** A store whose files no process has open, so that it can be told whether other programs have written to it. */
+export interface StoreAtRest {
+  /** Goes up with every opening of the store, whatever program opens it. */
+  readonly opened: number;
+  /** The number of the newest write: it goes up with every one. @throws RangeError for what is damaged */
+  lastWrite(): Promise<number>;
+  /**
+   * What was written last to each key in the ranges, which have no key in common, in no order. There may be older entries of a
+   * key too, and deletions are not kept for ever. Throws RangeError for what is damaged.
+   */
+  entries(ranges: readonly BytesRange[]): AsyncIterable<WrittenEntry>;
+}
+
+/** Both ends included. */
+export interface BytesRange {
+  readonly from: Buffer;
+  readonly to: Buffer;
+}
+
+export interface WrittenEntry {
+  readonly key: Buffer;
+  /** `undefined`: the key was deleted. */
+  readonly value: Buffer | undefined;
+  /** The number of the write. */
+  readonly written: number;
 }
 
 /** A process that owns a store for which others wait. */

@@ -65,6 +65,11 @@ const file =
 const entries =
   (...changes: Parameters<typeof writeBatch>[1]): Damage['harm'] =>
   async place => {
+    const note = path.join(folderOf(place), 'newest-record');
+    // As after a crash: to a store that was closed another program may write.
+    const { closed, ...open } = JSON.parse(await readFile(note, 'utf8')) as { closed?: object };
+    assert.ok(closed !== undefined);
+    await writeFile(note, JSON.stringify(open));
     const level = leveldown(path.join(folderOf(place), 'rootDB'));
     await openLevel(level);
     await writeBatch(level, changes);
