@@ -183,7 +183,12 @@ export class JsonDown extends AbstractLevelDOWN implements LevelDown {
 
 /** What is stored at this moment; after a failure a promise, kept once it is certain what is stored. */
 function present(store: JournaledMap): SortedMap | Promise<SortedMap> {
-  return store.certain ? store.map : store.ping().then(() => store.map);
+  if (store.certain) return store.map;
+  // One that finds no room for a write has made it certain all the same.
+  const made = store.ping().catch((err: unknown) => {
+    if (!store.certain) throw err;
+  });
+  return made.then(() => store.map);
 }
 
 function settle(work: Promise<void>, callback: Callback): void {

@@ -73,8 +73,8 @@ export interface JsonJournal {
    */
   append(line: string, sync: boolean): Promise<void>;
   /**
-   * Rejects when what was written is not there any more, and makes the journal unusable then. A folder's rejects also while
-   * there is no room for what was last refused for want of it.
+   * Rejects when what was written is not there any more, and makes the journal unusable then. Rejects also while
+   * there is no room for what was last refused for want of it; in memcached, for a line as the last one was.
    */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -8,6 +8,9 @@ import { LEVEL_ERRORS, LevelError } from '../plugin.js';
 export const ITEM_BYTES = 262_144;
 /** Items on their way at once where the order does not matter. */
 const WINDOW = 8;
+/** A process that dies meanwhile leaves trials behind. */
+const TRIAL_EXPIRES_S = 30;
+const TRIAL = Buffer.alloc(ITEM_BYTES);
 
 export class Items {
   readonly #client: MemcachedClient;
@@ -52,6 +55,32 @@ export class Items {
   /** Whether the item is there; it counts as used then, and is evicted last. */
   touch(key: string): Promise<boolean> {
     return named(() => this.#client.touch(key, 0));
+  }
+
+  /**
+   * Stores items of these sizes for a moment, all at once, each on the server on which its key lies.
+   * @throws LevelError `unavailable` when a server has no room for one
+   */
+  async tryRoom(sizes: ReadonlyMap<string, number>): Promise<void> {
+    const trials = [...sizes].map(([key, bytes]) => ({
+      key: `${key}:trial`,
+      server: this.#client.serverOf(key),
+      bytes,
+    }));
+    const options = { expiresInSeconds: TRIAL_EXPIRES_S };
+    try {
+      await forAll(trials, ({ key, server, bytes }) =>
+        named(async () => {
+          await this.#client.set(key, TRIAL.subarray(0, bytes), options, server);
+        }),
+      );
+    } finally {
+      // What cannot be deleted expires.
+      const removal = forAll(trials, async ({ key, server }) => {
+        await this.#client.delete(key, server);
+      });
+      await removal.catch(() => undefined);
+    }
   }
 
   /** Resolves with whether any of them was there. */

@@ -52,7 +52,7 @@ export class JournalItems {
   /** Stores a line as the next one. False when there is a next one already, by another process. */
   async append(line: Buffer): Promise<boolean> {
     const number = this.#lines + 1;
-    const parts = line.length < ITEM_BYTES ? 0 : Math.ceil(line.length / ITEM_BYTES);
+    const parts = partsOf(line.length);
     const slices = Array.from({ length: parts }, (_, index) => index + 1);
     const store = (part: number): Promise<void> =>
       this.#items.set(this.#part(number, part), line.subarray((part - 1) * ITEM_BYTES, part * ITEM_BYTES));
@@ -68,6 +68,17 @@ export class JournalItems {
     this.#lines = number;
     if (parts > 0) this.#parts.set(number, parts);
     return true;
+  }
+
+  /** Rejects while there is no room for another line of so many bytes, and for the head that counts it. */
+  async tryRoom(bytes: number, writer: string): Promise<void> {
+    const number = this.#lines + 1;
+    const sizes = new Map([[this.key, headValue({ lines: number, writer }).length]]);
+    const parts = partsOf(bytes);
+    for (let part = 1; part <= parts; part += 1)
+      sizes.set(this.#part(number, part), Math.min(ITEM_BYTES, bytes - (part - 1) * ITEM_BYTES));
+    sizes.set(this.#line(number), WHOLE.length + (parts === 0 ? bytes : String(parts).length));
+    await this.#items.tryRoom(sizes);
   }
 
   /** Deletes the last line, which the head does not count. */
@@ -160,6 +171,11 @@ export class JournalItems {
   #part(line: number, part: number): string {
     return `${this.key}:${line}.${part}`;
   }
+}
+
+/** Into how many a line is cut; 0: it is not. */
+function partsOf(bytes: number): number {
+  return bytes < ITEM_BYTES ? 0 : Math.ceil(bytes / ITEM_BYTES);
 }
 
 function headValue(head: Head): Buffer {

@@ -1,12 +1,14 @@
 /** A journal in memcached that is open for appending. */
-import { MemcachedError } from '@zenko-modules/common/memcached/memcached-error';
+import { MemcachedError, type MemcachedErrorCode } from '@zenko-modules/common/memcached/memcached-error';
 import type { JsonJournal } from '../jsondown/storage.js';
 import { LEVEL_ERRORS, LevelError } from '../plugin.js';
-import type { Items } from './items.js';
+import { ITEM_BYTES, type Items } from './items.js';
 import type { JournalItems } from './journal-items.js';
 
 /** Items whose presence one `check` makes sure of, in turn. */
 const KEYS_PER_CHECK = 64;
+/** As large as a line with a change of an object, for which there is to be room before the first one was written. */
+const LINE_BYTES = 4096;
 
 export interface MemcachedJournalOptions {
   readonly items: Items;
@@ -25,6 +27,8 @@ export class MemcachedJournal implements JsonJournal {
   #bytes: number;
   #usable = true;
   #checked = 0;
+  /** Of the last line, up to an item, or of one for which there was no room. */
+  #triedBytes = LINE_BYTES;
 
   constructor(options: MemcachedJournalOptions) {
     this.#options = options;
@@ -47,16 +51,19 @@ export class MemcachedJournal implements JsonJournal {
       if (!(await journal.append(bytes))) throw this.#fenced();
     } catch (err) {
       this.#usable = isRefusal(err);
+      if (isFull(err)) this.#triedBytes = bytes.length;
       throw err;
     }
     try {
       if (!(await journal.writeHead(writer))) throw unavailable(items.missing(journal.key));
     } catch (err) {
       this.#usable = false;
+      if (isFull(err)) this.#triedBytes = bytes.length;
       if (isRefusal(err)) await this.#takeBack();
       throw err;
     }
     this.#bytes += bytes.length + 1;
+    this.#triedBytes = Math.min(bytes.length, ITEM_BYTES);
   }
 
   async check(): Promise<void> {
@@ -71,11 +78,11 @@ export class MemcachedJournal implements JsonJournal {
     const some = keys.slice(from, this.#checked);
     const there = await Promise.all(some.map(key => items.touch(key)));
     const missing = some.filter((_, index) => there[index] === false);
-    if (missing.length === 0) return;
     // A journal or snapshot that was replaced meanwhile has been deleted.
     const needed = new Set(this.#options.keys());
     const lost = missing.find(key => needed.has(key));
     if (lost !== undefined) throw this.#lost(lost);
+    await journal.tryRoom(this.#triedBytes, writer);
   }
 
   close(): Promise<void> {
@@ -101,8 +108,17 @@ export class MemcachedJournal implements JsonJournal {
 
 /** Whether the server answered that it stores nothing: it is full, or the item is too large for it. */
 function isRefusal(err: unknown): boolean {
+  const code = codeOf(err);
+  return code === 'OUT_OF_MEMORY' || code === 'TOO_LARGE';
+}
+
+function isFull(err: unknown): boolean {
+  return codeOf(err) === 'OUT_OF_MEMORY';
+}
+
+function codeOf(err: unknown): MemcachedErrorCode | undefined {
   const cause = err instanceof LevelError ? err.cause : undefined;
-  return cause instanceof MemcachedError && (cause.code === 'OUT_OF_MEMORY' || cause.code === 'TOO_LARGE');
+  return cause instanceof MemcachedError ? cause.code : undefined;
 }
 
 function unavailable(message: string): LevelError {

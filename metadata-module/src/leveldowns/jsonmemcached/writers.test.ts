@@ -146,6 +146,54 @@ test(
   },
 );
 
+test(
+  'a full server is not ready, before and after it has refused a write, and is again when there is room',
+  { skip },
+  async t => {
+    const { port } = await startMemcached(t, { args: ['-M', '-m', '8'] });
+    const place = await newPlace(t, port);
+    const store = await openedStore(t, place);
+    await put(store, { first: 'v' });
+    const client = newClient(t, port);
+    const fillers: string[] = [];
+    const fill = async (...sizes: readonly number[]): Promise<void> => {
+      for (const size of sizes) {
+        await assert.rejects(
+          async () => {
+            for (let number = 0; ; number += 1) {
+              await client.set(`filler${size}:${number}`, Buffer.alloc(size));
+              fillers.push(`filler${size}:${number}`);
+            }
+          },
+          { code: 'OUT_OF_MEMORY' },
+        );
+      }
+    };
+    await store.ping();
+    await fill(200_000, 50_000, 10_000, 5000, 2000, 1000, 500, 200, 100, 50, 10);
+    const expected = { code: 'LEVEL_UNAVAILABLE', message: /Out of memory/ };
+    for (let ping = 0; ping < 3; ping += 1) await assert.rejects(store.ping(), expected);
+    const large = { large: 'v'.repeat(600_000) };
+    await assert.rejects(put(store, large), expected);
+    await assert.rejects(store.ping(), expected);
+    assert.deepEqual(await contents(store), { first: 'v' }, 'what is there can be read');
+    // Room for a small write is none for what was refused.
+    for (const key of fillers.filter(name => /^filler(5000|2000|1000|500|200):/.test(name)).slice(0, 50))
+      await client.delete(key);
+    await assert.rejects(store.ping(), expected);
+    for (const key of fillers) await client.delete(key);
+    await store.ping();
+    await put(store, large);
+    await store.ping();
+    assert.deepEqual(
+      (await allKeys(port)).filter(key => key.endsWith('trial')),
+      [],
+    );
+    await closeLevel(store);
+    assert.deepEqual(await storedIn(place), { first: 'v', ...large });
+  },
+);
+
 test('snapshots leave nothing behind', { skip }, async t => {
   const { port } = await startMemcached(t);
   const place = { ...(await newPlace(t, port)), journalMinBytes: 3000 };
