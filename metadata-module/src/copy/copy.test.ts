@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -216,8 +216,19 @@ test('a source that is in use is refused, and no target is made', async t => {
   const result = await runCopy(t, `leveldown:${source}`, `jsondown:${target}`);
   await closeLevel(level);
   assert.equal(result.code, 1);
-  assert.match(result.stderr, /^metadata:copy: --from: .*in use by another process/);
+  assert.match(result.stderr, /^metadata:copy: --from: the database is in use by another process/);
   assert.deepEqual(await readdir(target), []);
+});
+
+test('a store is told that a copy does not wait for it', async t => {
+  const [source, target] = [await filledFolder(t, 10), await newFolder(t, 'target')];
+  const plugin = path.join(await newFolder(t, 'plugin'), 'told.mjs');
+  await writeFile(
+    plugin,
+    "export default { name: 'told', settings: {}, create: ({ canStandBy }) => { throw new Error(`told ${canStandBy}`); } };",
+  );
+  const result = await runCopy(t, `leveldown:${source}`, `${plugin}:${target}`);
+  assert.match(result.stderr, /^metadata:copy: --to: told false$/m);
 });
 
 test('a source that is not there is refused, and nothing is made in its place', async t => {

@@ -75,12 +75,13 @@ export class OpenedLocation {
     const settings = readSettings(plugin.settings, { ...env, ...NOT_WAITING, ...overlay });
     const folder = placeSetting === undefined ? place : os.tmpdir();
     try {
-      const level = await plugin.create({ settings, folder, log });
+      const level = await plugin.create({ settings, folder, log, canStandBy: false });
       await openLevel(level, { createIfMissing: !isSource });
       return new OpenedLocation(location, level, plugin.uuidInFolder === true ? folder : undefined);
     } catch (err) {
       const explained = (err instanceof Error ? plugin.explain?.(err) : undefined) ?? messageOf(err);
-      throw new StartError(`${option}: ${explained}`, { cause: err });
+      // The option names the folder.
+      throw new StartError(`${option}: ${explained.replace(/^METADATA_PATH: /, '')}`, { cause: err });
     }
   }
 

@@ -12,6 +12,8 @@ export interface LevelDownContext<T extends SettingsTable> {
   /** The folder of the metadata module, for stores that keep files. It exists and is writable. */
   readonly folder: string;
   readonly log: Logger;
+  /** False for a copy: it waits for no other process that has the store, whatever the settings say. Left out: it can. */
+  readonly canStandBy?: boolean;
 }
 
 /** A LevelDOWN that we ship. */

@@ -27,6 +27,8 @@ export interface ClaimOptions {
   readonly timeoutMs: number;
   /** What to do when another process owns the store, or the servers cannot be reached to find out. */
   readonly inUse: 'refuse' | 'wait';
+  /** False: there is no way to wait, of which the refusal tells otherwise. */
+  readonly canStandBy?: boolean | undefined;
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
   /** Owner ids that this process had and gave up: no need to wait for their lease. One that fails to open is added. */
@@ -146,7 +148,7 @@ async function tryToClaim(
   if (state.released || options.formerIds.has(state.owner.id) || silentMs >= state.leaseMs) {
     return claim(layout, state, owner, options);
   }
-  if (watch.sawLife && options.inUse === 'refuse') throw inUse(layout, state);
+  if (watch.sawLife && options.inUse === 'refuse') throw inUse(layout, state, options);
   options.watcher?.owned({ id: state.owner.id, address: state.owner.address });
   return undefined;
 }
@@ -211,9 +213,7 @@ async function claimedEarlier(
   return matchedCount === 1 ? { epoch, store, created, format, late, settled: false } : undefined;
 }
 
-function inUse(layout: Layout, { owner }: StateDocument): Error {
-  return fenced(
-    `the store ${layout.place} is in use by process ${owner.pid} on ${owner.host}: ` +
-      `stop it, or set MONGODB_IN_USE=wait to stand by for it`,
-  );
+function inUse(layout: Layout, { owner }: StateDocument, { canStandBy = true }: ClaimOptions): Error {
+  const advice = canStandBy ? 'stop it, or set MONGODB_IN_USE=wait to stand by for it' : 'stop it first';
+  return fenced(`the store ${layout.place} is in use by process ${owner.pid} on ${owner.host}: ${advice}`);
 }

@@ -8,7 +8,7 @@ import { MONGODB_SETTINGS } from './mongodown-settings.js';
 export const mongodownPlugin = {
   name: 'mongodown',
   settings: MONGODB_SETTINGS,
-  create({ settings, log }) {
+  create({ settings, log, canStandBy }) {
     const url = settings.MONGODB_URL;
     if (url === undefined) {
       throw new StartError('MONGODB_URL: METADATA_BACKEND=mongodown needs the connection string of MongoDB');
@@ -24,6 +24,7 @@ export const mongodownPlugin = {
       socketTimeoutMs: settings.MONGODB_SOCKET_TIMEOUT_MS,
       leaseMs: settings.MONGODB_LEASE_MS,
       inUse: settings.MONGODB_IN_USE,
+      canStandBy,
       log,
     });
   },

@@ -33,6 +33,8 @@ export interface MongoDownOptions {
   readonly leaseMs?: number;
   /** When another process owns the store: `refuse` (default) makes `open` fail, `wait` makes it wait. */
   readonly inUse?: 'refuse' | 'wait';
+  /** False: whoever opens it cannot be told to wait, and the message of a refusal does not say so. */
+  readonly canStandBy?: boolean | undefined;
   readonly log?: Logger;
   /** Given the driver's client before it connects, for its events. */
   readonly onClient?: (client: MongoClient) => void;
@@ -109,6 +111,7 @@ export class MongoDown extends AbstractLevelDOWN implements LevelDown {
       socketTimeoutMs: 30_000,
       leaseMs: DEFAULT_LEASE_MS,
       inUse: 'refuse',
+      canStandBy: true,
       log: silentLogger(),
       onClient: undefined,
       ...this.#options,
