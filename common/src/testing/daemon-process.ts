@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { ListeningMessage } from '../daemon.js';
-import { withDeadline } from '../deadline.js';
+import { sleep, withDeadline } from '../deadline.js';
 
 /** Many times what any takes: on a busy machine all parts together took more than 30 s. */
 const START_DEADLINE_MS = 120_000;
@@ -36,8 +36,23 @@ export interface DaemonSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A port that a daemon has had may be that of somebody's connection when it starts again: so often it is waited for. */
+const PORT_TRIES = 20;
+const PORT_PAUSE_MS = 500;
+
 /** Starts a daemon and waits until it listens; it is killed when the test ends. Rejects with its output when it exits first. */
 export async function startDaemon(t: Pick<TestContext, 'after'>, spec: DaemonSpec): Promise<DaemonProcess> {
+  for (let left = PORT_TRIES; ; left -= 1) {
+    try {
+      return await startOnce(t, spec);
+    } catch (err) {
+      if (left === 0 || !/port \d+ on \S+ is already in use/.test(String(err))) throw err;
+      await sleep(PORT_PAUSE_MS);
+    }
+  }
+}
+
+async function startOnce(t: Pick<TestContext, 'after'>, spec: DaemonSpec): Promise<DaemonProcess> {
   const { child, output, printed, exited } = spawnDaemon(t, spec);
   const listening = new Promise<ListeningMessage>((resolve, reject) => {
     child.on('message', message => resolve(message as ListeningMessage));
