@@ -2,13 +2,9 @@ import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import test from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { isErrorType } from '@zenko-modules/common/errors';
+import { collectGarbage } from '../testing/collect-garbage.js';
 import { readSmallBody } from './request-body.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 const PIECE_MEMORY = 64 * 1024;
 const PIECES = 1000;

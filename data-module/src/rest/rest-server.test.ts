@@ -13,6 +13,7 @@ import type { DataStore } from '../data-store.js';
 import { openDiskStore } from '../stores/disk/disk-store.js';
 import { StoreLayer } from '../stores/store-layer.js';
 import { blobsUnder } from '../testing/blob-files.js';
+import { collectGarbage } from '../testing/collect-garbage.js';
 import { generatedBytes } from '../testing/generated-bytes.js';
 import { HttpStore } from '../testing/http-store.js';
 import { openFilesUnder } from '../testing/open-files.js';
@@ -35,6 +36,7 @@ async function serve(
   t: TestContext,
   idleMs: number,
   change: (disk: DataStore) => Partial<DataStore>,
+  memoryBytes?: number,
 ): Promise<Served> {
   const volume = await temporaryFolder(t);
   const disk = await openDiskStore(volume, silentLogger());
@@ -52,7 +54,7 @@ async function serve(
   const settings = readSettings(DATA_SETTINGS, env);
   const server = await startRestServer({
     store: new StoreLayer(store),
-    memory: new TransferMemory(settings.DATA_MEMORY_BYTES),
+    memory: new TransferMemory(memoryBytes ?? settings.DATA_MEMORY_BYTES),
     transferMemoryBytes: MiB,
     settings,
     metrics: createDataMetrics(new Registry()),
@@ -249,4 +251,31 @@ test('when it stops, requests that do not end in time are cut, and their uploads
   await close(200);
   assert.equal(await upload.closed, '');
   await eventually('the upload is gone', async () => (await filesOf(volume)) === 0);
+});
+
+test('bodies that come byte by byte while their uploads wait for memory are left unread', async t => {
+  const BYTES = 3000;
+  const { port } = await serve(t, 60_000, () => ({}), 1);
+  const head = `PUT /DataFile HTTP/1.1\r\nHost: x\r\nContent-Length: ${BYTES}\r\n\r\n`;
+  // It has all of the memory, as nobody else is there.
+  const first = connectRaw(port);
+  first.write(`${head}x`);
+  const connections = Array.from({ length: 40 }, () => connectRaw(port));
+  for (const connection of connections) connection.write(head);
+  await sleep(100);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let sent = 0; sent < BYTES; sent += 1) {
+    for (const connection of connections) connection.write('x');
+    await new Promise(setImmediate);
+  }
+  collectGarbage();
+  const held = process.memoryUsage().heapUsed - before;
+  t.diagnostic(`${held} bytes are held`);
+  first.write('x'.repeat(BYTES - 1));
+  for (const connection of [first, ...connections]) {
+    await connection.until('HTTP/1.1 201 ');
+    connection.destroy();
+  }
+  assert.ok(held < connections.length * BYTES * 80, `${held} bytes`);
 });

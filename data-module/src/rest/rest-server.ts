@@ -20,6 +20,12 @@ import { dataRoutes } from './routes.js';
 /** How long a client may take to send the head of a request. */
 const HEAD_TIMEOUT_MS = 60_000;
 
+/**
+ * What is read of a body before somebody takes it: a packet, or as much in tiny ones, each of which takes hundreds of bytes
+ * that nobody counts.
+ */
+const READ_AHEAD_BYTES = 512;
+
 export interface RestServerOptions {
   readonly store: CompleteStore;
   readonly memory: TransferMemory;
@@ -43,6 +49,7 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   const server = http.createServer({
     keepAliveTimeout: settings.DATA_KEEP_ALIVE_MS,
     headersTimeout: HEAD_TIMEOUT_MS,
+    highWaterMark: READ_AHEAD_BYTES,
     // Uploads may take hours; only one that stands still is cut, by the idle limit.
     requestTimeout: 0,
     // The routes check it: of Node's own answers none is an error of the catalogue.

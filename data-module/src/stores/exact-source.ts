@@ -6,6 +6,10 @@ import { CatalogueError } from '@zenko-modules/common/errors';
 /** What it has read ahead when its reader is slow. */
 const READ_AHEAD_BYTES = 64 * 1024;
 
+/** Smaller chunks are joined: by themselves they hold many times their bytes in memory, and nobody counts how many there are. */
+const LARGE_BYTES = 16 * 1024;
+const JOINED_BYTES = READ_AHEAD_BYTES;
+
 export interface ExactSourceOptions {
   /** Leaves the origin open when this is destroyed: a request can still be answered. */
   readonly keepsOrigin?: boolean;
@@ -16,6 +20,7 @@ export interface ExactSourceOptions {
 /**
  * Gives the bytes of `origin`, `size` of them. Fails with `IncompleteBody` when the origin ends or closes early, with
  * `InvalidInput` at the first byte too many, before that byte is passed on, and with the error of an origin that fails.
+ * However small the chunks are in which they come, what waits in them takes about as much memory as its bytes.
  */
 export class ExactSource extends Readable {
   readonly size: number;
@@ -24,6 +29,9 @@ export class ExactSource extends Readable {
   readonly #nameFailure: (err: Error | undefined) => Error;
   #seen = 0;
   #isReading = false;
+  /** Small chunks, one behind the other. */
+  #joined: Buffer | undefined;
+  #joinedBytes = 0;
 
   constructor(origin: Origin, size: number, options: ExactSourceOptions = {}) {
     super({ highWaterMark: READ_AHEAD_BYTES });
@@ -63,8 +71,37 @@ export class ExactSource extends Readable {
     this.#seen += bytes.length;
     if (this.#seen > this.size)
       this.destroy(new CatalogueError('InvalidInput', `more than the announced ${this.size} bytes came`));
-    else if (!this.push(bytes)) this.#origin.pause();
+    else if (bytes.length < LARGE_BYTES) this.#join(bytes);
+    else {
+      this.#passJoined();
+      this.#pass(bytes);
+    }
   };
+
+  #join(bytes: Buffer): void {
+    if (this.#joinedBytes + bytes.length > (this.#joined?.length ?? 0)) {
+      this.#passJoined();
+      const left = this.size - this.#seen + bytes.length;
+      this.#joined = Buffer.allocUnsafeSlow(Math.min(left, JOINED_BYTES));
+    }
+    if (this.#joined === undefined) return;
+    this.#joinedBytes += bytes.copy(this.#joined, this.#joinedBytes);
+    if (this.#joinedBytes === this.#joined.length || this.#seen === this.size) this.#passJoined();
+  }
+
+  #passJoined(): void {
+    if (this.#joined === undefined || this.#joinedBytes === 0) return;
+    const joined = this.#joined.subarray(0, this.#joinedBytes);
+    // Few bytes must not keep the whole buffer.
+    this.#pass(joined.length * 2 < this.#joined.length ? Buffer.from(joined) : joined);
+    this.#joined = undefined;
+    this.#joinedBytes = 0;
+  }
+
+  #pass(bytes: Buffer): void {
+    // What was passed before may have had the reader leave.
+    if (!this.destroyed && !this.push(bytes)) this.#origin.pause();
+  }
 
   readonly #onEnd = (): void => {
     if (this.#seen === this.size) this.push(null);
