@@ -10,10 +10,12 @@ export class ActiveFile {
   readonly base: string;
   readonly file: OpenFile;
   readonly begun = performance.now();
+  readonly #calls: FileCalls;
   readonly #path: string;
   #bytes = 0;
 
-  private constructor(base: string, file: OpenFile, at: string) {
+  private constructor(calls: FileCalls, base: string, file: OpenFile, at: string) {
+    this.#calls = calls;
     this.base = base;
     this.file = file;
     this.#path = at;
@@ -27,12 +29,13 @@ export class ActiveFile {
       await calls.syncFolder(folder);
     } catch (err) {
       file.close();
+      await calls.unlink(at).catch(() => undefined);
       throw err;
     }
-    return new ActiveFile(base, file, at);
+    return new ActiveFile(calls, base, file, at);
   }
 
-  /** That are in it. */
+  /** Of records that count: what a call has written that failed is none. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -53,5 +56,16 @@ export class ActiveFile {
     // Whoever takes the volume over renames the file before it reads it. Then this is not in what was read. The entry of a file that is
     // open stays in memory: there is nothing that a thread could wait for.
     fs.accessSync(this.#path);
+  }
+
+  /** Closes a file without a record that counts, and takes it away. When that fails it is as before. */
+  async remove(): Promise<void> {
+    try {
+      await this.#calls.unlink(this.#path);
+    } catch (err) {
+      // Whoever took the volume over has renamed it.
+      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+    }
+    this.file.close();
   }
 }

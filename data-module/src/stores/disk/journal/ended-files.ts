@@ -54,6 +54,11 @@ export class EndedFiles {
     return this.#ended.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Files that wait for a sync of the volume, each of them open. */
+  get unsynced(): number {
+    return this.#ended.length;
+  }
+
   get count(): number {
     return this.#ended.length + this.#done.length;
   }

@@ -290,6 +290,36 @@ test('what was deleted while the journal could not be written does not come back
   assert.deepEqual(await read(again, kept), bodyOf(1));
 });
 
+test('while nothing can be brought to its place it has a bounded number of files, and loses nothing', async t => {
+  const volume = await temporaryFolder(t);
+  const store = await opened(t, volume);
+  const open = fs.open as (...call: unknown[]) => void;
+  const { mock } = t.mock.method(fs, 'open', (...call: unknown[]) => {
+    const [file, flags] = call;
+    const isRead = String(file).startsWith(`${journalOf(volume)}/`) && flags === fs.constants.O_RDONLY;
+    if (!isRead) open(...call);
+    else setImmediate(call.at(-1) as (err: Error) => void, Object.assign(new Error('i/o'), { code: 'EIO' }));
+  });
+  const keys: string[] = [];
+  for (let index = 0; index < 100; index += 1) {
+    keys.push(await store.putSmall(bodyOf(index)));
+    // It asks the journal for a sync, which ends the file that there is.
+    await assert.rejects(store.putAs('e'.repeat(40), Readable.from([Buffer.from('x')]), 1));
+  }
+  const { length } = await journalFiles(volume);
+  assert.ok(length > 30 && length < 70, `${length} files`);
+  const copy = path.join(await temporaryFolder(t), 'volume');
+  await cp(volume, copy, { recursive: true });
+  mock.restore();
+  await store.close();
+  for (const place of [volume, copy]) {
+    const again = await opened(t, place);
+    for (const [index, key] of keys.entries()) assert.deepEqual(await read(again, key), bodyOf(index));
+    assert.deepEqual(await scrubbed(again), { sound: 100 });
+    assert.deepEqual(await journalFiles(place), []);
+  }
+});
+
 /** A command called `perl` that does `script` is found first; none at all when that is empty. */
 async function withPerl(t: TestContext, script: string): Promise<void> {
   const folder = await temporaryFolder(t);

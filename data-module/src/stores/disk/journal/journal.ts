@@ -34,6 +34,8 @@ const PAUSE_MS = 1000;
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
 /** What waits for a sync of the volume at most; from then on everything goes the other way. */
 const MAX_UNSYNCED_BYTES = 256 * 1024 * 1024;
+/** The same of files, which are open: while one waits, such as for room, those after it do. */
+const MAX_UNSYNCED_FILES = 64;
 const MAX_AGE_MS = 10_000;
 const NO_DATA = Buffer.alloc(0);
 
@@ -176,7 +178,8 @@ export class Journal {
     const bytes = recordBytes(data.length);
     const isInUse = performance.now() >= this.#pausedUntil && JOURNAL_KEY.test(key);
     if (!isInUse || this.#entries.waitingBytes + bytes > MAX_WAITING_BYTES) return false;
-    if (this.#unsyncedBytes() > MAX_UNSYNCED_BYTES) return false;
+    if (this.#unsyncedBytes() > MAX_UNSYNCED_BYTES || this.#unsyncedFiles() > MAX_UNSYNCED_FILES)
+      return false;
     const record = encodeRecord(kind, Buffer.from(key, 'hex'), data, checksum);
     return new Promise((resolve, reject) => {
       this.#entries.add({ kind, key, record, bytes, resolve, reject });
@@ -229,7 +232,7 @@ export class Journal {
   /** What lies at the end of the file is not known for sure: nothing is appended to it any more. */
   async #giveUp(batch: readonly Entry[], err: unknown): Promise<void> {
     this.#pause(PAUSE_MS);
-    this.#endActive();
+    const active = this.#endActive();
     this.#hasFolder = false;
     const { log } = this.#options;
     log.warn({ err, journal: this.#folder }, 'the journal cannot be written: blobs are synced one by one');
@@ -237,7 +240,10 @@ export class Journal {
       // Nothing else would be answered either.
       this.#undo(batch);
       for (const { reject } of batch) reject(err);
-    } else await Promise.all(batch.map(entry => this.#leaveToOthers(entry)));
+      return;
+    }
+    if (active !== undefined) await this.#removeEmpty(active).catch(() => undefined);
+    await Promise.all(batch.map(entry => this.#leaveToOthers(entry)));
   }
 
   async #leaveToOthers({ kind, key, resolve, reject }: Entry): Promise<void> {
@@ -280,14 +286,16 @@ export class Journal {
   #noteOwed(): Promise<void> {
     this.#notingOwed = this.#notingOwed
       .then(() => this.#appendOwed())
-      .catch((err: unknown) => {
-        this.#owedFile?.file.close();
+      .catch(async (err: unknown) => {
+        const file = this.#owedFile;
         this.#owedFile = undefined;
         const { log } = this.#options;
         log.warn(
           { err, journal: this.#folder },
           'deletions could not be noted; the next start may bring blobs back',
         );
+        if (file?.bytes === 0) await file.remove().catch(() => undefined);
+        file?.file.close();
       });
     return this.#notingOwed;
   }
@@ -304,9 +312,27 @@ export class Journal {
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
   }
 
-  #endActive(): void {
-    if (this.#active !== undefined) this.#unfinished.push(this.#active);
+  #endActive(): ActiveFile | undefined {
+    const active = this.#active;
+    if (active !== undefined) this.#unfinished.push(active);
     this.#active = undefined;
+    return active;
+  }
+
+  /**
+   * Takes away a file that has ended, when its first batch has failed: there is nothing to be brought to its place. A disk that
+   * stays full would get one more with each try. False when there is something.
+   */
+  async #removeEmpty(file: ActiveFile): Promise<boolean> {
+    if (file.bytes > 0) return false;
+    await file.remove();
+    const at = this.#unfinished.indexOf(file);
+    if (at >= 0) this.#unfinished.splice(at, 1);
+    return true;
+  }
+
+  #unsyncedFiles(): number {
+    return this.#unfinished.length + this.#ended.unsynced;
   }
 
   #unsyncedBytes(): number {
@@ -335,8 +361,12 @@ export class Journal {
       this.#endActive();
       const files = [...this.#unfinished];
       await this.#entries.batchWritten();
-      for (const { base, bytes, file } of files) this.#ended.add({ base, name: base, bytes, file });
-      this.#unfinished.splice(0, files.length);
+      for (const ended of files) {
+        if (await this.#removeEmpty(ended)) continue;
+        const { base, bytes, file } = ended;
+        this.#ended.add({ base, name: base, bytes, file });
+        this.#unfinished.splice(this.#unfinished.indexOf(ended), 1);
+      }
       if (!(await this.#ended.sync()) && !this.#hasFailed) {
         this.#pause(Infinity);
         this.#hasFailed = true;

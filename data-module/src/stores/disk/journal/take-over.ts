@@ -46,6 +46,12 @@ export async function takeOver(
     const isSuspect = file.state === 'suspect';
     const name = isSuspect ? file.name : await renameJournal(calls, folder, file, 'taken');
     const opened = await calls.open(path.join(folder, name), fs.constants.O_RDONLY);
+    // As a full disk leaves them. It is looked at under its new name: who writes to it still is told that it has gone.
+    if ((await opened.size()) === 0) {
+      opened.close();
+      await calls.unlink(path.join(folder, name));
+      continue;
+    }
     taken.push({ base: file.base, name, file: opened, isSuspect });
   }
   const missing = new Set<string>();
