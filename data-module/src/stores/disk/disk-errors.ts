@@ -10,6 +10,11 @@ const NAMED: Readonly<Record<string, readonly [ErrorType, string]>> = {
   ENOENT: ['ObjNotFound', 'there is no blob of this key'],
 };
 
+/** Whether there was no room for it: the disk does all else. */
+export function lacksRoom(err: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((err as NodeJS.ErrnoException).code ?? '');
+}
+
 /** The catalogue's name for an error of the file system, which is kept as the cause. */
 export function nameDiskError(err: unknown): CatalogueError {
   if (err instanceof CatalogueError) return err;

@@ -71,7 +71,7 @@ export class RecordEntries {
   }
 }
 
-/** Writes the hint file of a sealed segment of `segmentBytes` bytes. It is durable, and whole or not there. */
+/** Writes the hint file of a sealed segment of `segmentBytes` bytes. It is durable, and whole; when it rejects nothing of it takes room. */
 export async function writeHint(
   calls: FileCalls,
   files: SegmentFiles,
@@ -91,6 +91,9 @@ export async function writeHint(
   try {
     await writeAll([head, entries.bytes], file);
     await file.sync();
+  } catch (err) {
+    await calls.unlink(temporary).catch(() => undefined);
+    throw err;
   } finally {
     file.close();
   }

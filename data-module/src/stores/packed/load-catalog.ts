@@ -1,6 +1,8 @@
 /** Makes the catalog at a start: from hint files, and by reading the segments that have none. */
 import { open, rm, stat } from 'node:fs/promises';
+import { messageOf } from '@zenko-modules/common/errors';
 import type { Logger } from '@zenko-modules/common/logger';
+import { lacksRoom } from '../disk/disk-errors.js';
 import type { FileCalls } from '../disk/file-calls.js';
 import { LOST } from './blob-index.js';
 import { Catalog } from './catalog.js';
@@ -15,7 +17,7 @@ export interface LoadedCatalog {
   readonly damaged: number;
 }
 
-/** Cuts torn ends off, writes the hint files that are missing, and names in the log what is damaged. */
+/** Cuts torn ends off, writes the hint files that are missing, as far as there is room, and names in the log what is damaged. */
 export async function loadCatalog(
   calls: FileCalls,
   files: SegmentFiles,
@@ -36,7 +38,11 @@ export async function loadCatalog(
     damaged += tell(log, segment, size, scanned);
     await keep(files, segment, size, scanned.end);
     if (scanned.end === 0) continue;
-    await writeHint(calls, files, segment, scanned.end, scanned.entries);
+    await writeHint(calls, files, segment, scanned.end, scanned.entries).catch((err: unknown) => {
+      // What is stored can be read all the same, and deleted, which gives room back.
+      if (!lacksRoom(err)) throw err;
+      log.warn({ segment, reason: messageOf(err) }, 'no hint file: the next start reads the segment again');
+    });
     apply(catalog, segment, scanned.end, scanned.entries);
   }
   return { catalog, lastSegment: segments.at(-1) ?? 0, damaged };

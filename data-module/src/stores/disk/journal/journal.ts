@@ -11,6 +11,7 @@ import type { WorkerPlace } from '../../plugin.js';
 import { GroupCommit } from '../../group-commit.js';
 import { encodeRecord, recordBytes } from '../../record-format.js';
 import type { BlobChecksums } from '../checksums/blob-checksums.js';
+import { lacksRoom } from '../disk-errors.js';
 import { blobFile, JOURNAL_FOLDER } from '../disk-layout.js';
 import type { FileCalls } from '../file-calls.js';
 import type { Volume } from '../volume.js';
@@ -103,7 +104,7 @@ export class Journal {
     for (const { name, state } of own) if (state === 'done') await ended.addDone(name);
     // Without room for checksums it waits, as it does while the store is open: deletions, which need it open, make some.
     const isInPlace = await ended.sync().catch((err: unknown) => {
-      if (!['ENOSPC', 'EDQUOT'].includes((err as NodeJS.ErrnoException).code ?? '')) throw err;
+      if (!lacksRoom(err)) throw err;
       options.log.warn({ err }, 'the journal could not be brought to its place yet');
       return ended.isSound;
     });
