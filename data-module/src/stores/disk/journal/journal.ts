@@ -35,8 +35,11 @@ const PAUSE_MS = 1000;
 const MAX_FILE_BYTES = 32 * 1024 * 1024;
 /** What waits for a sync of the volume at most; from then on everything goes the other way. */
 const MAX_UNSYNCED_BYTES = 256 * 1024 * 1024;
-/** The same of files, which are open: while one waits, such as for room, those after it do. */
-const MAX_UNSYNCED_FILES = 64;
+/**
+ * The same of files, which are open: while one waits, such as for room, those after it do. A start gives each a longer name, for which a
+ * full disk has room in the first block of their folder only.
+ */
+const MAX_UNSYNCED_FILES = 32;
 const MAX_AGE_MS = 10_000;
 const NO_DATA = Buffer.alloc(0);
 
