@@ -110,9 +110,12 @@ async function isWhole(store: DataStore, key: string, { seed, size }: Blob): Pro
   return sha256 === (await digestOf(generatedBytes(seed, size))).sha256;
 }
 
-/** Until `holds`, or a minute has passed. */
+/** Many times what it takes on an idle machine. */
+const EVENTUALLY_MS = 3 * 60_000;
+
+/** Until `holds`, for three minutes at most. */
 export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + EVENTUALLY_MS;
   let failure: unknown;
   const isSo = (): Promise<boolean> =>
     holds().catch((err: unknown) => {
@@ -120,7 +123,7 @@ export async function eventually(what: string, holds: () => Promise<boolean>): P
       return false;
     });
   while (!(await isSo())) {
-    if (Date.now() >= deadline) throw new Error(`not within a minute: ${what}`, { cause: failure });
+    if (Date.now() >= deadline) throw new Error(`not within three minutes: ${what}`, { cause: failure });
     await sleep(50);
   }
 }
