@@ -38,6 +38,10 @@ export const ERRORS = {
   MissingParameter: entry(400, 'A required parameter is missing: the message names it'),
   NotImplemented: entry(501, 'This is not offered, by this store or to clients: do without it'),
   ObjNotFound: entry(404, 'This object does not exist'),
+  PreconditionFailed: entry(
+    412,
+    'What the call names as its condition is not so (any more), and nothing was changed: read it again',
+  ),
   ServiceUnavailable: entry(
     503,
     'The backend cannot be reached at the moment: try again; /_/ready says why while it lasts',

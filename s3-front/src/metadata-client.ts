@@ -38,7 +38,10 @@ export class ModuleAwayError extends CatalogueError {
 
 /** True when a change that failed with `err` has not been made and will not be. */
 export function surelyNotMade(err: unknown): boolean {
-  return err instanceof ModuleAwayError || isErrorType(err, 'InvalidArgument', 'NotImplemented');
+  return (
+    err instanceof ModuleAwayError ||
+    isErrorType(err, 'InvalidArgument', 'NotImplemented', 'PreconditionFailed')
+  );
 }
 
 export interface KeyRange {
@@ -80,6 +83,20 @@ export interface PutOptions extends VersionOptions {
   readonly deleteNullKey?: true;
   /** The multipart upload that the value comes from. */
   readonly replayId?: string;
+}
+
+/** An entry of a shadow bucket, as it was stored. */
+export interface StoredEntry {
+  readonly database: string;
+  readonly key: string;
+  readonly sha256: string;
+}
+
+/** What must be so when a put comes to the module, and it may be long after it was given up. */
+export interface PutConditions {
+  /** The value of the key, as it was read. */
+  readonly current: ObjectValue | undefined;
+  readonly entry?: StoredEntry | undefined;
 }
 
 /**
@@ -177,15 +194,21 @@ export class MetadataClient {
     ];
   }
 
-  /** Stores an object's value as a whole. Resolves with the id of its version, where it has got one. */
+  /**
+   * Stores an object's value as a whole. Resolves with the id of its version, where it has got one.
+   * @throws CatalogueError PreconditionFailed, nothing stored, when the conditions do not hold; CloudServer's own daemon does
+   *   not look at them
+   */
   async putObject(
     bucket: string,
     key: string,
     value: ObjectValue,
     options: PutOptions,
     reqUids: string,
+    conditions?: PutConditions,
   ): Promise<string | undefined> {
-    const args = [key, JSON.stringify(value), { ...options, ...OVERHEAD }];
+    const only = conditions && (await this.#compares()) ? this.#conditionsOf(conditions) : {};
+    const args = [key, JSON.stringify(value), { ...options, ...OVERHEAD, ...only }];
     const result = await this.#call('put', bucket, args, reqUids);
     if (typeof result !== 'string') return undefined;
     const { versionId } = parse(result) as { versionId?: unknown };
@@ -196,6 +219,7 @@ export class MetadataClient {
    * Replaces the value of what is stored by a changed one; its content stays. Resolves with `false`, nothing changed, when the
    * key is not as it was read any more. That is so whenever the call comes to the module, and it may be long after it was
    * given up: a value that came then would name data that is gone. CloudServer's own daemon cannot compare, and stores it.
+   * The new value counts as read then.
    */
   async updateObject(bucket: string, key: string, update: Update, reqUids: string): Promise<boolean> {
     const { current, from, to, storedAs } = update;
@@ -214,27 +238,9 @@ export class MetadataClient {
       ...(isCurrent ? [{ value }] : []),
       ...(versionId === undefined || isNull ? [] : [{ versionId, value }]),
     ];
-    return this.#swap(bucket, key, expected, stored, reqUids);
-  }
-
-  /**
-   * `putObject` in a bucket without versioning, on the same condition.
-   * @param current the value of the key, as it was read
-   */
-  async replaceObject(
-    bucket: string,
-    key: string,
-    current: ObjectValue | undefined,
-    value: ObjectValue,
-    options: PutOptions,
-    reqUids: string,
-  ): Promise<boolean> {
-    if (!(await this.#compares())) {
-      await this.putObject(bucket, key, value, options, reqUids);
-      return true;
-    }
-    const sha256 = current ? this.#sha256Of(current) : null;
-    return this.#swap(bucket, key, [{ sha256 }], [{ value: JSON.stringify(value) }], reqUids);
+    const isSwapped = await this.#swap(bucket, key, expected, stored, reqUids);
+    if (isSwapped) this.#texts.set(to, value);
+    return isSwapped;
   }
 
   /**
@@ -276,8 +282,10 @@ export class MetadataClient {
     value: object,
     { isPart }: { readonly isPart: boolean },
     reqUids: string,
-  ): Promise<void> {
-    await this.#call('put', database, [key, JSON.stringify(value), isPart ? OVERHEAD : {}], reqUids);
+  ): Promise<StoredEntry> {
+    const text = JSON.stringify(value);
+    await this.#call('put', database, [key, text, isPart ? OVERHEAD : {}], reqUids);
+    return { database, key, sha256: sha256Of(text) };
   }
 
   async deleteEntry(database: string, key: string, reqUids: string): Promise<void> {
@@ -365,7 +373,15 @@ export class MetadataClient {
     const stored = this.#texts.get(value);
     if (stored === undefined)
       throw new CatalogueError('InternalError', 'a value that is to be compared was not read');
-    return createHash('sha256').update(stored).digest('hex');
+    return sha256Of(stored);
+  }
+
+  /** As the options of a put. */
+  #conditionsOf({ current, entry }: PutConditions): object {
+    return {
+      ifCurrent: { sha256: current ? this.#sha256Of(current) : null },
+      ...(entry && { ifEntry: { subLevel: [entry.database], key: entry.key, sha256: entry.sha256 } }),
+    };
   }
 
   async #call(
@@ -385,6 +401,10 @@ export class MetadataClient {
       await sleep(CONNECTION_POLL_MS);
     }
   }
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function parse(stored: string): object {

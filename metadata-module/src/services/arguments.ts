@@ -58,7 +58,20 @@ const switchedOn = z
 export const options = <T extends z.ZodRawShape>(shape: T) =>
   z.preprocess(value => value ?? {}, z.object(shape));
 
-const putOptions = options({ versioning: switchedOn, versionId, isNull, deleteNullKey: switchedOn });
+/** Of a stored text; `null`: there is none. */
+const sha256 = z.union([z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'), z.null()]);
+
+const putShape = { versioning: switchedOn, versionId, isNull, deleteNullKey: switchedOn };
+const putOptions = options(putShape);
+const conditionalPutOptions = options({
+  ...putShape,
+  ifCurrent: optionalMember(z.object({ sha256 })),
+  ifEntry: optionalMember(
+    z
+      .object({ subLevel, key, sha256 })
+      .transform(({ subLevel: names, ...entry }) => ({ ...entry, database: new Database(names) })),
+  ),
+});
 const getOptions = options({ versionId });
 const deleteOptions = options({ versionId, isNull });
 
@@ -121,15 +134,7 @@ const pruneRange = options({ endSeq: optionalMember(wholeNumber(0)) });
 
 /** Entries of one key that one repair is about. */
 const MAX_ENTRIES = 16;
-const expectedEntries = z
-  .array(
-    z.object({
-      versionId,
-      sha256: z.union([z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'), z.null()]),
-    }),
-  )
-  .min(1)
-  .max(MAX_ENTRIES);
+const expectedEntries = z.array(z.object({ versionId, sha256 })).min(1).max(MAX_ENTRIES);
 const newEntries = z.array(z.object({ versionId, value: z.union([storedValue, z.null()]) })).max(MAX_ENTRIES);
 
 const holderId = z.string().min(1).max(200);
@@ -197,7 +202,8 @@ const NO_GET_OPTIONS: GetOptions = {};
 /** What nearly every put says is seen at once. */
 export function checkPutOptions(value: unknown): PutOptions {
   if (isNothing(value)) return NO_PUT_OPTIONS;
-  return isVersioned(value) ? VERSIONED_PUT_OPTIONS : check('options', putOptions, value);
+  if (isVersioned(value)) return VERSIONED_PUT_OPTIONS;
+  return check('options', isConditional(value) ? conditionalPutOptions : putOptions, value);
 }
 
 export function checkGetOptions(value: unknown): GetOptions {
@@ -212,6 +218,10 @@ function isNothing(value: unknown): boolean {
 function isVersioned(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('versioning' in value)) return false;
   return value.versioning === true && Object.keys(value).length === 1;
+}
+
+function isConditional(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && ('ifCurrent' in value || 'ifEntry' in value);
 }
 
 /** Each still to be checked, as the arguments of one `get`. */

@@ -36,6 +36,10 @@ export function metadataService({ databases, uuid, diskUsage }: MetadataServiceO
 
       getUUID: () => Promise.resolve(uuid),
 
+      /**
+       * `(key, value, options)`. Ours among the options: `ifCurrent: { sha256 }` and `ifEntry: { subLevel, key, sha256 }`, see
+       * `Conditions`. For a put that may come long after its caller has given it up: it must not undo what came since.
+       */
       put: async ({ subLevel, args: [key, value, options], signal }: RpcCall) =>
         answer(
           await databases.put(

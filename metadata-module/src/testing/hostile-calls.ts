@@ -52,6 +52,8 @@ const odd = fc.constantFrom<unknown>(
   { versionId: { a: 1 } },
   { versionId: '\0' },
   { versioning: {}, isNull: 'yes' },
+  { ifCurrent: 'x' },
+  { ifCurrent: { sha256: null }, ifEntry: { subLevel: [{}], key: '\0' } },
   { members: ['a', '__proto__'] },
   [[['a'], 'k', {}], []],
   { limit: -2 },

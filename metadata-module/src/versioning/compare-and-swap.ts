@@ -8,10 +8,12 @@ export interface EntryName {
   readonly versionId?: string | undefined;
 }
 
-/** The SHA-256 of the stored text in hexadecimal; `null`: there is no such entry. */
-export interface ExpectedEntry extends EntryName {
+/** The SHA-256 of the stored text in hexadecimal; `null`: there is none. */
+export interface ExpectedText {
   readonly sha256: string | null;
 }
+
+export interface ExpectedEntry extends EntryName, ExpectedText {}
 
 /** The text to store; `null`: no entry is to be there. */
 export interface NewEntry extends EntryName {
@@ -24,7 +26,7 @@ export function entryKey(key: string, { versionId }: EntryName): string {
   return versionId === 'null' ? nullKey(key) : versionKey(key, versionId);
 }
 
-export function isAsExpected(stored: string | undefined, { sha256 }: ExpectedEntry): boolean {
+export function isAsExpected(stored: string | undefined, { sha256 }: ExpectedText): boolean {
   return (stored === undefined ? null : sha256Of(stored)) === sha256;
 }
 

@@ -18,7 +18,7 @@ import {
   type NewEntry,
   swapOperations,
 } from './compare-and-swap.js';
-import type { DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
+import type { Conditions, DeleteOptions, GetOptions, Plan, PutOptions } from './options.js';
 import { deleteReadsMaster, planDelete } from './plan-delete.js';
 import { planPut, putReadsMaster } from './plan-put.js';
 import { type Candidates, planRepair, type Repair } from './plan-repair.js';
@@ -62,6 +62,7 @@ export class VersionedDatabases {
   /**
    * Durable when it resolves; with the id of the version, for a put that is about one.
    * @param signal a call that has not begun when it is aborted is dropped.
+   * @throws CatalogueError PreconditionFailed, nothing changed, when a condition of `options` does not hold.
    */
   async put(
     database: Database,
@@ -71,8 +72,13 @@ export class VersionedDatabases {
     signal?: Cancellation,
   ): Promise<string | undefined> {
     const request = { key, value, options };
-    const plan = await this.#change(database, key, signal, putReadsMaster(request), master =>
-      planPut(request, master, () => this.#versionIds.next()),
+    const plan = await this.#change(
+      database,
+      key,
+      signal,
+      putReadsMaster(request),
+      master => planPut(request, master, () => this.#versionIds.next()),
+      options,
     );
     return plan.versionId;
   }
@@ -186,15 +192,37 @@ export class VersionedDatabases {
     signal: Cancellation | undefined,
     readsMaster: boolean,
     plan: (master: string | undefined) => P,
+    conditions: Conditions = UNCONDITIONAL,
   ): Promise<P> {
     const masterKey = database.keyOf(key);
     return this.#lock.run(masterKey, async () => {
       if (signal?.aborted) throw new CatalogueError('ServiceUnavailable', 'the call took too long');
       if (!this.#recovery.isCertain) await this.#recovery.certain();
+      if (conditions.ifCurrent !== undefined || conditions.ifEntry !== undefined)
+        await this.#refuseUnless(database, key, conditions);
       const planned = plan(readsMaster ? await this.#store.get(masterKey) : undefined);
       if (planned.operations.length > 0) await this.#commits.commit(database, planned.operations, signal);
       return planned;
     });
+  }
+
+  /** Under the lock of the key. The other entry has a lock of its own: it may be changing, and is as before or after that. */
+  async #refuseUnless(database: Database, key: string, { ifCurrent, ifEntry }: Conditions): Promise<void> {
+    if (ifCurrent !== undefined && !isAsExpected(await this.#current(database, key), ifCurrent)) {
+      throw new CatalogueError('PreconditionFailed', 'ifCurrent: the key has another value');
+    }
+    if (ifEntry === undefined) return;
+    const stored = await this.#store.get(ifEntry.database.keyOf(ifEntry.key));
+    if (!isAsExpected(stored, ifEntry)) {
+      throw new CatalogueError('PreconditionFailed', 'ifEntry: the entry is another');
+    }
+  }
+
+  /** As `find` answers it, under the lock of the key. */
+  async #current(database: Database, key: string): Promise<string | undefined> {
+    const master = await this.#store.get(database.keyOf(key));
+    if (master === undefined || !isPlaceHolder(master)) return master;
+    return planRepair(key, await this.#candidates(database, key)).value;
   }
 
   /** The newest version, answered before the master is repaired with it. */
@@ -244,6 +272,8 @@ export class VersionedDatabases {
     return { nullVersion };
   }
 }
+
+const UNCONDITIONAL: Conditions = {};
 
 /** The same iterator with another form of its items. */
 function mapped<T>(entries: EntryIterator, form: (entry: TextEntry) => T): ItemIterator<T> {

@@ -228,10 +228,10 @@ test('a completion whose answer is lost is found again, and the object deleted s
   }
 });
 
-test('a completion that comes late makes no second version of its data, and finds its data after an abort', async t => {
+test('without conditions, a completion that comes late makes no second version of its data, and finds its data after an abort', async t => {
   let relayed: Awaited<ReturnType<typeof startMetadataRelay>> | undefined;
   const stack = await startStack(t, async port => {
-    relayed = await startMetadataRelay(t, port('METADATA_PORT'));
+    relayed = await startMetadataRelay(t, port('METADATA_PORT'), { compares: false });
     return { METADATA_PORT: String(relayed.port), S3_UPLOAD_MAX_AGE: '2s' };
   });
   const { s3, metadata } = stack;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { escapeUriPath } from '../auth/canonical-uri.js';
 import { CHECKSUM_HEADER_PREFIX } from '../body/checksums.js';
 import { DEFAULT_LOCATION } from '../bucket-attributes.js';
@@ -129,24 +130,38 @@ async function storeObject(
   const { key, headers } = request;
   const location = locationsOfParts(parts, checksum);
   const now = new Date();
+  const md5 = multipartEtag(parts.map(({ part }) => part['content-md5']));
   let value: ObjectValue | undefined;
+  let mayHaveTwins = upload.completeInProgress === true;
+  let isAgain = false;
   const { freed, versionId } = await holdObject(front, request, key, async (held): Promise<Stored> => {
-    checkWriteConditions(headers, existing(held.current));
-    const marked = { ...upload, completeInProgress: true };
-    await new UploadStore(front, request.reqUids).put(name.bucket, marked);
+    const { bucket, current } = held;
+    // Of an earlier try, or of another front.
+    if (isAgain && current?.uploadId === name.uploadId && current['content-md5'] === md5) {
+      value = current;
+      return { freed: [], versionId: versionIdOf(bucket, current) };
+    }
+    const store = new UploadStore(front, request.reqUids);
+    // Another front may have aborted it.
+    if (isAgain) await store.get(name);
+    mayHaveTwins ||= isAgain;
+    isAgain = true;
+    checkWriteConditions(headers, existing(current));
+    const marked = { ...upload, completeInProgress: true, completion: randomUUID() };
+    const ifEntry = await store.put(name.bucket, marked);
     const build = (members: WritePlan['members']): ObjectValue => {
       value = newObjectValue({
         account: request.account,
         key,
         size: sizeOfParts(parts),
-        md5: multipartEtag(parts.map(({ part }) => part['content-md5'])),
+        md5,
         headers: contentHeadersOf(upload),
         location: location.length === 0 ? null : location,
         tags: parseTaggingHeader(upload['x-amz-tagging'] ?? ''),
-        dataStoreName: held.bucket.locationConstraint ?? DEFAULT_LOCATION,
+        dataStoreName: bucket.locationConstraint ?? DEFAULT_LOCATION,
         originOp: 's3:ObjectCreated:CompleteMultipartUpload',
         now,
-        creationTime: creationTimeOf(held.current) ?? now.toISOString(),
+        creationTime: creationTimeOf(current) ?? now.toISOString(),
         isDeleteMarker: false,
         uploadId: name.uploadId,
         checksum,
@@ -154,9 +169,9 @@ async function storeObject(
       });
       return value;
     };
-    // An earlier try may have stored an object of the same parts, or come to do so yet.
-    const stored = await putCurrent(front, request, key, held, build, { reuses: true });
-    if (upload.completeInProgress === true) await dropTwins(front, request, name, stored);
+    // The data of an earlier try's object may have gone by the time that the try comes to store it.
+    const stored = await putCurrent(front, request, key, held, build, { ifEntry });
+    if (mayHaveTwins) await dropTwins(front, request, name, stored);
     return stored;
   });
   await front.replaced.remove(freed);

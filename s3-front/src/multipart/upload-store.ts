@@ -1,6 +1,6 @@
 /** Multipart uploads in the metadata module. */
 import { SHADOW_BUCKET_PREFIX, shadowBucket } from '../bucket-attributes.js';
-import type { MetadataClient, StoredItem } from '../metadata-client.js';
+import type { MetadataClient, StoredEntry, StoredItem } from '../metadata-client.js';
 import type { Front } from '../operations/operation.js';
 import { S3Error } from '../s3-errors.js';
 import {
@@ -34,12 +34,12 @@ export class UploadStore {
   }
 
   /** Stores an upload that begins, or a changed one; makes the shadow bucket when there is none. */
-  async put(bucket: string, upload: Upload): Promise<void> {
+  async put(bucket: string, upload: Upload): Promise<StoredEntry> {
     const shadow = shadowOf(bucket);
     const attributes = await this.#metadata.getBucket(shadow, this.#reqUids);
     if (!attributes) await this.#metadata.putBucket(shadowBucket(bucket, upload), this.#reqUids);
     const entry = overviewKey(upload.key, upload.uploadId);
-    await this.#metadata.putEntry(shadow, entry, upload, { isPart: false }, this.#reqUids);
+    return this.#metadata.putEntry(shadow, entry, upload, { isPart: false }, this.#reqUids);
   }
 
   /** @throws S3Error NoSuchUpload, also for one that is being aborted */

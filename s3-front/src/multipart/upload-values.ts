@@ -28,6 +28,8 @@ export interface Upload {
   readonly 'x-amz-tagging'?: string;
   /** An object may have been stored from its parts already. */
   readonly completeInProgress?: boolean;
+  /** Another text for each try to store an object: one that comes after the next try has begun stores nothing. */
+  readonly completion?: string;
   /** Its data is removed, now or later: it can be completed no more. */
   readonly abortInProgress?: boolean;
   /** When that was said, by s3-front. */

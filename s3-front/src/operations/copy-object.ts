@@ -99,12 +99,7 @@ async function replaceHeaders(front: Front, request: S3Request, replacements: Re
     }
     checkCopySourceConditions(request.headers, current);
     // It is made of the same data still: who completes that upload again must find it.
-    return {
-      source: current,
-      locations: current.location ?? [],
-      uploadId: current.uploadId,
-      reuses: true,
-    };
+    return { source: current, locations: current.location ?? [], uploadId: current.uploadId };
   });
 }
 
@@ -117,8 +112,6 @@ async function storeCopy(
     source: ObjectValue;
     locations: readonly Location[];
     uploadId?: string | undefined;
-    /** The data is not new. */
-    reuses?: boolean;
   },
 ): Promise<Copied> {
   const { key, headers } = request;
@@ -126,7 +119,7 @@ async function storeCopy(
   const { freed, versionId } = await holdObject(front, request, key, held => {
     const current = existing(held.current);
     checkWriteConditions(headers, current);
-    const { source, locations, uploadId, reuses = false } = choose({ ...held, current });
+    const { source, locations, uploadId } = choose({ ...held, current });
     const now = new Date();
     const build = (members: WritePlan['members']): ObjectValue => {
       value = newObjectValue({
@@ -148,7 +141,7 @@ async function storeCopy(
       });
       return value;
     };
-    return putCurrent(front, request, key, held, build, { reuses });
+    return putCurrent(front, request, key, held, build);
   });
   await front.replaced.remove(freed);
   if (!value) throw new S3Error('InternalError');

@@ -62,11 +62,16 @@ export const putObject: Operation = async (front, request) => {
 async function putSmall(front: Front, request: S3Request, content: NewContent): Promise<Stored> {
   const { body } = content;
   const bytes = await body.whole();
-  return holdObject(front, request, request.key, async held => {
-    checkWriteConditions(request.headers, existing(held.current));
-    const location = await storeBytes(front, bytes, body.md5, request.reqUids);
-    return withNewData(front, request, location, () => putValue(front, request, content, held, location));
-  });
+  const location: Location[] = [];
+  return withNewData(front, request, location, () =>
+    holdObject(front, request, request.key, async held => {
+      checkWriteConditions(request.headers, existing(held.current));
+      // There already, when the key has changed meanwhile and was read anew.
+      if (location.length === 0)
+        location.push(...(await storeBytes(front, bytes, body.md5, request.reqUids)));
+      return putValue(front, request, content, held, location);
+    }),
+  );
 }
 
 /** A client may take as long as it likes to send its data: the key is held for the rest alone. */

@@ -2,9 +2,10 @@
  * The one way in which the front changes what a key stands for. A key has one writer at a time, so that no
  * change is made from a value that another has replaced; data goes only after nothing refers to it any more.
  */
-import { CatalogueError, toCatalogueError } from '@zenko-modules/common/errors';
+import { sleep } from '@zenko-modules/common/deadline';
+import { CatalogueError, isErrorType, toCatalogueError } from '@zenko-modules/common/errors';
 import type { BucketAttributes } from '../bucket-attributes.js';
-import { surelyNotMade } from '../metadata-client.js';
+import { type StoredEntry, surelyNotMade } from '../metadata-client.js';
 import { isFileLocation, type Location, type ObjectValue } from '../object-value.js';
 import { S3Error } from '../s3-errors.js';
 import { usable, writable } from './find-bucket.js';
@@ -20,7 +21,15 @@ export interface Held {
   readonly current: ObjectValue | undefined;
 }
 
-/** Runs `work` as the one writer of a key in a bucket that is there and stays there. */
+/** How often a key is read anew when somebody else, such as another front, writes it at the same time. */
+const MAX_TRIES = 10;
+/** Fronts that meet again and again part by pauses of different lengths, which grow up to this for each try. */
+const PAUSE_MS = 5;
+
+/**
+ * Runs `work` as the one writer of a key in a bucket that is there and stays there. Where it finds the key changed all the same
+ * (`changedMeanwhile`), it is run again with what is there now.
+ */
 export function holdObject<T>(
   front: Front,
   request: S3Request,
@@ -30,8 +39,15 @@ export function holdObject<T>(
   const { locks, metadata } = front;
   return locks.shared(request.bucket, () =>
     locks.exclusive(`${request.bucket}/${key}`, async () => {
-      const [bucket, current] = await metadata.getBucketAndObject(request.bucket, key, {}, request.reqUids);
-      return work({ bucket: writable(usable(bucket, request)), current });
+      for (let tries = 1; ; tries += 1) {
+        const [bucket, current] = await metadata.getBucketAndObject(request.bucket, key, {}, request.reqUids);
+        try {
+          return await work({ bucket: writable(usable(bucket, request)), current });
+        } catch (err) {
+          if (!(err instanceof ChangedMeanwhileError) || tries === MAX_TRIES) throw err;
+        }
+        await sleep(Math.random() * PAUSE_MS * tries);
+      }
     }),
   );
 }
@@ -45,9 +61,11 @@ export interface Stored {
 }
 
 /**
- * Makes a value the current one of its key. Once the new value is stored nothing rejects any more.
+ * Makes a value the current one of its key. Once the new value is stored nothing rejects any more. A put that comes late,
+ * after the key was written anew, stores nothing.
  * @param build the value, given the members that the bucket's versioning adds
- * @param reuses its data is not new: another value may have referred to it before
+ * @param ifEntry nothing is stored unless this is stored still
+ * @throws S3Error `changedMeanwhile`
  */
 export async function putCurrent(
   front: Front,
@@ -55,7 +73,7 @@ export async function putCurrent(
   key: string,
   { bucket, current }: Held,
   build: (members: WritePlan['members']) => ObjectValue,
-  { reuses = false }: { readonly reuses?: boolean } = {},
+  { ifEntry }: { readonly ifEntry?: StoredEntry } = {},
 ): Promise<Stored> {
   const { metadata } = front;
   const { bucket: name, reqUids } = request;
@@ -68,33 +86,39 @@ export async function putCurrent(
   // Named until it is gone, for whoever changes the null version next: this front may not come to delete it.
   const [left] = toDrop;
   const value = build(left ? { ...plan.members, nullVersionId: left.versionId } : plan.members);
+  let seen = current;
   if (plan.keepNullAs !== undefined && current) {
     const versionId = plan.keepNullAs;
     const to = { ...current, versionId, isNull: true };
     const update = { current, from: current, to, storedAs: { versionId } };
     if (!(await metadata.updateObject(name, key, update, reqUids))) throw changedMeanwhile();
+    seen = to;
   }
   const options = {
     ...plan.putOptions,
     ...(toDrop.length < replaced.length ? { deleteNullKey: true as const } : {}),
     ...(value.uploadId === undefined ? {} : { replayId: value.uploadId }),
   };
-  let id: string | undefined;
-  if (reuses && !bucket.versioningConfiguration) {
-    // Coming late, it must not bring back data that has gone since.
-    const isStored = await storing(() => metadata.replaceObject(name, key, current, value, options, reqUids));
-    if (!isStored) throw changedMeanwhile();
-  } else {
-    id = await storing(() => metadata.putObject(name, key, value, options, reqUids));
-  }
+  const conditions = { current: seen, entry: ifEntry };
+  const id = await storing(() => metadata.putObject(name, key, value, options, reqUids, conditions)).catch(
+    (err: unknown) => {
+      throw isErrorType(err, 'PreconditionFailed') ? changedMeanwhile() : err;
+    },
+  );
   const versionId = shownVersionId(bucket, id);
   const kept = await dropKeptNulls(front, request, key, toDrop);
   return { freed: unreferenced(freed, [value, ...kept]), versionId };
 }
 
+class ChangedMeanwhileError extends S3Error {
+  constructor() {
+    super('SlowDown', 'The object has just changed; please try again');
+  }
+}
+
 /** Somebody else, such as another front, has written the key since it was read. Nothing was changed. */
 export function changedMeanwhile(): S3Error {
-  return new S3Error('SlowDown', 'The object has just changed; please try again');
+  return new ChangedMeanwhileError();
 }
 
 function shownVersionId(

@@ -18,6 +18,8 @@ export interface PutCall {
   readonly versionId?: string;
   readonly isNull?: boolean;
   readonly deleteNullKey?: boolean;
+  /** The put is made only while the current value is this text; `null`: while there is none. */
+  readonly ifCurrent?: string | null;
 }
 
 export interface GetCall {

@@ -74,7 +74,9 @@ class Step {
     this.#seen = seen;
   }
 
-  put({ key, value, versioning = false, versionId, isNull, deleteNullKey = false }: PutCall): boolean {
+  put(call: PutCall): boolean {
+    const { key, value, versioning = false, versionId, isNull, deleteNullKey = false, ifCurrent } = call;
+    if (ifCurrent !== undefined && !this.#isCurrent(key, ifCurrent)) return this.#fails('PreconditionFailed');
     // 1. no versioning, no versionId: write the master
     if (!versioning && versionId === undefined) {
       this.#entries.set(key, value);
@@ -192,9 +194,31 @@ class Step {
     return form(page) === form(outcome.entries);
   }
 
+  #isCurrent(key: string, expected: string | null): boolean {
+    const current = this.#hasPlaceHolder(key) ? this.#newest(key)?.value : this.#entries.get(key);
+    if (current === undefined || expected === null) return current === undefined && expected === null;
+    if (canonical(current) !== canonical(expected)) return false;
+    // Of the texts that the module has written itself, the model has others of the same JSON.
+    return current === expected || !this.#fails('PreconditionFailed');
+  }
+
   /** Among the version keys, the null key sorted in by the id inside its value, the newest becomes the master. */
   #repair(key: string): void {
-    if (objectOf(this.#entries.get(key) ?? '')?.['isPHD'] !== true) return;
+    if (!this.#hasPlaceHolder(key)) return;
+    const newest = this.#newest(key);
+    if (newest === undefined) {
+      this.#entries.delete(key);
+      return;
+    }
+    this.#entries.set(key, newest.value);
+    if (newest.isNull) this.#entries.delete(newest.stored);
+  }
+
+  #hasPlaceHolder(key: string): boolean {
+    return objectOf(this.#entries.get(key) ?? '')?.['isPHD'] === true;
+  }
+
+  #newest(key: string) {
     const versions = [...this.#entries]
       .filter(([stored]) => stored.startsWith(`${key}\0`))
       .map(([stored, value]) => {
@@ -204,13 +228,7 @@ class Step {
       })
       // a null version with the id of another is not newer than that
       .sort((a, b) => compare(a.id, b.id) || Number(a.isNull) - Number(b.isNull));
-    const [newest] = versions;
-    if (newest === undefined) {
-      this.#entries.delete(key);
-      return;
-    }
-    this.#entries.set(key, newest.value);
-    if (newest.isNull) this.#entries.delete(newest.stored);
+    return versions[0];
   }
 
   #newId(key: string): string | undefined {

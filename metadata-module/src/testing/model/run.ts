@@ -5,6 +5,7 @@ import { silentLogger } from '@zenko-modules/common/logger';
 import { LEVEL_ERRORS, LevelError } from '../../leveldowns/plugin.js';
 import { MetadataStore } from '../../metadata-store.js';
 import { Database } from '../../store/key-space.js';
+import { sha256Of } from '../../versioning/compare-and-swap.js';
 import { INFINITE_VERSION_ID } from '../../versioning/version-id.js';
 import { type FaultyLevel, withFaults } from '../faulty-level.js';
 import { CACHE_BYTES } from '../open-store.js';
@@ -90,7 +91,10 @@ class ScriptRun {
   }
 
   async #calls({ drafts, faults }: CallsStep): Promise<void> {
-    const calls = drafts.map(draft => finish(draft, ref => this.#resolve(ref)));
+    const before = await contentOf(this.#opened);
+    const currentOf = (db: readonly string[], key: string): string | undefined =>
+      currentIn(before.get(db.join('#')), key);
+    const calls = drafts.map(draft => finish(draft, ref => this.#resolve(ref), currentOf));
     const readers = faults && new Readers(this.#opened, this.#seenRecords + 1);
     this.#injected.length = 0;
     this.#failBatches(faults ?? []);
@@ -173,12 +177,16 @@ class ScriptRun {
       switch (call.call) {
         case 'put': {
           const { key, value, versioning = false, deleteNullKey = false, versionId, isNull } = call;
+          const { ifCurrent: expected } = call;
+          const ifCurrent =
+            expected === undefined ? undefined : { sha256: expected === null ? null : sha256Of(expected) };
           return {
             answer: await databases.put(database, key, value, {
               versioning,
               deleteNullKey,
               versionId,
               isNull,
+              ifCurrent,
             }),
           };
         }
@@ -203,7 +211,8 @@ class ScriptRun {
         }
       }
     } catch (err) {
-      if (isErrorType(err, 'ObjNotFound', 'InvalidArgument')) return { error: err.type };
+      if (isErrorType(err, 'ObjNotFound', 'InvalidArgument', 'PreconditionFailed'))
+        return { error: err.type };
       // Only what was done to the store excuses a failure.
       if (this.#injected.length > 0 && isErrorType(err, 'ServiceUnavailable', 'InternalError'))
         return { failed: err.message };
@@ -221,4 +230,12 @@ class ScriptRun {
     assert.ok(this.#store);
     return this.#store;
   }
+}
+
+/** The text that is stored as the current value. Behind a place holder that is mostly the newest version. */
+function currentIn(entries: ReadonlyMap<string, string> | undefined, key: string): string | undefined {
+  const master = entries?.get(key);
+  if (master === undefined || !master.includes('"isPHD":true')) return master;
+  const versions = [...(entries ?? [])].filter(([stored]) => stored.startsWith(`${key}\0`));
+  return versions.find(([stored]) => stored !== `${key}\0`)?.[1] ?? versions[0]?.[1];
 }

@@ -25,10 +25,14 @@ type Text = '' | 'null' | IdRef;
 
 /** What a failing case shows. */
 export type DraftText = Draftable<PutCall> | Draftable<GetCall> | Draftable<DelCall> | ListCall;
-type Draftable<C extends { versionId?: string }> = Omit<C, 'versionId' | 'value'> & {
+type Draftable<C extends { versionId?: string }> = Omit<C, 'versionId' | 'value' | 'ifCurrent'> & {
   readonly versionId?: Text;
   readonly value?: ValueDraft;
+  readonly ifCurrent?: Expectation | undefined;
 };
+
+/** The current value is as stored before the calls of this step, or there is none. */
+type Expectation = 'as before' | 'none';
 
 /** `versionId: 'same'` is the id that the put names. */
 type ValueDraft =
@@ -86,6 +90,7 @@ const put = fc.record({
   versionId: anyId,
   isNull,
   deleteNullKey: fc.boolean(),
+  ifCurrent: fc.constantFrom<(Expectation | undefined)[]>(undefined, undefined, 'as before', 'none'),
 });
 const get = fc.record({ call: fc.constant('get' as const), db, key, versionId: anyId });
 const del = fc.record({ call: fc.constant('del' as const), db, key, versionId: anyId, isNull });
@@ -139,13 +144,20 @@ export function scripts(clients: number, failing = false): fc.Arbitrary<readonly
 }
 
 /** The call that a draft stands for, now that ids are known. */
-export function finish(drafted: DraftText, resolve: (ref: IdRef) => string): Call {
+export function finish(
+  drafted: DraftText,
+  resolve: (ref: IdRef) => string,
+  currentOf: (db: readonly string[], key: string) => string | undefined,
+): Call {
   if (drafted.call === 'list') return withoutUndefined(drafted);
-  const { versionId: text, value: valueDraft, ...rest } = drafted;
+  const { versionId: text, value: valueDraft, ifCurrent: expectation, ...rest } = drafted;
   const versionId = typeof text === 'object' ? resolve(text) : text;
   const call = { ...rest, versionId };
   if (drafted.call !== 'put') return withoutUndefined(call) as Call;
-  return withoutUndefined({ ...call, value: valueText(valueDraft ?? '{}', versionId, resolve) }) as Call;
+  const value = valueText(valueDraft ?? '{}', versionId, resolve);
+  const expected = expectation === 'as before' ? (currentOf(drafted.db, drafted.key) ?? null) : null;
+  const ifCurrent = expectation === undefined ? undefined : expected;
+  return withoutUndefined({ ...call, value, ifCurrent }) as Call;
 }
 
 function valueText(
