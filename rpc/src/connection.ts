@@ -7,7 +7,7 @@ import { type IncomingCall, MAX_QUOTED, memberOf, readCall, unknownCall } from '
 import { RPC_LIMITS, type RpcLimits } from './limits.js';
 import { Outgoing } from './outgoing.js';
 import type { ServerState } from './server-state.js';
-import { EntryStreamResult, type RpcHandler, type RpcService, type StreamResult } from './service.js';
+import type { RpcHandler, RpcService, StreamResult } from './service.js';
 import { discardStreams, withReferences } from './stream-results.js';
 import { StreamSender } from './stream-sender.js';
 import { type Manifest, toWireError } from './wire.js';
@@ -246,7 +246,7 @@ export class RpcConnection {
     return undefined;
   }
 
-  #openStream(streamId: string, source: StreamResult): void {
+  #openStream(streamId: string, { items }: StreamResult): void {
     const onClosed = (err?: unknown): void => {
       this.#streams.delete(streamId);
       this.#state.streams -= 1;
@@ -254,9 +254,7 @@ export class RpcConnection {
     };
     const [socket, limits] = [this.#outgoing, this.#limits];
     this.#state.streams += 1;
-    const ofEntries = source instanceof EntryStreamResult;
-    const { items } = source;
-    this.#streams.set(streamId, new StreamSender({ streamId, socket, items, ofEntries, limits, onClosed }));
+    this.#streams.set(streamId, new StreamSender({ streamId, socket, items, limits, onClosed }));
   }
 
   #manifest(): Manifest {

@@ -4,7 +4,6 @@
  */
 import { Decoder, Encoder, type Packet, PacketType } from 'socket.io-parser';
 import { hasMoreValues } from '@zenko-modules/common/json-values';
-import { EntryData, entryText, type Utf8Text } from './entry-text.js';
 
 /** Far more than any call of CloudServer has; the values that it stores are one text each. */
 const MAX_VALUES = 100_000;
@@ -15,21 +14,11 @@ const CONNECT = String(PacketType.CONNECT);
 /** Packets that announce binary parts are kept until those have come. */
 const BINARY = [PacketType.BINARY_EVENT, PacketType.BINARY_ACK].map(String);
 
-/** Before each message of engine.io that holds a packet of socket.io. It sends bytes as they are. */
-const MESSAGE = '4';
-
 /** What the server sends is JSON: nobody need look through it for binary parts. */
 class JsonEncoder extends Encoder {
-  /** An `EntryData` may become an `Utf8Text`, which only web sockets send as a text. */
-  override encode({ type, nsp, id, data }: Packet): [string | Utf8Text] {
-    const head = `${type}${nsp === '/' ? '' : `${nsp},`}${id ?? ''}`;
-    if (data === undefined) return [head];
-    const [event, payload] = Array.isArray(data) ? (data as readonly unknown[]) : [];
-    if (payload instanceof EntryData) {
-      const text = entryText(`${MESSAGE}${head}[${JSON.stringify(event)},`, payload);
-      if (text) return [text];
-    }
-    return [`${head}${JSON.stringify(data)}`];
+  override encode({ type, nsp, id, data }: Packet): [string] {
+    const namespace = nsp === '/' ? '' : `${nsp},`;
+    return [`${type}${namespace}${id ?? ''}${data === undefined ? '' : JSON.stringify(data)}`];
   }
 }
 

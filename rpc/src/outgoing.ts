@@ -4,14 +4,10 @@
  */
 import type { Socket } from 'socket.io';
 import { approximateBytes } from './approximate-bytes.js';
-import { EntryData } from './entry-text.js';
 import type { StreamSocket } from './stream-sender.js';
 import type { Reader, UnreadBytes } from './unread-bytes.js';
 
 type Connection = Socket['conn'];
-
-/** The version of engine.io's protocol that puts nothing before bytes: of socket.io 3 and 4. */
-const ENGINE_IO = 4;
 
 export class Outgoing implements StreamSocket, Reader {
   readonly #socket: Socket;
@@ -62,21 +58,12 @@ export class Outgoing implements StreamSocket, Reader {
     timeoutMs: number,
     onAck: (err: Error | null) => void,
   ): void {
-    const sent = payload instanceof EntryData && !this.#takesBytes ? payload.plain() : payload;
     // `onAck` itself: a function made here would keep the payload in memory until it is called.
-    this.#send(bytes, () => this.#socket.timeout(timeoutMs).emit(event, sent, onAck));
+    this.#send(bytes, () => this.#socket.timeout(timeoutMs).emit(event, payload, onAck));
   }
 
   notify(event: string, payload: unknown): void {
     this.#send(approximateBytes(payload), () => this.#socket.emit(event, payload));
-  }
-
-  /** Whether bytes are sent as they are: only web sockets of our class do so, which no client leaves again. */
-  get #takesBytes(): boolean {
-    const { protocol, transport } = this.#socket.conn;
-    // Not so for a client that has asked for base64.
-    const asTheyAre = Reflect.get(transport, 'supportsBinary') === true;
-    return protocol === ENGINE_IO && transport.name === 'websocket' && asTheyAre;
   }
 
   cutOff(): void {

@@ -1,6 +1,4 @@
 /** What a part offers over the RPC: named calls, in a namespace. */
-import type { Entry } from './entry-text.js';
-
 /** Whether the work that somebody waited for is still wanted. An `AbortSignal` is one. A call's also tells whose work it is. */
 export interface Cancellation {
   readonly aborted: boolean;
@@ -41,13 +39,10 @@ export interface ItemIterator<T> extends AsyncIterator<T> {
 }
 
 /** A result that is sent item by item. The server ends the iterator, whatever happens. */
-export class StreamResult<T = unknown> {
-  readonly items: ItemIterator<T>;
+export class StreamResult {
+  readonly items: ItemIterator<unknown>;
 
-  constructor(items: ItemIterator<T>) {
+  constructor(items: ItemIterator<unknown>) {
     this.items = items;
   }
 }
-
-/** One of entries, which are sent faster than other items. */
-export class EntryStreamResult extends StreamResult<Entry> {}

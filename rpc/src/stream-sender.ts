@@ -8,7 +8,6 @@
 import { CatalogueError } from '@zenko-modules/common/errors';
 import { approximateBytes } from './approximate-bytes.js';
 import type { RpcLimits } from './limits.js';
-import { type Entry, EntryData } from './entry-text.js';
 import type { ItemIterator } from './service.js';
 import { STREAM_MESSAGES_IN_FLIGHT, toWireError } from './wire.js';
 
@@ -51,8 +50,6 @@ export interface StreamSenderOptions {
   readonly streamId: string;
   readonly socket: StreamSocket;
   readonly items: ItemIterator<unknown>;
-  /** Whether all items are entries. */
-  readonly ofEntries?: boolean;
   readonly limits: Pick<RpcLimits, 'ackMs' | 'stepMs'>;
   /** Called once, when the stream is over and its iterator has been told to end; with the error of one that failed. */
   readonly onClosed: (err?: unknown) => void;
@@ -166,9 +163,8 @@ export class StreamSender {
     this.#batchBytes = 0;
     this.#sent += data.length;
     this.#inFlight += 1;
-    const { socket, streamId, ofEntries, limits } = this.#options;
-    const payload = ofEntries ? new EntryData(streamId, data as Entry[]) : { streamId, data };
-    socket.request('stream-data', payload, bytes, limits.ackMs, this.#onAckOf(data.length));
+    const { socket, streamId, limits } = this.#options;
+    socket.request('stream-data', { streamId, data }, bytes, limits.ackMs, this.#onAckOf(data.length));
   }
 
   /** Holds nothing of the message, which need not stay in memory until it is acknowledged. */

@@ -1,7 +1,6 @@
 import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { Utf8Text } from './entry-text.js';
 import { MAX_TEXT_LENGTH, TextFrames } from './text-frames.js';
 
 type Data = Parameters<WebSocket['send']>[0];
@@ -28,8 +27,7 @@ class EagerWebSocket extends WebSocket {
       options();
     } else {
       this.#frames?.flush();
-      if (data instanceof Utf8Text) super.send(data, { binary: false }, options);
-      else super.send(data, options);
+      super.send(data, options);
     }
   }
 

@@ -1,5 +1,5 @@
 /** The calls of namespace /MDFile/metadata. */
-import { EntryStreamResult, type RpcCall, type RpcService, StreamResult } from '@zenko-modules/rpc/service';
+import { type RpcCall, type RpcService, StreamResult } from '@zenko-modules/rpc/service';
 import { METADATA_NAMESPACE } from '@zenko-modules/rpc/wire';
 import type { DiskUsage } from '@zenko-modules/common/disk-usage';
 import type { VersionedDatabases } from '../versioning/versioned-databases.js';
@@ -29,7 +29,7 @@ export function metadataService({ databases, uuid, diskUsage }: MetadataServiceO
     namespace: METADATA_NAMESPACE,
     calls: {
       createReadStream: async ({ subLevel, args: [range] }) =>
-        new EntryStreamResult(await databases.list(checkDatabase(subLevel), checkKeyRange(range))),
+        new StreamResult(await databases.list(checkDatabase(subLevel), checkKeyRange(range))),
 
       rawListKeys: async ({ args: [range] }) =>
         new StreamResult(await databases.listRawKeys(checkKeyRange(range))),
