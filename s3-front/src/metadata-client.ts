@@ -1,5 +1,4 @@
 /** Buckets and objects in the metadata module, over the RPC and in the databases that CloudServer uses. */
-import { createHash } from 'node:crypto';
 import { sleep } from '@zenko-modules/common/deadline';
 import { CatalogueError, isErrorType } from '@zenko-modules/common/errors';
 import { httpUrl } from '@zenko-modules/common/http-url';
@@ -21,6 +20,7 @@ import {
   toListed,
 } from './listing/listed-value.js';
 import type { ObjectValue } from './object-value.js';
+import { keepText, sha256Of, storedSha256 } from './stored-text.js';
 
 const CONNECTION_POLL_MS = 20;
 
@@ -166,7 +166,7 @@ export class MetadataClient {
     reqUids: string,
   ): Promise<ObjectValue | undefined> {
     const stored = await this.#get(bucket, key, options, reqUids);
-    return stored === undefined ? undefined : this.#objectOf(stored);
+    return stored === undefined ? undefined : objectOf(stored);
   }
 
   /** Both at once, in one call where the module has one for it. */
@@ -188,7 +188,7 @@ export class MetadataClient {
     const [attributes, value] = found as readonly (string | null)[];
     return [
       typeof attributes === 'string' ? (parse(attributes) as BucketAttributes) : undefined,
-      typeof value === 'string' ? this.#objectOf(value) : undefined,
+      typeof value === 'string' ? objectOf(value) : undefined,
     ];
   }
 
@@ -205,7 +205,7 @@ export class MetadataClient {
     reqUids: string,
     conditions?: PutConditions,
   ): Promise<string | undefined> {
-    const only = conditions && (await this.#compares()) ? this.#conditionsOf(conditions) : {};
+    const only = conditions && (await this.#compares()) ? conditionsOf(conditions) : {};
     const args = [key, JSON.stringify(value), { ...options, ...OVERHEAD, ...only }];
     const result = await this.#call('put', bucket, args, reqUids);
     if (typeof result !== 'string') return undefined;
@@ -229,8 +229,8 @@ export class MetadataClient {
     const { versionId, isNull } = storedAs;
     const isCurrent = from === current || (versionId !== undefined && versionId === current?.versionId);
     const expected = [
-      ...(current ? [{ sha256: this.#sha256Of(current) }] : []),
-      ...(isCurrent ? [] : [{ versionId, sha256: this.#sha256Of(from) }]),
+      ...(current ? [{ sha256: storedSha256(current) }] : []),
+      ...(isCurrent ? [] : [{ versionId, sha256: storedSha256(from) }]),
     ];
     const stored = [
       ...(isCurrent ? [{ value }] : []),
@@ -254,7 +254,7 @@ export class MetadataClient {
     seen?: ObjectValue,
   ): Promise<boolean> {
     if (seen && version.versionId === undefined && (await this.#compares())) {
-      return this.#swap(bucket, key, [{ sha256: this.#sha256Of(seen) }], [{ value: null }], reqUids);
+      return this.#swap(bucket, key, [{ sha256: storedSha256(seen) }], [{ value: null }], reqUids);
     }
     const options = { ...version, deleteData: true, ...OVERHEAD, doesNotNeedOpogUpdate: true };
     await this.#call('del', bucket, [key, options], reqUids);
@@ -360,26 +360,6 @@ export class MetadataClient {
     return (answer as { swapped?: unknown } | undefined)?.swapped === true;
   }
 
-  #objectOf(stored: string): ObjectValue {
-    return keepText(parse(stored) as ObjectValue, stored);
-  }
-
-  /** Of the text that a value was read from. */
-  #sha256Of(value: ObjectValue): string {
-    const stored: unknown = Reflect.get(value, TEXT);
-    if (typeof stored !== 'string')
-      throw new CatalogueError('InternalError', 'a value that is to be compared was not read');
-    return sha256Of(stored);
-  }
-
-  /** As the options of a put. */
-  #conditionsOf({ current, entry }: PutConditions): object {
-    return {
-      ifCurrent: { sha256: current ? this.#sha256Of(current) : null },
-      ...(entry && { ifEntry: { subLevel: [entry.database], key: entry.key, sha256: entry.sha256 } }),
-    };
-  }
-
   async #call(
     name: string,
     database: string,
@@ -399,16 +379,16 @@ export class MetadataClient {
   }
 }
 
-/** Of an object value that was read: the text that is stored. A WeakMap of all takes a tenth of the time of a PUT. */
-const TEXT = Symbol('stored text');
-
-/** A copy of the value does not have it. */
-function keepText(value: ObjectValue, stored: string): ObjectValue {
-  return Object.defineProperty(value, TEXT, { value: stored, configurable: true });
+function objectOf(stored: string): ObjectValue {
+  return keepText(parse(stored) as ObjectValue, stored);
 }
 
-function sha256Of(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** As the options of a put. */
+function conditionsOf({ current, entry }: PutConditions): object {
+  return {
+    ifCurrent: { sha256: current ? storedSha256(current) : null },
+    ...(entry && { ifEntry: { subLevel: [entry.database], key: entry.key, sha256: entry.sha256 } }),
+  };
 }
 
 function parse(stored: string): object {

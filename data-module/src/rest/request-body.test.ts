@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import test from 'node:test';
+import { collectGarbage } from '@zenko-modules/common/testing/collect-garbage';
 import { isErrorType } from '@zenko-modules/common/errors';
-import { collectGarbage } from '../testing/collect-garbage.js';
 import { readSmallBody } from './request-body.js';
 
 const PIECE_MEMORY = 64 * 1024;

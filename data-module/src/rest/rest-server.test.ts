@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import test, { type TestContext } from 'node:test';
+import { collectGarbage } from '@zenko-modules/common/testing/collect-garbage';
 import { sleep } from '@zenko-modules/common/deadline';
 import { silentLogger } from '@zenko-modules/common/logger';
 import { readSettings } from '@zenko-modules/common/settings';
@@ -13,7 +14,6 @@ import type { DataStore } from '../data-store.js';
 import { openDiskStore } from '../stores/disk/disk-store.js';
 import { StoreLayer } from '../stores/store-layer.js';
 import { blobsUnder } from '../testing/blob-files.js';
-import { collectGarbage } from '../testing/collect-garbage.js';
 import { generatedBytes } from '../testing/generated-bytes.js';
 import { HttpStore } from '../testing/http-store.js';
 import { openFilesUnder } from '../testing/open-files.js';

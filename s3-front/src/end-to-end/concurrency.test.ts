@@ -5,8 +5,8 @@ import { S3ServiceException } from '@aws-sdk/client-s3';
 import { sleep } from '@zenko-modules/common/deadline';
 import { seededRandom } from '@zenko-modules/common/testing/random';
 import { refused } from '../testing/expect-error.js';
-import { type Fate, isPut, type MetadataRelay, startMetadataRelay } from '../testing/metadata-relay.js';
-import { startStack } from '../testing/s3-stack.js';
+import { type Fate, isPut } from '../testing/metadata-relay.js';
+import { startRelayedStack } from '../testing/relayed-stack.js';
 import { assertBlobs } from '../testing/stored-blobs.js';
 
 const Bucket = 'contended';
@@ -16,13 +16,7 @@ const EXPECTED = ['NoSuchKey', 'NotFound'];
 
 test('writers at the same time', async t => {
   const random = seededRandom(t);
-  let started: MetadataRelay | undefined;
-  const { s3, folder, metadata } = await startStack(t, async port => {
-    started = await startMetadataRelay(t, port('METADATA_PORT'));
-    return { METADATA_PORT: String(started.port) };
-  });
-  assert.ok(started);
-  const relay = started;
+  const { s3, folder, metadata, relay } = await startRelayedStack(t);
   await s3.createBucket({ Bucket });
   const read = async (Key: string): Promise<string | undefined> =>
     (await s3.getObject({ Bucket, Key })).Body?.transformToString();
